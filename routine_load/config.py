@@ -1,0 +1,78 @@
+"""Frozen settings: what the command line, environment and file decide, in one value.
+
+Nothing reads the environment after start. Every bound that a room needs has its name and default here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from routine_load.ids import Compat
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One coordinator's settings.
+
+    Ports: 0 means any free one, None means that door stays shut. Times are in the unit their name ends with.
+    """
+
+    data_dir: Path
+    host: str = "127.0.0.1"
+    mysql_port: int | None = 9030
+    http_port: int | None = 8030
+    backends: int = 3
+    metadata_url: str | None = None
+    target: str = "duckdb"
+    compat: Compat = Compat.STARROCKS
+    cluster: str = "rl"
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls: bool = True
+    allow_remote_empty_password: bool = False
+    brokers_default: str | None = None
+
+    # scheduler
+    tick_ms: int = 200
+    partition_refresh_s: float = 5.0
+    linger_ms: int = 200
+    drain_timeout_s: float = 20.0
+    abort_backoff_s: float = 1.0
+    abort_backoff_max_s: float = 30.0
+    kafka_timeout_s: float = 8.0
+
+    # load path
+    chunk_rows: int = 100_000
+    chunk_bytes: int = 16 * MIB
+    rejected_row_bytes_max: int = 8 * 1024
+    rejected_rows_per_task_max: int = 100_000
+    error_log_retention_h: int = 48
+    engine_memory: str = "256MB"
+    engine_threads: int = 2
+    transform_memory: str = "192MB"
+    expression_timeout_s: float = 60.0
+
+    # doors
+    connections_max: int = 512
+    packet_before_auth_max: int = 64 * 1024
+    max_allowed_packet: int = 33_554_432
+    handshake_timeout_s: float = 10.0
+    idle_timeout_s: float = 28_800.0
+    statement_bytes_max: int = 4 * MIB
+
+    frontend_config: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def warehouse_path(self) -> Path:
+        return self.data_dir / "warehouse.duckdb"
+
+    @property
+    def error_log_dir(self) -> Path:
+        return self.data_dir / "error_log"
+
+    @property
+    def metadata_database_url(self) -> str:
+        return self.metadata_url or f"sqlite:///{self.data_dir / 'metadata.db'}"

@@ -1,0 +1,196 @@
+"""The error tree. Each class carries a MySQL error number and an SQLSTATE; its docstring is its default message.
+
+Vendors frame and number the same failure differently (StarRocks: 5501, Doris: 1049 for an unknown database), so an
+error keeps what happened, and ``framed`` says it in the words of one vendor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from routine_load.ids import Compat
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where in a statement: line and column count from 1."""
+
+    line: int
+    column: int
+
+
+class RoutineLoadError(Exception):
+    """Something went wrong in routine load."""
+
+    errno: ClassVar[int] = 1064
+    errno_doris: ClassVar[int | None] = None
+    sqlstate: ClassVar[str] = "HY000"
+
+    def __init__(self, message: str | None = None, *, position: Position | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").split("\n")[0].rstrip("."))
+        self.position = position
+
+    @property
+    def message(self) -> str:
+        return str(self.args[0])
+
+    def number(self, compat: Compat) -> int:
+        """The MySQL error number that this vendor's front end sends."""
+        if compat is Compat.DORIS and self.errno_doris is not None:
+            return self.errno_doris
+        return self.errno
+
+    def framed(self, compat: Compat) -> str:
+        """The text of the error packet in this vendor's frame."""
+        if compat is Compat.DORIS:
+            return f"errCode = 2, detailMessage = {self.message}"
+        return self.message
+
+
+class StatementSyntaxError(RoutineLoadError):
+    """The statement cannot be parsed."""
+
+    sqlstate = "42000"
+
+    def framed(self, compat: Compat) -> str:
+        if compat is Compat.DORIS or self.position is None:
+            return super().framed(compat)
+        at = f"at line {self.position.line}, column {self.position.column}"
+        return f"Getting syntax error {at}. Detail message: {self.message}."
+
+
+class AnalysisError(RoutineLoadError):
+    """The statement was parsed but does not make sense."""
+
+    errno_doris = 1105
+
+    def framed(self, compat: Compat) -> str:
+        if compat is Compat.DORIS:
+            return super().framed(compat)
+        at = f" at line {self.position.line}, column {self.position.column}" if self.position else ""
+        return f"Getting analyzing error{at}. Detail message: {self.message}."
+
+
+class PropertyError(AnalysisError):
+    """A property is unknown or its value is not allowed."""
+
+
+class UnsupportedFeature(AnalysisError):  # noqa: N818 - it names what is asked for, not a fault
+    """This cannot be kept here."""
+
+
+class ExecutionError(RoutineLoadError):
+    """The statement could not be carried out."""
+
+    errno_doris = 1105
+
+
+class NoDatabaseSelected(ExecutionError):  # noqa: N818 - MySQL's own name
+    """No database selected."""
+
+    errno = 1046
+    errno_doris = 1046
+    sqlstate = "3D000"
+
+
+class UnknownDatabase(ExecutionError):  # noqa: N818 - MySQL's own name
+    """Unknown database."""
+
+    errno = 5501
+    errno_doris = 1049
+    sqlstate = "3F000"
+
+
+class UnknownTable(ExecutionError):  # noqa: N818 - MySQL's own name
+    """Unknown table."""
+
+    errno = 5502
+    errno_doris = 1051
+    sqlstate = "42602"
+
+
+class DatabaseExists(ExecutionError):  # noqa: N818 - MySQL's own name
+    """The database exists."""
+
+    errno = 1007
+
+
+class TableExists(ExecutionError):  # noqa: N818 - MySQL's own name
+    """The table exists."""
+
+    errno = 1050
+    sqlstate = "42S01"
+
+
+class JobNotFound(ExecutionError):  # noqa: N818 - names the finding
+    """There is no such routine load job."""
+
+    errno = 5089
+    sqlstate = "42000"
+
+
+class JobExists(ExecutionError):  # noqa: N818 - names the finding
+    """The name is used by another routine load job."""
+
+
+class JobStateError(ExecutionError):
+    """The job's state does not allow this."""
+
+
+class AccessDenied(ExecutionError):  # noqa: N818 - MySQL's own name
+    """Access denied."""
+
+    errno = 1045
+    errno_doris = 1045
+    sqlstate = "28000"
+
+    def framed(self, compat: Compat) -> str:  # noqa: ARG002 - both vendors send the bare text
+        return self.message
+
+
+class UnknownVariable(ExecutionError):  # noqa: N818 - MySQL's own name
+    """Unknown system variable."""
+
+    errno = 1193
+    errno_doris = 1193
+
+
+class SourceError(ExecutionError):
+    """Kafka did not give what was asked for."""
+
+
+class SourceUnavailable(SourceError):
+    """Kafka did not answer in time."""
+
+
+class OffsetOutOfRange(SourceError):
+    """The offset does not exist in Kafka any more, or not yet."""
+
+
+class EngineError(ExecutionError):
+    """The engine refused the statement."""
+
+
+class SinkError(RoutineLoadError):
+    """The sink refused the load transaction; nothing of it is visible."""
+
+
+class StaleRange(SinkError):
+    """Another transaction moved the progress first; nothing of this one is visible."""
+
+
+class LoadRejected(SinkError):
+    """The batch as a whole was refused."""
+
+
+class LimitExceeded(RoutineLoadError):
+    """A bound was reached."""
+
+
+class DirectoryInUse(RoutineLoadError):
+    """The data directory belongs to another process."""
+
+
+class BrokenInvariant(RoutineLoadError):
+    """Something that must be true is not."""

@@ -1,0 +1,80 @@
+"""The sink, as the load path needs it: one transaction that takes rows, progress and label together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from routine_load.commit.values import CommitRecord, Counts, OffsetRange
+from routine_load.ids import JobId, Label, PartitionId, TableRef, TaskId
+from routine_load.loads.values import TableBatch
+from routine_load.sql.schema import Table
+
+
+class SinkTransaction(Protocol):
+    """One load transaction. It is used by one thread, ends with commit or rollback, and is then spent."""
+
+    def write(self, batch: TableBatch) -> int:
+        """Add rows; returns how many were taken. Raises SinkError; the transaction is then lost."""
+        ...
+
+    def commit(self, commit: PendingCommit) -> CommitRecord:
+        """Make rows, progress and label visible together, or nothing.
+
+        Raises StaleRange when a range does not start at the sink's ``next_offset``, SinkError otherwise.
+        """
+        ...
+
+    def rollback(self) -> None:
+        """Give everything up. Never raises; does nothing after commit."""
+        ...
+
+
+class PendingCommit(Protocol):
+    """What commit makes durable beside the rows (``loads.path.Commit`` is the value)."""
+
+    @property
+    def task_id(self) -> TaskId: ...
+    @property
+    def ranges(self) -> Sequence[OffsetRange]: ...
+    @property
+    def counts(self) -> Counts: ...
+    @property
+    def timestamps_ms(self) -> tuple[tuple[PartitionId, int], ...]: ...
+    @property
+    def rejects(self) -> str: ...
+    @property
+    def execute_ms(self) -> int: ...
+    @property
+    def first_error(self) -> str: ...
+
+
+class Sink(Protocol):
+    """Where batches are committed, with the truth about progress."""
+
+    @property
+    def incarnation(self) -> str:
+        """Random identity of this sink; another one means it was replaced."""
+        ...
+
+    def table(self, ref: TableRef) -> Table:
+        """Describe a table. Raises UnknownDatabase or UnknownTable."""
+        ...
+
+    def begin(self, label: Label, job_id: JobId) -> SinkTransaction: ...
+
+    def progress(self, job_id: JobId) -> dict[PartitionId, int]:
+        """``next_offset`` of every partition the job has; empty for a job it does not know."""
+        ...
+
+    def place(self, job_id: JobId, offsets: Mapping[PartitionId, int]) -> None:
+        """Set ``next_offset`` (CREATE, ALTER, a new partition); only at a transaction boundary of the job."""
+        ...
+
+    def commits_after(self, job_id: JobId, sequence: int) -> list[CommitRecord]:
+        """Records of the job beyond ``sequence``, in order: what a mirror has missed."""
+        ...
+
+    def forget_commits(self, job_id: JobId, up_to_sequence: int) -> None:
+        """Drop records that are mirrored; the newest few per job are kept for people."""
+        ...

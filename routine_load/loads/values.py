@@ -1,0 +1,151 @@
+"""What travels down the load path: payloads, decoded columns, transformed rows, rejected rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import pyarrow as pa
+
+from routine_load.ids import Compat, TableRef
+from routine_load.sql.schema import Table
+from routine_load.sql.statements import ColumnItem, Expression, MergeType
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a rejected row came from; ``partition`` and ``offset`` are -1 for a Stream Load."""
+
+    topic: str = ""
+    partition: int = -1
+    offset: int = -1
+
+
+class Payloads(Protocol):
+    """A chunk of message values in consumption order. ``origin`` is asked for rejected rows only."""
+
+    @property
+    def values(self) -> Sequence[bytes | None]: ...
+
+    def origin(self, index: int) -> Origin: ...
+
+
+class Format(StrEnum):
+    CSV = "csv"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadSpec:
+    """Everything that decides what a message becomes, whoever asks (a job, or the headers of a Stream Load).
+
+    Delimiters are the characters meant. ``columns`` None means: the table's own columns, in order. ``jsonpaths`` is the
+    property's text, parsed by the format. ``enclose``/``escape`` are one character or empty. ``timezone`` is a region
+    name or ``±HH:MM``.
+    """
+
+    compat: Compat
+    format: Format = Format.CSV
+    column_separator: str = "\t"
+    row_delimiter: str = "\n"
+    enclose: str = ""
+    escape: str = ""
+    trim_space: bool = False
+    empty_field_as_null: bool = False
+    jsonpaths: str = ""
+    json_root: str = ""
+    strip_outer_array: bool = False
+    num_as_string: bool = False
+    columns: tuple[ColumnItem, ...] | None = None
+    where: Expression | None = None
+    preceding_filter: Expression | None = None
+    partitions: tuple[str, ...] | None = None
+    merge_type: MergeType = MergeType.APPEND
+    delete_on: Expression | None = None
+    sequence_column: str | None = None
+    merge_condition: str | None = None
+    partial_update: bool = False
+    strict_mode: bool = False
+    timezone: str = "Asia/Shanghai"
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """One row that was not loaded: which payload it came from, its raw bytes (limited), the column, the reason."""
+
+    payload: int
+    raw: bytes
+    column: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Source columns as text, row for row; ``payload_of`` maps row → payload index (None: row i is payload i).
+
+    Every column of ``columns`` is ``pa.string()`` with NULL where the source had NULL or nothing.
+    """
+
+    columns: pa.Table
+    payload_of: pa.Array | None
+    rejected: tuple[RejectedRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Transformed:
+    """Rows ready for the sink, columns named and typed as the table's; rejected rows; unselected count.
+
+    ``rows`` may have one more column, ``__op`` (int8: 0 upsert, 1 delete), where the load can delete. Columns that the
+    load does not fill are absent: the sink fills their default (or keeps the old value in a partial update).
+    """
+
+    rows: pa.Table
+    rejected: tuple[RejectedRow, ...]
+    unselected: int
+
+
+class Decoder(Protocol):
+    """Bytes → source columns. Never raises for bad data: what cannot be decoded is a rejected row."""
+
+    def decode(self, payloads: Payloads) -> Decoded: ...
+
+
+class Transformer(Protocol):
+    """Source columns → table rows: mapping, derived columns, conversion, WHERE, NOT NULL. One per task, not shared."""
+
+    def transform(self, decoded: Decoded) -> Transformed: ...
+
+    def close(self) -> None: ...
+
+
+class LoadCompiler(Protocol):
+    """Checks a spec against a table once, then makes decoders and transformers for it.
+
+    ``check`` raises AnalysisError (unknown column, unknown function, subquery, wrong mapping …) in the vendor's words.
+    """
+
+    def check(self, spec: LoadSpec, table: Table) -> None: ...
+
+    def decoder(self, spec: LoadSpec, table: Table) -> Decoder: ...
+
+    def transformer(self, spec: LoadSpec, table: Table) -> Transformer: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteMode:
+    """How rows meet rows that are there: what the merging writer has to know beyond the table's own key model."""
+
+    partial_update: bool = False
+    sequence_column: str | None = None
+    merge_condition: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TableBatch:
+    """Rows of one table on their way to the sink."""
+
+    table: TableRef
+    rows: pa.Table
+    mode: WriteMode

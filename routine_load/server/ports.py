@@ -1,0 +1,69 @@
+"""What the doors need: something that answers statements, and something that knows users."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from routine_load.ids import Compat
+from routine_load.sql.results import Result
+from routine_load.statements.ports import Session
+
+
+class StatementService(Protocol):
+    """Runs statement texts. Blocking: a door calls it from a worker thread. Raises RoutineLoadError only."""
+
+    def open_session(self, user: str, client: str) -> Session: ...
+
+    def execute(self, session: Session, text: str) -> list[Result]:
+        """One result per statement of ``text`` (``a; b`` gives two)."""
+        ...
+
+    def use(self, session: Session, database: str) -> None:
+        """COM_INIT_DB. Raises UnknownDatabase."""
+        ...
+
+    def close_session(self, session: Session) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verifiers:
+    """What is stored of a password. Empty password: both empty.
+
+    ``native`` is SHA1(SHA1(password)) (20 bytes); ``sha2`` is a salted slow hash that only a clear password can be
+    checked against (full authentication).
+    """
+
+    native: bytes = field(default=b"", repr=False)
+    sha2: str = field(default="", repr=False)
+
+    @property
+    def empty(self) -> bool:
+        return not self.native and not self.sha2
+
+
+class Users(Protocol):
+    def verifiers(self, user: str) -> Verifiers | None:
+        """None for an unknown user (a door must then take as long, and say the same, as for a wrong password)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFiles:
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MySqlLimits:
+    connections_max: int = 512
+    packet_before_auth_max: int = 64 * 1024
+    max_allowed_packet: int = 33_554_432
+    handshake_timeout_s: float = 10.0
+    idle_timeout_s: float = 28_800.0
+
+
+def server_version(compat: Compat) -> str:
+    """Version in the greeting (StarRocks: mysql_server_version since 3.4; Doris: 5.7.99)."""
+    return "5.7.99" if compat is Compat.DORIS else "8.0.33"

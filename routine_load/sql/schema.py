@@ -1,0 +1,111 @@
+"""Tables as both vendors describe them: column types, key models, aggregations, partitions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from routine_load.ids import TableRef
+
+
+class TypeName(StrEnum):
+    BOOLEAN = "boolean"
+    TINYINT = "tinyint"
+    SMALLINT = "smallint"
+    INT = "int"
+    BIGINT = "bigint"
+    LARGEINT = "largeint"
+    FLOAT = "float"
+    DOUBLE = "double"
+    DECIMAL = "decimal"
+    DATE = "date"
+    DATETIME = "datetime"
+    CHAR = "char"
+    VARCHAR = "varchar"
+    STRING = "string"
+    VARBINARY = "varbinary"
+    JSON = "json"
+    ARRAY = "array"
+    MAP = "map"
+    STRUCT = "struct"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnType:
+    """A column's type. ``length`` is in bytes (CHAR, VARCHAR); ``precision``/``scale`` belong to DECIMAL,
+    ``scale`` to DATETIME as well; ``arguments`` are the element types of ARRAY (1), MAP (2) and STRUCT (n, named by
+    ``fields``).
+    """
+
+    name: TypeName
+    length: int | None = None
+    precision: int | None = None
+    scale: int | None = None
+    arguments: tuple[ColumnType, ...] = ()
+    fields: tuple[str, ...] = ()
+
+
+class KeyModel(StrEnum):
+    DUPLICATE = "DUPLICATE KEY"
+    AGGREGATE = "AGGREGATE KEY"
+    UNIQUE = "UNIQUE KEY"
+    PRIMARY = "PRIMARY KEY"
+
+    @property
+    def merges(self) -> bool:
+        """Rows with one key become one row."""
+        return self is not KeyModel.DUPLICATE
+
+
+class Aggregation(StrEnum):
+    SUM = "SUM"
+    MIN = "MIN"
+    MAX = "MAX"
+    REPLACE = "REPLACE"
+    REPLACE_IF_NOT_NULL = "REPLACE_IF_NOT_NULL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """``default`` is the SQL text of a constant or CURRENT_TIMESTAMP; None means no default was declared."""
+
+    name: str
+    type: ColumnType
+    nullable: bool = True
+    default: str | None = None
+    is_key: bool = False
+    aggregation: Aggregation | None = None
+    comment: str = ""
+    auto_increment: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TablePartition:
+    """A named range of a RANGE-partitioned table; bounds are SQL literal text, None is unbounded."""
+
+    name: str
+    lower: str | None = None
+    upper: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table's whole declaration. Column names compare case-insensitively; ``column`` looks one up."""
+
+    ref: TableRef
+    columns: tuple[Column, ...]
+    key_model: KeyModel = KeyModel.DUPLICATE
+    comment: str = ""
+    engine: str = "OLAP"
+    partition_columns: tuple[str, ...] = ()
+    partitions: tuple[TablePartition, ...] = ()
+    distribution: str = ""
+    properties: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def key_columns(self) -> tuple[Column, ...]:
+        return tuple(c for c in self.columns if c.is_key)
+
+    def column(self, name: str) -> Column | None:
+        wanted = name.lower()
+        return next((c for c in self.columns if c.name.lower() == wanted), None)
