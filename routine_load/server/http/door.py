@@ -1,0 +1,118 @@
+"""The HTTP door's socket: opened on a running loop, bounded, closed in order. Paths are the pages' business."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import uvicorn
+
+from routine_load.config import MIB
+from routine_load.errors import RoutineLoadError
+from routine_load.server.http.pages import Pages
+from routine_load.server.http.ports import ErrorLogs, Facts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpLimits:
+    connections_max: int = 256
+    backlog: int = 128
+    request_head_bytes_max: int = 32 * 1024
+    error_log_bytes_max: int = 16 * MIB
+    keep_alive_s: int = 5
+    shutdown_s: int = 3
+
+
+class _Server(uvicorn.Server):
+    """uvicorn as a guest of our loop: signals stay with the process, and readiness is an event."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
+class HttpDoor:
+    """HTTP on one address. Start and stop are awaited on the coordinator's loop."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        error_logs: ErrorLogs,
+        facts: Callable[[], Facts],
+        limits: HttpLimits | None = None,
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._limits = limits or HttpLimits()
+        self._pages = Pages(error_logs, facts, self._limits.error_log_bytes_max)
+        self._server: _Server | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    async def start(self) -> int:
+        """Open the port and return it (the one the system chose for port 0). Raises RoutineLoadError."""
+        assert self._server is None, "a door is opened once"
+        listener = _listen(self._host, self._port, self._limits.backlog)
+        self._server = _Server(
+            uvicorn.Config(
+                self._pages.application(),
+                http="h11",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                limit_concurrency=self._limits.connections_max,
+                backlog=self._limits.backlog,
+                timeout_keep_alive=self._limits.keep_alive_s,
+                timeout_graceful_shutdown=self._limits.shutdown_s,
+                h11_max_incomplete_event_size=self._limits.request_head_bytes_max,
+            )
+        )
+        self._serving = asyncio.create_task(self._server.serve([listener]), name="http-door")
+        ready = asyncio.create_task(self._server.ready.wait())
+        await asyncio.wait({self._serving, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if not self._server.ready.is_set():
+            ready.cancel()
+            await self._serving
+        port: int = listener.getsockname()[1]
+        return port
+
+    async def stop(self) -> None:
+        """Close the port, let answers under way finish for a moment, drop the rest. Does nothing before start."""
+        if self._server is None or self._serving is None:
+            return
+        self._server.should_exit = True
+        await self._serving
+
+
+def _listen(host: str, port: int, backlog: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise RoutineLoadError(f"http_port: {host}:{port} is no address to listen on: {error}") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(backlog)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        raise RoutineLoadError(f"http_port: cannot listen on {host}:{port}: {error.strerror}") from error
+    return listener

@@ -1,0 +1,147 @@
+"""The pages of the HTTP door: what each path answers. Sockets and limits of connections are the door's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+
+import anyio.to_thread
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from routine_load.errors import RoutineLoadError
+from routine_load.ids import Compat
+from routine_load.server.http.ports import ErrorLogs, Facts
+
+_OPAQUE_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_STATES = ("NEED_SCHEDULE", "RUNNING", "PAUSED", "STOPPED", "CANCELLED")
+_SAFE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
+
+class Pages:
+    """Answers of every path, from what the coordinator tells."""
+
+    def __init__(self, error_logs: ErrorLogs, facts: Callable[[], Facts], error_log_bytes_max: int) -> None:
+        self._error_logs = error_logs
+        self._facts = facts
+        self._error_log_bytes_max = error_log_bytes_max
+
+    def application(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/", self.front, methods=["GET"]),
+                Route("/api/health", self.health, methods=["GET"]),
+                Route("/api/bootstrap", self.bootstrap, methods=["GET"]),
+                Route("/api/_load_error_log", self.load_error_log, methods=["GET"]),
+                Route("/metrics", self.metrics, methods=["GET"]),
+            ],
+            exception_handlers={HTTPException: _refused, RoutineLoadError: _failed, Exception: _broken},
+            max_body_size=0,
+        )
+
+    async def front(self, _request: Request) -> Response:
+        facts = await anyio.to_thread.run_sync(self._facts)
+        lines = [
+            f"routine-load {facts.version} ({facts.compat})",
+            f"mysql port     {facts.mysql_port or 'shut'}",
+            f"http port      {facts.http_port or 'shut'}",
+            f"backends       {facts.backends_online} of {facts.backends_total} online",
+            "",
+            "/api/health  /api/bootstrap  /metrics  /api/_load_error_log?file=<id from ErrorLogUrls>",
+        ]
+        return PlainTextResponse("\n".join(lines) + "\n", headers=_SAFE)
+
+    async def health(self, _request: Request) -> Response:
+        """Number of backends (StarRocks and Doris: GET /api/health)."""
+        facts = await anyio.to_thread.run_sync(self._facts)
+        counts = {"total_backend_num": facts.backends_total, "online_backend_num": facts.backends_online}
+        return JSONResponse(_envelope(facts.compat, counts), headers=_SAFE)
+
+    async def bootstrap(self, _request: Request) -> Response:
+        """Whether the front end is up. Ports stay 0: the originals tell them only to members of the cluster."""
+        facts = await anyio.to_thread.run_sync(self._facts)
+        answer: dict[str, object] = {"replayedJournalId": 0, "queryPort": 0, "rpcPort": 0}
+        if facts.compat is Compat.DORIS:
+            answer |= {"arrowFlightSqlPort": 0, "version": facts.version}
+        else:
+            answer |= {"feStartTime": facts.started_ms, "feVersion": facts.version}
+        return JSONResponse(_envelope(facts.compat, answer), headers=_SAFE)
+
+    async def metrics(self, _request: Request) -> Response:
+        """Jobs by state, under the vendor's names, in Prometheus' text format."""
+        facts = await anyio.to_thread.run_sync(self._facts)
+        if facts.compat is Compat.DORIS:
+            name, labels = "doris_fe_job", 'job="load",type="ROUTINE_LOAD",'
+        else:
+            name, labels = "starrocks_fe_routine_load_jobs", ""
+        lines = [f"# HELP {name} routine load jobs by state", f"# TYPE {name} gauge"]
+        lines += [f'{name}{{{labels}state="{state}"}} {facts.jobs_by_state.get(state, 0)}' for state in _STATES]
+        text = "\n".join(lines) + "\n"
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8", headers=_SAFE)
+
+    async def load_error_log(self, request: Request) -> Response:
+        """Rejected rows of one transaction (StarRocks and Doris: GET /api/_load_error_log?file=…)."""
+        opaque_id = request.query_params.get("file", "")
+        if not _OPAQUE_ID.fullmatch(opaque_id):
+            raise HTTPException(400, "file must be 32 hexadecimal digits, as in ErrorLogUrls of SHOW ROUTINE LOAD")
+        lines = await anyio.to_thread.run_sync(self._error_logs.render, opaque_id)
+        if lines is None:
+            raise HTTPException(404, f"there is no error log {opaque_id}; it may have passed its retention")
+        text = _bounded(lines, self._error_log_bytes_max)
+        first = await anyio.to_thread.run_sync(next, text, b"")
+        return StreamingResponse(_chunks(first, text), media_type="text/plain; charset=utf-8", headers=_SAFE)
+
+
+def _bounded(lines: Iterator[str], bytes_max: int) -> Iterator[bytes]:
+    """Lines as bytes in chunks of some 64 KiB, cut after ``bytes_max`` with a last line that says so."""
+    chunk, sent = bytearray(), 0
+    for line in lines:
+        encoded = line.encode(errors="replace")
+        if sent + len(chunk) + len(encoded) > bytes_max:
+            chunk += f"error log is too long, cut after {bytes_max} bytes\n".encode()
+            break
+        chunk += encoded
+        if len(chunk) >= 64 * 1024:
+            sent += len(chunk)
+            yield bytes(chunk)
+            chunk.clear()
+    yield bytes(chunk)
+
+
+async def _chunks(first: bytes, rest: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """The first chunk was read before the status line went out, so that a broken file still answers an error."""
+    chunk: bytes | None = first
+    while chunk is not None:
+        yield chunk
+        chunk = await anyio.to_thread.run_sync(next, rest, None)
+
+
+def _envelope(compat: Compat, answer: Mapping[str, object]) -> dict[str, object]:
+    if compat is Compat.DORIS:
+        return {"msg": "success", "code": 0, "data": answer, "count": 0}
+    return {"status": "OK", "code": "0", "msg": "Success", "message": "OK", **answer}
+
+
+def _error(status: int, message: str) -> JSONResponse:
+    return JSONResponse({"status": "FAILED", "code": str(status), "msg": message, "message": message}, status, _SAFE)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404 and error.detail == "Not Found":
+        return _error(404, f"there is nothing at {request.url.path[:200]}; GET / lists what there is")
+    if error.status_code == 405:
+        return _error(405, f"{request.method[:20]} is not allowed here; allowed: GET, HEAD")
+    return _error(error.status_code, error.detail)
+
+
+async def _failed(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RoutineLoadError)
+    return _error(500, error.message)
+
+
+async def _broken(_request: Request, _error_seen: Exception) -> Response:
+    return _error(500, "internal error; the service's log has it")
