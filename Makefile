@@ -35,7 +35,7 @@ dev: $(STAMP) ## The service, an embedded Kafka broker and a live topic
 	$(BIN)/routine-load dev
 
 kafka: $(STAMP) ## Run Apache Kafka on a free port until interrupted
-	$(BIN)/python scripts/kafka.py
+	$(BIN)/python -m routine_load.testing.apache_kafka
 
 test: $(STAMP) ## All tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

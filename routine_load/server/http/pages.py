@@ -18,6 +18,7 @@ from routine_load.server.http.ports import ErrorLogs, Facts
 
 _OPAQUE_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _STATES = ("NEED_SCHEDULE", "RUNNING", "PAUSED", "STOPPED", "CANCELLED")
+_ESCAPED = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code != ord("\t")}
 _SAFE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
@@ -87,19 +88,24 @@ class Pages:
         opaque_id = request.query_params.get("file", "")
         if not _OPAQUE_ID.fullmatch(opaque_id):
             raise HTTPException(400, "file must be 32 hexadecimal digits, as in ErrorLogUrls of SHOW ROUTINE LOAD")
-        lines = await anyio.to_thread.run_sync(self._error_logs.render, opaque_id)
-        if lines is None:
-            raise HTTPException(404, f"there is no error log {opaque_id}; it may have passed its retention")
+        try:
+            lines = await anyio.to_thread.run_sync(self._error_logs.render, opaque_id)
+        except FileNotFoundError as error:
+            message = f"there is no error log {opaque_id}; it may have passed its retention"
+            raise HTTPException(404, message) from error
         text = _bounded(lines, self._error_log_bytes_max)
         first = await anyio.to_thread.run_sync(next, text, b"")
         return StreamingResponse(_chunks(first, text), media_type="text/plain; charset=utf-8", headers=_SAFE)
 
 
 def _bounded(lines: Iterator[str], bytes_max: int) -> Iterator[bytes]:
-    """Lines as bytes in chunks of some 64 KiB, cut after ``bytes_max`` with a last line that says so."""
+    """Lines as bytes in chunks of some 64 KiB, cut after ``bytes_max`` with a last line that says so.
+
+    Control characters of a row are escaped, so that a message cannot forge a line or speak to a terminal.
+    """
     chunk, sent = bytearray(), 0
     for line in lines:
-        encoded = line.encode(errors="replace")
+        encoded = line.translate(_ESCAPED).encode(errors="replace") + b"\n"
         if sent + len(chunk) + len(encoded) > bytes_max:
             chunk += f"error log is too long, cut after {bytes_max} bytes\n".encode()
             break

@@ -12,8 +12,8 @@ from routine_load.ids import Compat
 class ErrorLogs(Protocol):
     """Rejected rows as text. Blocking: the door calls it from worker threads."""
 
-    def render(self, opaque_id: str) -> Iterator[str] | None:
-        """Lines of one file, each ending in a line feed; None when there is no such file (any more).
+    def render(self, opaque_id: str) -> Iterator[str]:
+        """Lines of one file. Raises FileNotFoundError when there is no such file (any more).
 
         ``opaque_id`` is always 32 lower-case hexadecimal digits.
         """

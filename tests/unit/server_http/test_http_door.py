@@ -17,7 +17,8 @@ from routine_load.server.http import Facts, HttpDoor, HttpLimits
 KNOWN = "0123456789abcdef0123456789abcdef"
 BROKEN = "f" * 32
 LONG = "a" * 32
-LINE = "Error: bad. Row: [meta: kafka partition: 0, offset: 7]x\n"
+FORGED = "c" * 32
+LINE = "Error: bad. [meta: kafka partition: 0, offset: 7] Row: x"
 
 
 class Logs:
@@ -26,15 +27,17 @@ class Logs:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def render(self, opaque_id: str) -> Iterator[str] | None:
+    def render(self, opaque_id: str) -> Iterator[str]:
         self.asked.append(opaque_id)
         if opaque_id == KNOWN:
             return iter([LINE, LINE])
+        if opaque_id == FORGED:
+            return iter(["Error: bad. Row: a\nError: forged\x1b[2J"])
         if opaque_id == LONG:
             return (LINE for _ in range(100_000))
         if opaque_id == BROKEN:
             raise RoutineLoadError("the file cannot be read")
-        return None
+        raise FileNotFoundError(opaque_id)
 
 
 def facts(compat: Compat = Compat.STARROCKS) -> Facts:
@@ -58,7 +61,7 @@ class Running:
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.thread.start()
-        limits = HttpLimits(error_log_bytes_max=1000 * len(LINE))
+        limits = HttpLimits(error_log_bytes_max=1000 * (len(LINE) + 1))
         self.door = HttpDoor("127.0.0.1", 0, self.logs, lambda: facts(compat), limits)
         self.port = self.call(self.door.start())
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
@@ -91,16 +94,22 @@ def doris_door() -> Iterator[Running]:
 def test_rejected_rows_come_as_plain_text(door):
     """An error log is served by its id as text, with headers that keep a browser from guessing."""
     answer = door.client.get("/api/_load_error_log", params={"file": KNOWN})
-    assert (answer.status_code, answer.text) == (200, LINE * 2)
+    assert (answer.status_code, answer.text) == (200, f"{LINE}\n{LINE}\n")
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "server" not in answer.headers
 
 
+def test_a_row_cannot_forge_a_line(door):
+    """Control characters of a row are escaped: one row is one line, and no terminal obeys it."""
+    text = door.client.get("/api/_load_error_log", params={"file": FORGED}).text
+    assert text == "Error: bad. Row: a\\x0aError: forged\\x1b[2J\n"
+
+
 def test_a_long_error_log_is_cut_and_says_so(door):
     """An error log beyond the limit ends in a line that says where it was cut."""
     text = door.client.get("/api/_load_error_log", params={"file": LONG}).text
-    assert text.endswith(f"error log is too long, cut after {1000 * len(LINE)} bytes\n")
+    assert text.endswith(f"error log is too long, cut after {1000 * (len(LINE) + 1)} bytes\n")
     assert text.count(LINE) == 1000
 
 
