@@ -1,0 +1,273 @@
+"""Load expressions: what COLUMNS, WHERE, PRECEDING FILTER and DELETE ON may say, as trees that keep vendor names.
+
+``parse_expression`` promises a small tree. Every function call, whatever sqlglot knows of it, is
+``exp.Anonymous(this=<name as the user wrote it>, expressions=[arguments in the user's order])``; so are the spellings
+that are calls in disguise::
+
+    current_date, current_timestamp   Anonymous("current_date", [])      (localtime, current_time … likewise)
+    extract(year from a)              Anonymous("year", [a])
+    a regexp b, a rlike b             Anonymous("regexp", [a, b])
+    a->'$.x'                          Anonymous("json_query", [a, '$.x'])
+    a[1], [1, 2]                      Anonymous("element_at", [a, 1]), Anonymous("array", [1, 2])
+    timestampdiff(day, a, b)          Anonymous("timestampdiff", [Var(DAY), a, b])
+
+Beside calls a tree holds only ``NODES``: Column(Identifier), Literal, Null, Boolean, Paren, the operators, Case(this?,
+ifs=[If(this, true)], default?), Cast/TryCast(this, to=DataType), In(this, expressions), Between(this, low, high),
+Like(this, expression), Is(this, Null | Boolean), Interval(this, unit=Var) as an argument or operand. Negations are
+always ``Not(…)`` around the positive node. Literals hold their unescaped value. ``||`` is Or, as in both vendors.
+
+Which function names exist is not known here; the caller hands them in.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, ClassVar, Final
+
+from sqlglot import exp
+from sqlglot.dialects.starrocks import StarRocks
+from sqlglot.errors import ParseError
+from sqlglot.parsers.starrocks import StarRocksParser
+from sqlglot.tokenizer_core import Token, TokenType
+
+from routine_load.errors import AnalysisError, Position, StatementSyntaxError
+from routine_load.sql.expression_tokens import NESTING_MAX, narrowed, position_in
+from routine_load.sql.statements import Expression
+
+TEXT_MAX: Final = 64 * 1024
+DEPTH_MAX: Final = 100
+
+OPERATORS: Final[tuple[type[exp.Expr], ...]] = (
+    *(exp.And, exp.Or, exp.Xor, exp.Not),
+    *(exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ),
+    *(exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Neg),
+    *(exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot),
+)
+NODES: Final[frozenset[type[exp.Expr]]] = frozenset(
+    {
+        *OPERATORS,
+        *(exp.Column, exp.Identifier, exp.Literal, exp.Null, exp.Boolean, exp.Paren, exp.Anonymous),
+        *(exp.Case, exp.If, exp.Cast, exp.TryCast, exp.DataType, exp.DataTypeParam),
+        *(exp.In, exp.Between, exp.Like, exp.Is, exp.Interval, exp.Var),
+    }
+)
+_AGGREGATES: Final = frozenset(
+    {"avg", "count", "sum", "min", "max", "group_concat", "array_agg", "any_value", "stddev", "variance", "ndv"}
+    | {"approx_count_distinct", "bitmap_union", "hll_union", "max_by", "min_by", "percentile_approx", "bool_or"}
+)
+_TABLE_FUNCTIONS: Final = frozenset({"unnest", "explode", "generate_series", "files", "json_each", "table"})
+_UNIT_FIRST: Final = frozenset({"timestampdiff", "timestampadd"})
+_REFUSED_NODES: Final[dict[type[exp.Expr], str]] = {
+    exp.Subquery: "the predicate cannot contain subqueries",
+    exp.Select: "the predicate cannot contain subqueries",
+    exp.Star: "`*` is not allowed in a load expression",
+    exp.Window: "window functions are not allowed in a load expression",
+    exp.Parameter: "parameters are not allowed in a load expression",
+    exp.Placeholder: "placeholders are not allowed in a load expression",
+    exp.Dot: "names in a load expression are plain column names, without `.`",
+    exp.HexString: "hexadecimal literals are not allowed in a load expression",
+    exp.BitString: "bit literals are not allowed in a load expression",
+    exp.Concat: "put concat() around adjacent string literals",
+    exp.Tuple: "a list in parentheses is only allowed after IN",
+}
+
+
+def _json_arrow(parser: Any, this: exp.Expr | None, path: exp.Expr | None) -> exp.Expr:
+    """``a->'$.x'``; anything but a text behind the arrow would be a lambda."""
+    if not isinstance(path, exp.Literal) or not path.is_string:
+        parser.raise_error("lambda expressions are not supported")
+    return exp.Anonymous(this="json_query", expressions=[this, path])
+
+
+class _LoadExpressions(StarRocks):
+    """sqlglot's StarRocks operators and literals, with no function known to it."""
+
+    INDEX_OFFSET = 0
+
+    class Tokenizer(StarRocks.Tokenizer):
+        COMMANDS: ClassVar[set[Any]] = set()  # `replace(…)` at the start is a call like any other
+        COMMENTS: ClassVar[list[Any]] = ["--", "#", ("/*", "*/")]
+
+    class Parser(StarRocksParser):
+        FUNCTIONS: ClassVar[dict[str, Any]] = {}
+        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+            name: StarRocksParser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT")
+        }
+        NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {}
+        NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+            "CASE": StarRocksParser.NO_PAREN_FUNCTION_PARSERS["CASE"]
+        }
+        LAMBDAS: ClassVar[dict[Any, Any]] = {}
+        COLUMN_OPERATORS: ClassVar[dict[Any, Any]] = {TokenType.DOT: None, TokenType.ARROW: _json_arrow}
+
+
+_DIALECT: Final = _LoadExpressions()
+
+
+def parse_expression(text: str) -> exp.Expr:
+    """Tree of a load expression in the shape this module promises.
+
+    Raises StatementSyntaxError where it is no expression, AnalysisError where it is one that a load may not contain;
+    positions count from the start of the text.
+    """
+    if len(text) > TEXT_MAX:
+        raise AnalysisError(f"the expression has {len(text)} characters, at most {TEXT_MAX} are allowed")
+    tokens = narrowed(_DIALECT.tokenizer(), text)
+    if not tokens:
+        raise StatementSyntaxError("an expression is missing")
+    try:
+        parsed = _DIALECT.parser().parse_into(exp.Condition, tokens, text)
+        if len(parsed) != 1 or parsed[0] is None:
+            raise StatementSyntaxError(f"`{text.strip()}` is not an expression")
+        tree = _normalised(parsed[0])
+        _check(tree, text)
+    except ParseError as error:
+        raise _syntax_error(error, text, tokens) from error
+    except RecursionError as error:
+        raise AnalysisError(f"the expression is nested more than {NESTING_MAX} levels deep") from error
+    return tree
+
+
+def read_expression(text: str, position: Position | None = None) -> Expression:
+    """The island as a statement value: exact text and columns; ``position`` is where it begins in the statement."""
+    try:
+        tree = parse_expression(text)
+    except (AnalysisError, StatementSyntaxError) as error:
+        raise type(error)(error.message, position=_shifted(error.position, position)) from error
+    return Expression(text=text, columns=column_names(tree), position=position)
+
+
+def column_names(tree: exp.Expr) -> tuple[str, ...]:
+    """Columns the tree reads, in order of appearance, once each (names compare case-insensitively)."""
+    columns = sorted(tree.find_all(exp.Column), key=lambda column: column.this.meta.get("start", 0))
+    return tuple({column.name.lower(): column.name for column in reversed(columns)}.values())[::-1]
+
+
+def function_names(tree: exp.Expr) -> tuple[str, ...]:
+    """Functions the tree calls, in lower case, once each."""
+    return tuple(dict.fromkeys(call.name.lower() for call in tree.find_all(exp.Anonymous)))
+
+
+def check_functions(expression: Expression | exp.Expr | str, known: Collection[str]) -> None:
+    """Raises AnalysisError naming the first unknown function and the nearest known one. ``known`` is in lower case."""
+    tree = expression if isinstance(expression, exp.Expr) else parse_expression(_text(expression))
+    position = expression.position if isinstance(expression, Expression) else None
+    for name in function_names(tree):
+        if name not in known:
+            nearest = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+            hint = f"; did you mean {nearest[0]}()?" if nearest else ""
+            raise AnalysisError(f"No matching function with name: {name}{hint}", position=position)
+
+
+def _text(expression: Expression | str) -> str:
+    return expression if isinstance(expression, str) else expression.text
+
+
+def _shifted(inner: Position | None, outer: Position | None) -> Position | None:
+    """A position inside a text that itself begins at ``outer``."""
+    if inner is None or outer is None:
+        return outer
+    if inner.line == 1:
+        return Position(outer.line, outer.column + inner.column - 1)
+    return Position(outer.line + inner.line - 1, inner.column)
+
+
+def _syntax_error(error: ParseError, text: str, tokens: list[Token]) -> StatementSyntaxError:
+    details = error.errors[0] if error.errors else {}
+    description = str(details.get("description") or "not an expression").rstrip(".")
+    near = details.get("highlight") or tokens[-1].text
+    column = details.get("col")
+    place = next((t.start for t in tokens if t.line == details.get("line") and t.col == column), None)
+    if "lambda" in description:
+        return StatementSyntaxError(description, position=position_in(text, place or 0))
+    at = position_in(text, place) if place is not None else None
+    return StatementSyntaxError(f"near '{near}' in expression `{text.strip()}`", position=at)
+
+
+def _normalised(tree: exp.Expr) -> exp.Expr:
+    """The tree in the promised shape, rewritten from the leaves up."""
+    for node in reversed(list(tree.bfs())):
+        rewritten = _one_normalised(node)
+        if rewritten is node:
+            continue
+        if node is tree:
+            tree = rewritten
+        else:
+            node.replace(rewritten)
+    return tree
+
+
+def _one_normalised(node: exp.Expr) -> exp.Expr:
+    """A call in disguise becomes a call, a negated node a Not around the positive one."""
+    rewrite = _REWRITES.get(type(node))
+    positive = rewrite(node) if rewrite else node
+    if node.args.get("negate"):
+        positive = positive if positive is not node else node.copy()
+        positive.set("negate", None)
+        return exp.Not(this=positive)
+    return positive
+
+
+def _call(name: str, *arguments: exp.Expr) -> exp.Expr:
+    return exp.Anonymous(this=name, expressions=list(arguments))
+
+
+def _anonymous(node: exp.Expr) -> exp.Expr:
+    """Name as text even where it was quoted; a leading unit is no column."""
+    node.set("this", node.name)
+    arguments = node.expressions
+    if node.name.lower() in _UNIT_FIRST and arguments and isinstance(arguments[0], exp.Column):
+        arguments[0].replace(exp.Var(this=arguments[0].name.upper()))
+    elif node.name.lower() == "time_slice" and len(arguments) == 3 and isinstance(arguments[2], exp.Column):
+        arguments[2].replace(exp.Var(this=arguments[2].name.upper()))
+    return node
+
+
+_REWRITES: Final[dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]]] = {
+    exp.Anonymous: _anonymous,
+    exp.Extract: lambda node: _call(node.this.name.lower(), node.expression),
+    exp.RegexpLike: lambda node: _call("regexp", node.this, node.expression),
+    exp.Array: lambda node: _call("array", *node.expressions),
+    exp.Bracket: lambda node: _call("element_at", node.this, *node.expressions),
+}
+
+
+def _check(tree: exp.Expr, text: str) -> None:
+    for node, depth in _with_depth(tree):
+        if depth > DEPTH_MAX:
+            raise AnalysisError(f"the expression is more than {DEPTH_MAX} operations deep")
+        reason = _refusal(node)
+        if reason is not None:
+            starts = [n.meta["start"] for n in node.walk() if "start" in n.meta]
+            raise AnalysisError(reason, position=position_in(text, min(starts)) if starts else None)
+
+
+def _refusal(node: exp.Expr) -> str | None:  # noqa: PLR0911 - a list of rules
+    if type(node) not in NODES:
+        unsupported = f"{type(node).__name__.upper()} is not allowed in a load expression"
+        return _REFUSED_NODES.get(type(node), unsupported)
+    if isinstance(node, exp.Column) and node.args.get("table"):
+        return f"names in a load expression are plain column names, `{node.sql('mysql')}` is not"
+    if isinstance(node, exp.Column) and not isinstance(node.this, exp.Identifier):
+        return "`*` is not allowed in a load expression"
+    if isinstance(node, exp.In) and (node.args.get("query") or node.args.get("unnest") or node.args.get("field")):
+        return "IN needs a list of values in parentheses"
+    if isinstance(node, exp.In) and not node.expressions:
+        return "the list after IN is empty"
+    if isinstance(node, exp.Is) and not isinstance(node.expression, exp.Null | exp.Boolean):
+        return "IS is followed by [NOT] NULL, TRUE or FALSE"
+    if isinstance(node, exp.Anonymous) and node.name.lower() in _AGGREGATES:
+        return f"aggregate function {node.name}() is not allowed in a load expression"
+    if isinstance(node, exp.Anonymous) and node.name.lower() in _TABLE_FUNCTIONS:
+        return f"table function {node.name}() is not allowed in a load expression"
+    return None
+
+
+def _with_depth(tree: exp.Expr) -> Iterator[tuple[exp.Expr, int]]:
+    """Nodes with their depth, without recursion."""
+    waiting = [(tree, 1)]
+    while waiting:
+        node, depth = waiting.pop()
+        yield node, depth
+        waiting.extend((child, depth + 1) for child in node.iter_expressions())
