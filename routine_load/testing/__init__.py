@@ -1,0 +1,9 @@
+"""What tests of routine load jobs need: brokers that start in the test and are gone after it."""
+
+from __future__ import annotations
+
+from routine_load.testing.apache_kafka import ApacheKafka
+from routine_load.testing.embedded_kafka import EmbeddedKafka
+from routine_load.testing.feeder import BrokerFailed, Value
+
+__all__ = ["ApacheKafka", "BrokerFailed", "EmbeddedKafka", "Value"]
