@@ -76,11 +76,15 @@ class Connection:
         ``database`` becomes the current database first, as ``USE`` would. Raises RoutineLoadError, whose ``errno`` and
         ``sqlstate`` are those a MySQL client would see.
         """
+        results = self.results(sql, database)
+        return results[-1] if results else Ok()
+
+    def results(self, sql: str, database: str | None = None) -> list[Result]:
+        """The results of all statements in ``sql``, in order. Otherwise like ``execute``."""
         with self._turn:
             if self._closed:
                 raise RoutineLoadError("the connection is closed")
-            results = self._door.run(sql, database)
-        return results[-1] if results else Ok()
+            return self._door.run(sql, database)
 
     def query(self, sql: str, database: str | None = None) -> Rows:
         """Run a statement that answers rows. Raises RoutineLoadError, also where there are no rows to answer."""

@@ -1,0 +1,167 @@
+"""The commands and their flags. Names and meanings are stable: users and tests rely on them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
+
+import typer
+
+from routine_load import __version__
+from routine_load.cli import sources
+from routine_load.errors import PropertyError, RoutineLoadError
+from routine_load.observe import logs
+
+if TYPE_CHECKING:
+    from routine_load.app.coordinator import Coordinator
+    from routine_load.sql.results import Result
+
+app = typer.Typer(
+    help="Exactly-once Kafka to SQL tables, declared in ROUTINE LOAD statements.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+DataDir = Annotated[Path | None, typer.Option(help="Where everything is kept. [serve: ./data; dev: a temporary one]")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on. [127.0.0.1]")]
+MysqlPort = Annotated[str | None, typer.Option(metavar="PORT", help="0: any free one; off: shut. [9030]")]
+HttpPort = Annotated[str | None, typer.Option(metavar="PORT", help="0: any free one; off: shut. [8030]")]
+Backends = Annotated[str | None, typer.Option(metavar="COUNT", help="Backends in this process. [3]")]
+MetadataUrl = Annotated[str | None, typer.Option(help="SQLAlchemy URL of the metadata. [SQLite in the data directory]")]
+Target = Annotated[str | None, typer.Option(help="Where tables live. [duckdb]")]
+Compat = Annotated[str | None, typer.Option(metavar="VENDOR", help="starrocks or doris. [starrocks]")]
+Config = Annotated[Path | None, typer.Option(envvar="RL_CONFIG", help="TOML file of settings.")]
+EmptyPassword = Annotated[
+    bool | None,
+    typer.Option("--allow-remote-empty-password", help="Listen beyond loopback though root has no password."),
+]
+
+
+@app.callback()
+def common(
+    *,
+    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"routine-load {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def serve(  # noqa: PLR0913 - one parameter a flag, as Typer wants it
+    *,
+    data_dir: DataDir = None,
+    host: Host = None,
+    mysql_port: MysqlPort = None,
+    http_port: HttpPort = None,
+    backends: Backends = None,
+    metadata_url: MetadataUrl = None,
+    target: Target = None,
+    compat: Compat = None,
+    allow_remote_empty_password: EmptyPassword = None,
+    config: Config = None,
+) -> None:
+    """Run the service until SIGTERM. Prints one JSON line when it accepts connections; logs go to stderr."""
+    flags = {name: value for name, value in locals().items() if name != "config"}
+    with _spoken_errors():
+        settings = sources.settings(config, os.environ, flags, {"data_dir": "data"})
+        _prepare_process()
+        from routine_load.cli.running import run  # noqa: PLC0415 - a wrong flag answers at once
+
+        run(settings, _say_ready)
+
+
+@app.command()
+def dev(  # noqa: PLR0913 - one parameter a flag, as Typer wants it
+    *,
+    data_dir: DataDir = None,
+    host: Host = None,
+    mysql_port: MysqlPort = None,
+    http_port: HttpPort = None,
+    backends: Backends = None,
+    compat: Compat = None,
+    allow_remote_empty_password: EmptyPassword = None,
+    config: Config = None,
+) -> None:
+    """The service, an embedded Kafka broker and a topic that fills: first rows within a minute."""
+    flags = {name: value for name, value in locals().items() if name != "config"}
+    with _spoken_errors():
+        from routine_load.cli.dev import play  # noqa: PLC0415 - a wrong flag answers at once
+
+        _prepare_process(default_level="warning")
+        play(lambda defaults: sources.settings(config, os.environ, flags, defaults))
+
+
+@app.command()
+def sql(  # noqa: PLR0913 - one parameter a flag, as Typer wants it
+    statement: Annotated[
+        str, typer.Argument(help="What to run; - reads it from stdin. End with \\G for one line a column.")
+    ],
+    *,
+    host: Annotated[str, typer.Option(help="Where the service is.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 9030,
+    user: Annotated[str, typer.Option()] = "root",
+    password: Annotated[str, typer.Option(envvar="RL_PASSWORD", show_default=False)] = "",
+    database: Annotated[str, typer.Option(help="Current database.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON array a result.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="CSV with a header.")] = False,
+) -> None:
+    """Run statements on a running service and print what they answer. Exit code 1 when one fails."""
+    from routine_load.api import connect  # noqa: PLC0415 - the other commands need no client
+    from routine_load.cli import tables  # noqa: PLC0415 - likewise
+
+    text = (sys.stdin.read() if statement == "-" else statement).strip()
+    style: Callable[[Result], Iterator[str]] = tables.vertical if text.endswith("\\G") else tables.aligned
+    if as_json or as_csv:
+        style = tables.as_json if as_json else tables.as_csv
+    credentials = f"{quote(user, safe='')}:{quote(password, safe='')}"
+    address = f"[{host}]" if ":" in host else host
+    url = f"mysql://{credentials}@{address}:{port}/{quote(database, safe='')}"
+    with _spoken_errors(), connect(url=url) as connection:
+        tables.show(connection.results(text.removesuffix("\\G")), style)
+
+
+@app.command()
+def migrate(data_dir: DataDir = None, metadata_url: MetadataUrl = None, config: Config = None) -> None:
+    """Bring the metadata database to this version. ``serve`` does it by itself."""
+    with _spoken_errors():
+        flags = {"data_dir": data_dir, "metadata_url": metadata_url}
+        settings = sources.settings(config, os.environ, flags, {"data_dir": "data"})
+        from routine_load.store import migrate as bring_up  # noqa: PLC0415 - a wrong flag answers at once
+
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        typer.echo(f"metadata is at revision {bring_up(settings.metadata_database_url)}")
+
+
+@contextmanager
+def _spoken_errors() -> Iterator[None]:
+    """Our errors are sentences, not traces: exit code 2 for a wrong setting, 1 for the rest."""
+    try:
+        yield
+    except RoutineLoadError as error:
+        typer.echo(f"routine-load: {error.message}", err=True)
+        raise typer.Exit(2 if isinstance(error, PropertyError) else 1) from error
+
+
+def _prepare_process(default_level: str = "info") -> None:
+    logs.configure(level=os.environ.get("RL_LOG_LEVEL", default_level))
+    for name in sources.ignored(os.environ):
+        typer.echo(f"routine-load: {name} is not a setting and is ignored", err=True)
+    if text := os.environ.get("RL_FAILPOINTS"):
+        from routine_load.observe import failpoints  # noqa: PLC0415 - tests only
+
+        failpoints.arm(text)
+
+
+def _say_ready(coordinator: Coordinator) -> None:
+    mysql_port, http_port = coordinator.ports
+    typer.echo(json.dumps({"event": "ready", "mysql_port": mysql_port, "http_port": http_port}))
+    sys.stdout.flush()

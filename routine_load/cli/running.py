@@ -1,0 +1,42 @@
+"""A coordinator's life in the foreground: start, say so, wait for a signal, drain."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+from routine_load.app.coordinator import Coordinator
+from routine_load.config import Settings
+
+
+def run(settings: Settings, ready: Callable[[Coordinator], None]) -> None:
+    """Run until SIGTERM or SIGINT, then drain and return. A second signal ends the process at once.
+
+    ``ready`` is called once the doors accept connections. Raises RoutineLoadError where the start fails.
+    """
+    leave = threading.Event()
+
+    def signalled(number: int, _frame: FrameType | None) -> None:
+        if leave.is_set():
+            os._exit(128 + number)
+        leave.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signalled)
+    coordinator = Coordinator(settings)
+    coordinator.start()
+    try:
+        ready(coordinator)
+        threading.Thread(target=_until_closed, args=(coordinator, leave), name="until-closed", daemon=True).start()
+        leave.wait()
+    finally:
+        coordinator.stop(drain=True)
+
+
+def _until_closed(coordinator: Coordinator, leave: threading.Event) -> None:
+    """A coordinator that ends by itself ends the process, too."""
+    coordinator.wait_closed()
+    leave.set()
