@@ -1,0 +1,116 @@
+"""Prepared statements of one connection: owns their texts, their parameters' types and what long data they got.
+
+Refuses to know what an execution answers. Values are written into the text; there is no plan to keep.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from routine_load.errors import ExecutionError, LimitExceeded, StatementSyntaxError
+from routine_load.server.mysql.inbound import Cursor, ParameterType, parse_execution
+from routine_load.server.mysql.placeholders import has_several_statements, marks, substitute
+
+STATEMENTS_MAX = 1024
+PARAMETERS_MAX = 0xFFFF
+
+
+class UnknownStatement(ExecutionError):  # noqa: N818 - MySQL's own name
+    """Unknown prepared statement handler."""
+
+    errno = 1243
+    errno_doris = 1243
+
+
+class TooManyStatements(LimitExceeded):
+    """Can't create more prepared statements."""
+
+    errno = 1461
+    sqlstate = "42000"
+
+
+class TooManyParameters(LimitExceeded):
+    """Prepared statement contains too many placeholders."""
+
+    errno = 1390
+
+
+class LongDataTooBig(LimitExceeded):
+    """The long data of a prepared statement is too big."""
+
+    errno = 1153
+    sqlstate = "08S01"
+
+
+@dataclass(slots=True)
+class _Statement:
+    text: str
+    places: tuple[int, ...]
+    types: tuple[ParameterType, ...] = ()
+    long_data: dict[int, bytearray] = field(default_factory=dict)
+    long_bytes: int = 0
+
+
+class PreparedStatements:
+    """By id, bounded in number; ``text_bytes_max`` bounds long data and the text with its values."""
+
+    def __init__(self, text_bytes_max: int) -> None:
+        self._text_bytes_max = text_bytes_max
+        self._statements: dict[int, _Statement] = {}
+        self._last_id = 0
+
+    def add(self, text: str) -> tuple[int, int]:
+        """The id of a new statement, and how many parameters it has."""
+        if len(self._statements) >= STATEMENTS_MAX:
+            raise TooManyStatements(f"Can't create more than {STATEMENTS_MAX} prepared statements on one connection")
+        if has_several_statements(text):
+            raise StatementSyntaxError("one statement at a time can be prepared")
+        places = marks(text)
+        if len(places) > PARAMETERS_MAX:
+            raise TooManyParameters
+        self._last_id = self._last_id % 0xFFFFFFFF + 1
+        self._statements[self._last_id] = _Statement(text, places)
+        return self._last_id, len(places)
+
+    def bind(self, body: bytes) -> str:
+        """The text of one execution. Cursors are not opened: MySQL too may answer with all rows instead."""
+        cursor = Cursor(body)
+        statement = self._find(cursor.integer(4))
+        cursor.take(1 + 4)
+        if statement.long_bytes > self._text_bytes_max:
+            self._forget_long_data(statement)
+            raise LongDataTooBig(f"The long data of a prepared statement has more than {self._text_bytes_max} bytes")
+        execution = parse_execution(cursor, len(statement.places), statement.types, statement.long_data)
+        statement.types = execution.types
+        self._forget_long_data(statement)
+        return substitute(statement.text, statement.places, execution.values)
+
+    def collect(self, body: bytes) -> None:
+        """COM_STMT_SEND_LONG_DATA: it has no answer, so what is wrong with it shows at the execution."""
+        cursor = Cursor(body)
+        statement = self._statements.get(cursor.integer(4))
+        if statement is None:
+            return
+        parameter = cursor.integer(2)
+        statement.long_bytes += cursor.left
+        if statement.long_bytes <= self._text_bytes_max and parameter < len(statement.places):
+            statement.long_data.setdefault(parameter, bytearray()).extend(cursor.rest())
+
+    def reset(self, body: bytes) -> None:
+        self._forget_long_data(self._find(Cursor(body).integer(4)))
+
+    def close(self, body: bytes) -> None:
+        self._statements.pop(Cursor(body).integer(4), None)
+
+    def clear(self) -> None:
+        self._statements.clear()
+
+    def _find(self, statement_id: int) -> _Statement:
+        if statement_id not in self._statements:
+            raise UnknownStatement(f"Unknown prepared statement handler ({statement_id}) given to EXECUTE")
+        return self._statements[statement_id]
+
+    @staticmethod
+    def _forget_long_data(statement: _Statement) -> None:
+        statement.long_data.clear()
+        statement.long_bytes = 0
