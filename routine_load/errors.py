@@ -76,6 +76,26 @@ class PropertyError(AnalysisError):
     """A property is unknown or its value is not allowed."""
 
 
+class UnknownTimeZone(PropertyError):  # noqa: N818 - MySQL's own name
+    """Unknown or incorrect time zone."""
+
+    errno = 1298
+    errno_doris = 1298
+
+
+class InvalidValue(PropertyError):  # noqa: N818 - StarRocks' own name
+    """A value is not what its property expects."""
+
+    errno = 5018
+
+
+class IncorrectName(AnalysisError):  # noqa: N818 - names the finding
+    """The name is not allowed."""
+
+    errno = 5063
+    sqlstate = "42000"
+
+
 class UnsupportedFeature(AnalysisError):  # noqa: N818 - it names what is asked for, not a fault
     """This cannot be kept here."""
 
@@ -154,6 +174,14 @@ class UnknownVariable(ExecutionError):  # noqa: N818 - MySQL's own name
 
     errno = 1193
     errno_doris = 1193
+
+
+class StaleVersion(ExecutionError):  # noqa: N818 - names the finding
+    """The job was changed by someone else meanwhile."""
+
+
+class MetadataError(ExecutionError):
+    """The metadata database could not be read or written."""
 
 
 class SourceError(ExecutionError):

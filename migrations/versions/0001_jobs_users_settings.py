@@ -1,0 +1,51 @@
+"""Jobs, users and settings: expand."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "jobs",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("database_name", sa.String(256), nullable=False),
+        sa.Column("name", sa.String(256), nullable=False),
+        sa.Column("live_name", sa.String(256), nullable=True),
+        sa.Column("state", sa.String(32), nullable=False),
+        sa.Column("definition", sa.Text, nullable=False),
+        sa.Column("record", sa.Text, nullable=False),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_jobs"),
+        sa.UniqueConstraint("database_name", "live_name", name="uq_jobs_database_name_live_name"),
+        sa.CheckConstraint("live_name IS NULL OR live_name = name", name="ck_jobs_live_name_is_name"),
+        sa.CheckConstraint("version > 0", name="ck_jobs_version_positive"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_jobs_database_name_name", "jobs", ["database_name", "name"])
+    op.create_table(
+        "users",
+        sa.Column("name", sa.String(256), nullable=False),
+        sa.Column("native", sa.LargeBinary(20), nullable=False),
+        sa.Column("sha2", sa.String(512), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_users"),
+    )
+    op.create_table(
+        "frontend_config",
+        sa.Column("name", sa.String(256), nullable=False),
+        sa.Column("value", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_frontend_config"),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("frontend_config")
+    op.drop_table("users")
+    op.drop_index("ix_jobs_database_name_name", "jobs")
+    op.drop_table("jobs")

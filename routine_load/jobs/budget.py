@@ -1,0 +1,78 @@
+"""The error budget: how many bad rows a job may have (StarRocks: error window, max_filter_ratio; Doris: threshold).
+
+Owns the windows' arithmetic and the pause messages. Refuses to know what made a row bad.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from routine_load.commit.values import Counts
+from routine_load.ids import Compat
+from routine_load.jobs.properties import JobProperties
+from routine_load.jobs.states import Reason, StarRocksReason
+
+_WINDOW_BATCHES = 10
+_RATIO_SLACK = 0.001
+TOO_MANY_FILTERED = "too many filtered rows"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorWindow:
+    """Rows and bad rows since the window began."""
+
+    errors: int = 0
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """A window after one more batch. ``was_full``: the window ended with this batch; ``pause``: the budget is spent."""
+
+    window: ErrorWindow
+    errors: int
+    was_full: bool = False
+    pause: Reason | None = None
+
+
+def charge(window: ErrorWindow, counts: Counts, properties: JobProperties, compat: Compat) -> Charged:
+    """Count a visible batch in. The batch that breaks the budget stays loaded; the job pauses behind it."""
+    errors, rows = window.errors + counts.filtered, window.rows + counts.total
+    is_full = rows > properties.max_batch_rows * _WINDOW_BATCHES
+    spent = errors > properties.max_error_number
+    if compat is Compat.DORIS:
+        spent = spent or (rows > 0 and errors / rows > properties.max_filter_ratio)
+    pause = _pause(errors, properties, compat) if spent else None
+    after = ErrorWindow() if is_full or spent else ErrorWindow(errors, rows)
+    return Charged(after, errors, is_full, pause)
+
+
+def _pause(errors: int, properties: JobProperties, compat: Compat) -> Reason:
+    if compat is Compat.DORIS:
+        text = "current error rows is more than max_error_number or the max_filter_ratio is more than the value set"
+    else:
+        text = (
+            f"Current error rows: {errors} is more than max error num: {properties.max_error_number}. "
+            + _starrocks_advice("max_error_number")
+        )
+    return Reason(StarRocksReason.TOO_MANY_FAILURE_ROWS, text)
+
+
+def _starrocks_advice(key: str) -> str:
+    return (
+        "Check the 'TrackingSQL' field for detailed information. If you are sure that the data has many errors, "
+        f"you can set '{key}' property to a greater value through ALTER ROUTINE LOAD and RESUME the job"
+    )
+
+
+def ratio_exceeded(counts: Counts, properties: JobProperties, compat: Compat) -> bool:
+    """StarRocks: a batch with too large a share of bad rows fails before it is loaded. Doris never fails one."""
+    if compat is Compat.DORIS or properties.max_filter_ratio >= 1.0 - _RATIO_SLACK:
+        return False
+    considered = counts.total - counts.unselected
+    return considered > 0 and counts.filtered / considered > properties.max_filter_ratio
+
+
+def ratio_reason(text: str) -> Reason:
+    """StarRocks: why a job pauses whose batch failed by ``max_filter_ratio``; ``text`` is the batch's failure."""
+    return Reason(StarRocksReason.TOO_MANY_FAILURE_ROWS, f"{text}. {_starrocks_advice('max_filter_ratio')}")

@@ -1,0 +1,204 @@
+"""Job properties: one typed value for both vendors, read from CREATE and changed by ALTER.
+
+Owns defaults and what depends on several properties at once; single properties are read by the vendors' tables in
+``properties_starrocks`` and ``properties_doris``. Refuses to know the table (``jobs.checks``) and the data source.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from routine_load.errors import PropertyError, UnsupportedFeature
+from routine_load.ids import Compat
+from routine_load.jobs import properties_doris, properties_starrocks
+from routine_load.jobs.frontend_config import FrontendConfig
+from routine_load.jobs.property_rules import DEFAULT, Rule, Values, last_values, read
+from routine_load.sql.statements import Property
+
+_MIB = 1024 * 1024
+_CONSUME_TO_TIMEOUT = 4
+NO_LIMIT = 2**63 - 1
+"""A bound that is none."""
+
+
+class JobFormat(StrEnum):
+    CSV = "csv"
+    JSON = "json"
+
+
+class UpdateMode(StrEnum):
+    """Doris: ``unique_key_update_mode``."""
+
+    UPSERT = "UPSERT"
+    FIXED = "UPDATE_FIXED_COLUMNS"
+    FLEXIBLE = "UPDATE_FLEXIBLE_COLUMNS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchLimits:
+    """When a task stops reading: whichever comes first. ``rows`` are Kafka messages."""
+
+    seconds: float
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobProperties:
+    """What PROPERTIES decides. Sizes in bytes, times in seconds; ``enclose``/``escape`` are one character or empty.
+
+    ``task_consume_second`` and ``task_timeout_second`` are None where the vendor has no such default (Doris).
+    """
+
+    desired_concurrent_number: int
+    max_batch_interval_s: int
+    max_batch_rows: int
+    max_batch_bytes: int
+    timezone: str
+    max_error_number: int = 0
+    max_filter_ratio: float = 1.0
+    strict_mode: bool = False
+    format: JobFormat = JobFormat.CSV
+    jsonpaths: str = ""
+    json_root: str = ""
+    strip_outer_array: bool = False
+    num_as_string: bool = False
+    fuzzy_parse: bool = False
+    enclose: str = ""
+    escape: str = ""
+    trim_space: bool = False
+    empty_field_as_null: bool = False
+    partial_update: bool = False
+    unique_key_update_mode: UpdateMode = UpdateMode.UPSERT
+    partial_update_new_key_behavior: str = "APPEND"
+    merge_condition: str | None = None
+    task_consume_second: int | None = None
+    task_timeout_second: int | None = None
+    log_rejected_record_num: int = 0
+    pause_on_fatal_parse_error: bool = False
+    exec_mem_limit: int = 2_147_483_648
+    send_batch_parallelism: int = 1
+    load_to_single_tablet: bool = False
+    workload_group: str = ""
+    warehouse: str = ""
+
+    def batch_limits(self, compat: Compat, config: FrontendConfig) -> BatchLimits:
+        """StarRocks: consume seconds and the front end's bytes, rows do not limit; Doris: interval, rows, size.
+
+        In both modes ``max_batch_interval`` bounds how long rows may wait for their commit.
+        """
+        seconds: float = self.max_batch_interval_s
+        if self.task_consume_second:
+            seconds = min(seconds, self.task_consume_second)
+        if compat is Compat.DORIS:
+            return BatchLimits(seconds=seconds, rows=self.max_batch_rows, bytes=self.max_batch_bytes)
+        return BatchLimits(seconds=seconds, rows=NO_LIMIT, bytes=config.max_routine_load_batch_size)
+
+    def timeout_s(self, compat: Compat, config: FrontendConfig) -> int:
+        """How long a task may take in all (StarRocks: task_timeout_second; Doris: a multiple of the interval)."""
+        if self.task_timeout_second:
+            return self.task_timeout_second
+        if compat is Compat.STARROCKS:
+            return config.routine_load_task_timeout_second
+        return max(
+            self.max_batch_interval_s * config.routine_load_task_timeout_multiplier,
+            config.routine_load_task_min_timeout_sec,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PropertyContext:
+    """Whose rules apply, and what the session lends as defaults."""
+
+    compat: Compat
+    config: FrontendConfig
+    timezone: str = "Asia/Shanghai"
+
+
+def default_properties(context: PropertyContext) -> JobProperties:
+    """What a job has that names no property."""
+    if context.compat is Compat.DORIS:
+        return JobProperties(
+            desired_concurrent_number=context.config.max_routine_load_task_concurrent_num,
+            max_batch_interval_s=60,
+            max_batch_rows=20_000_000,
+            max_batch_bytes=1_024 * _MIB,
+            timezone=context.timezone,
+        )
+    return JobProperties(
+        desired_concurrent_number=context.config.max_routine_load_task_concurrent_num,
+        max_batch_interval_s=10,
+        max_batch_rows=200_000,
+        max_batch_bytes=context.config.max_routine_load_batch_size,
+        timezone=context.timezone,
+        task_consume_second=context.config.routine_load_task_consume_second,
+        task_timeout_second=context.config.routine_load_task_timeout_second,
+    )
+
+
+def create_properties(properties: tuple[Property, ...], context: PropertyContext) -> JobProperties:
+    """Read CREATE's PROPERTIES. Raises PropertyError in the vendor's words."""
+    values = read(last_values(properties), _rules(context.compat), altering=False)
+    return _apply(default_properties(context), values, context, altering=False)
+
+
+def alter_properties(
+    current: JobProperties, properties: tuple[Property, ...], context: PropertyContext
+) -> JobProperties:
+    """Apply ALTER's PROPERTIES to what the job has. Raises PropertyError in the vendor's words."""
+    values = read(last_values(properties), _rules(context.compat), altering=True)
+    return _apply(current, values, context, altering=True)
+
+
+def _rules(compat: Compat) -> tuple[Rule, ...]:
+    if compat is Compat.DORIS:
+        return properties_doris.OWN + properties_starrocks.LENT_TO_DORIS
+    return properties_starrocks.OWN + properties_doris.LENT_TO_STARROCKS
+
+
+def _apply(current: JobProperties, values: Values, context: PropertyContext, *, altering: bool) -> JobProperties:
+    defaults = default_properties(context)
+    given: dict[str, Any] = {
+        name: getattr(defaults, name) if value is DEFAULT else value for name, value in values.items()
+    }
+    if "format" in given:
+        given["format"] = JobFormat(given["format"])
+    if given.get("merge_condition") == "":
+        given["merge_condition"] = None
+    given.update(_task_times(given))
+    given.update(_update_mode(given, current, altering=altering))
+    return replace(current, **given)
+
+
+def _task_times(given: dict[str, Any]) -> dict[str, int]:
+    """StarRocks: one of consume and timeout seconds decides the other, in the ratio of one to four."""
+    consume, timeout = given.get("task_consume_second"), given.get("task_timeout_second")
+    if consume is not None and timeout is not None:
+        if consume >= timeout:
+            raise PropertyError("task_timeout_second must be larger than task_consume_second")
+        return {}
+    if consume is not None:
+        return {"task_timeout_second": consume * _CONSUME_TO_TIMEOUT}
+    if timeout is not None:
+        return {"task_consume_second": timeout // _CONSUME_TO_TIMEOUT}
+    return {}
+
+
+def _update_mode(given: dict[str, Any], current: JobProperties, *, altering: bool) -> dict[str, Any]:
+    """Doris: ``unique_key_update_mode`` wins over ``partial_columns``; StarRocks' ``partial_update`` means FIXED."""
+    columns = given.pop("partial_columns", None)
+    mode = current.unique_key_update_mode
+    if "unique_key_update_mode" in given:
+        mode = UpdateMode(given["unique_key_update_mode"])
+    elif columns is not None or "partial_update" in given:
+        mode = UpdateMode.FIXED if columns or given.get("partial_update") else UpdateMode.UPSERT
+    if mode is UpdateMode.FLEXIBLE:
+        raise UnsupportedFeature("unique_key_update_mode UPDATE_FLEXIBLE_COLUMNS is not supported here")
+    if not altering and "partial_update_new_key_behavior" in given:
+        if mode is UpdateMode.UPSERT:
+            raise PropertyError("partial_update_new_key_behavior can only be set when partial update is enabled")
+        if given["partial_update_new_key_behavior"] == "ERROR":
+            raise UnsupportedFeature("partial_update_new_key_behavior ERROR is not supported here, use APPEND")
+    return {"unique_key_update_mode": mode, "partial_update": mode is UpdateMode.FIXED}

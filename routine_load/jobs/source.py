@@ -1,0 +1,113 @@
+"""The Kafka data source of a job: where it reads, which partitions, from which offsets (FROM KAFKA).
+
+Owns the value, its start offsets and which values are secret; CREATE and ALTER are read in ``source_create`` and
+``source_alter``. Refuses to know which ``property.*`` a client library may be given, and to talk to a broker.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from routine_load.ids import PartitionId
+
+DEFAULT_OFFSETS = "kafka_default_offsets"
+ORIGIN_DEFAULT_OFFSETS = "kafka_origin_default_offsets"
+GROUP_ID = "group.id"
+MASK = "******"
+
+_NOT_FOR_CLIENTS = frozenset({DEFAULT_OFFSETS, ORIGIN_DEFAULT_OFFSETS})
+_SECRET_PARTS = (
+    "password",
+    "secret",
+    "jaas",
+    "key.pem",
+    "access.key",
+    "access_key",
+    "user.info",
+    "sasl.oauthbearer.config",
+)
+
+
+def is_secret(key: str) -> bool:
+    """Values of this key are masked wherever they are shown and sealed wherever they are stored."""
+    lowered = key.lower()
+    return any(part in lowered for part in _SECRET_PARTS)
+
+
+class OffsetKind(StrEnum):
+    NUMBER = "number"
+    BEGINNING = "OFFSET_BEGINNING"
+    END = "OFFSET_END"
+    TIMESTAMP = "timestamp"
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetSpec:
+    """Where a partition starts. ``value`` is the offset, or epoch milliseconds; ``text`` is what the user wrote."""
+
+    kind: OffsetKind
+    value: int = 0
+    text: str = ""
+
+    @property
+    def is_number(self) -> bool:
+        return self.kind is OffsetKind.NUMBER
+
+    def __str__(self) -> str:
+        return str(self.value) if self.kind in {OffsetKind.NUMBER, OffsetKind.TIMESTAMP} else self.kind.value
+
+
+BEGINNING = OffsetSpec(OffsetKind.BEGINNING, text=OffsetKind.BEGINNING.value)
+END = OffsetSpec(OffsetKind.END, text=OffsetKind.END.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaSource:
+    """What FROM KAFKA decides.
+
+    ``partitions`` empty means: all partitions of the topic, new ones too; otherwise the job is pinned to them.
+    ``offsets`` are those given for pinned partitions at CREATE. ``properties`` are the ``property.*`` without prefix,
+    with ``group.id`` and, as SHOW prints them, the default offsets.
+    """
+
+    brokers: str
+    topic: str
+    partitions: tuple[PartitionId, ...] = ()
+    offsets: tuple[tuple[PartitionId, OffsetSpec], ...] = ()
+    default_offset: OffsetSpec | None = None
+    properties: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    registry_url: str = field(default="", repr=False)
+
+    @property
+    def is_pinned(self) -> bool:
+        return bool(self.partitions)
+
+    @property
+    def client_properties(self) -> tuple[tuple[str, str], ...]:
+        """What the Kafka client is given."""
+        return tuple((key, value) for key, value in self.properties if key not in _NOT_FOR_CLIENTS)
+
+    @property
+    def masked_properties(self) -> tuple[tuple[str, str], ...]:
+        """``property.*`` as anyone may see them."""
+        return tuple((key, MASK if is_secret(key) else value) for key, value in self.properties)
+
+    @property
+    def masked_registry_url(self) -> str:
+        """The schema registry's address without ``key:secret@``."""
+        scheme, separator, rest = self.registry_url.partition("://")
+        if not separator:
+            scheme, rest = "", self.registry_url
+        return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+
+    def start_of(self, partition: PartitionId) -> OffsetSpec:
+        """Where a partition starts at CREATE: its own offset, else the default, else the end."""
+        return dict(self.offsets).get(partition, self.default_offset or END)
+
+    def start_of_new(self) -> OffsetSpec:
+        """Where a partition starts that the topic got later: at its beginning, so that nothing is lost.
+
+        The vendors start it at the default offset, or at the end, and skip what was written before its discovery.
+        """
+        return BEGINNING

@@ -1,0 +1,134 @@
+"""Reading and applying FROM KAFKA (…) of ALTER, by the vendors' rules and in the vendors' words.
+
+Two steps, because one of them needs to know the topic's partitions: ``alter_source`` reads, ``SourceChange.applied``
+changes the job's source. Refuses to talk to Kafka.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+
+from routine_load.errors import ExecutionError, PropertyError
+from routine_load.ids import Compat, PartitionId
+from routine_load.jobs.property_rules import last_values
+from routine_load.jobs.source import ORIGIN_DEFAULT_OFFSETS, KafkaSource, OffsetSpec
+from routine_load.jobs.source_create import (
+    BROKERS,
+    OFFSETS,
+    PARTITIONS,
+    REGISTRY,
+    TOPIC,
+    SourceContext,
+    broker_list,
+    check_broker,
+    client_properties,
+    pairs,
+    refuse_unknown_keys,
+)
+from routine_load.sql.statements import Property
+
+_STARROCKS_KEYS = frozenset({BROKERS, PARTITIONS, OFFSETS, REGISTRY})
+_DORIS_KEYS = _STARROCKS_KEYS | {TOPIC}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceChange:
+    """What ALTER asks of the data source. ``offsets`` overwrite the progress of the partitions they name."""
+
+    compat: Compat
+    brokers: str | None = None
+    topic: str | None = None
+    offsets: tuple[tuple[PartitionId, OffsetSpec], ...] = ()
+    default_offset: OffsetSpec | None = None
+    properties: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    registry_url: str | None = field(default=None, repr=False)
+
+    def changes_topic(self, current: KafkaSource) -> bool:
+        """The progress then starts anew."""
+        return self.topic is not None and self.topic != current.topic
+
+    def merged(self, current: KafkaSource) -> KafkaSource:
+        """The source after the change, before its partitions are checked: what to ask Kafka with."""
+        properties = dict(current.properties)
+        if self.default_offset is not None:
+            properties.pop(ORIGIN_DEFAULT_OFFSETS, None)
+        properties.update(self.properties)
+        return replace(
+            current,
+            brokers=current.brokers if self.brokers is None else self.brokers,
+            topic=self.topic or current.topic,
+            default_offset=self.default_offset or current.default_offset,
+            properties=tuple(properties.items()),
+            registry_url=current.registry_url if self.registry_url is None else self.registry_url,
+        )
+
+    def applied(self, current: KafkaSource, known: Collection[PartitionId]) -> KafkaSource:
+        """The source after the change. ``known`` are the topic's partitions (unpinned jobs are checked with them).
+
+        Raises ExecutionError in the vendor's words where a named partition is not the job's.
+        """
+        mine = current.partitions if current.is_pinned else known
+        for partition, _ in self.offsets:
+            if partition in mine:
+                continue
+            if self.compat is Compat.DORIS:
+                raise ExecutionError(f"The specified partition {partition} is not in the consumed partitions")
+            if current.is_pinned:
+                raise ExecutionError(f"The specified partition {partition} is not in the custom partitions")
+            raise ExecutionError("The specified partition is not in the consumed partitions ")
+        return self.merged(current)
+
+
+def alter_source(properties: tuple[Property, ...], context: SourceContext) -> SourceChange:
+    """Read ALTER's data source list. Raises PropertyError in the vendor's words."""
+    given = last_values(properties)
+    doris = context.compat is Compat.DORIS
+    if not doris:
+        # every confluent.* key is accepted; only the registry's address means anything here
+        given = {key: value for key, value in given.items() if key == REGISTRY or not key.startswith("confluent.")}
+    refuse_unknown_keys(given, context.compat, _DORIS_KEYS if doris else _STARROCKS_KEYS)
+    client, default = client_properties(given, context)
+    topic = given[TOPIC].replace(" ", "") if TOPIC in given else None
+    if topic == "":
+        raise PropertyError("kafka_topic is a required property")
+    return SourceChange(
+        compat=context.compat,
+        brokers=_brokers(given[BROKERS], context.compat) if BROKERS in given else None,
+        topic=topic,
+        offsets=_offsets(given, default, context),
+        default_offset=default,
+        properties=tuple(client.items()),
+        registry_url=given.get(REGISTRY),
+    )
+
+
+def _brokers(text: str, compat: Compat) -> str:
+    """StarRocks keeps the altered list as written, blanks and all; clients get it without them."""
+    if compat is Compat.DORIS:
+        return broker_list(text, compat)
+    if not text.strip():
+        raise PropertyError("kafka_broker_list cannot be empty")
+    for item in text.replace(" ", "").split(","):
+        check_broker(item, compat)
+    return text.replace(" ", "")
+
+
+def _offsets(
+    given: dict[str, str], default: OffsetSpec | None, context: SourceContext
+) -> tuple[tuple[PartitionId, OffsetSpec], ...]:
+    reader = context.reader
+    if PARTITIONS not in given:
+        if OFFSETS in given:
+            if context.compat is Compat.DORIS:
+                raise PropertyError("Partitions number should be equals to offsets number")
+            raise PropertyError("Missing kafka partition info")
+        return ()
+    listed = reader.partitions(given[PARTITIONS])
+    if OFFSETS in given:
+        return pairs(listed, reader.offsets(given[OFFSETS]))
+    if context.compat is Compat.STARROCKS:
+        raise PropertyError("Partition and offset must be specified at the same time")
+    if default is None:
+        raise PropertyError("Must set offset or default offset with partition property")
+    return tuple((partition, default) for partition in dict.fromkeys(listed))

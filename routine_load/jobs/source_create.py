@@ -1,0 +1,148 @@
+"""Reading FROM KAFKA (…) of CREATE, by the vendors' rules and in the vendors' words.
+
+Owns accepted keys and the order of checks. Refuses to know Kafka, and which ``property.*`` a client may be given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from routine_load.errors import PropertyError
+from routine_load.ids import Compat, PartitionId
+from routine_load.jobs.offsets import OffsetReader
+from routine_load.jobs.property_rules import last_values
+from routine_load.jobs.source import (
+    DEFAULT_OFFSETS,
+    GROUP_ID,
+    ORIGIN_DEFAULT_OFFSETS,
+    KafkaSource,
+    OffsetKind,
+    OffsetSpec,
+)
+from routine_load.sql.statements import Property
+
+PREFIX = "property."
+BROKERS = "kafka_broker_list"
+TOPIC = "kafka_topic"
+PARTITIONS = "kafka_partitions"
+OFFSETS = "kafka_offsets"
+REGISTRY = "confluent.schema.registry.url"
+_WITHOUT_EFFECT = frozenset(
+    {
+        "kafka_table_name_location",
+        "kafka_table_name_format",
+        "kafka_text_table_name_field_delimiter",
+        "kafka_text_table_name_field_index",
+    }
+)
+_COMMON = frozenset({BROKERS, TOPIC, PARTITIONS, OFFSETS, REGISTRY}) | _WITHOUT_EFFECT
+
+_STARROCKS_BROKER = r".*?\[?([0-9a-zA-Z\-%._:]*)\]?:(\d+)"
+_DORIS_BROKER = r"[-A-Za-z0-9+&@#/%?=~_|!:,.;]+[-A-Za-z0-9+&@#/%=~_|]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceContext:
+    """Whose rules apply; ``timezone`` is the job's, ``group_id`` is used where the statement names none."""
+
+    compat: Compat
+    timezone: str
+    group_id: str = ""
+
+    @property
+    def reader(self) -> OffsetReader:
+        return OffsetReader(self.compat, self.timezone)
+
+
+def check_source_type(name: str) -> None:
+    if name.upper() != "KAFKA":
+        raise PropertyError(f"routine load job does not support this type {name.upper()}")
+
+
+def create_source(properties: tuple[Property, ...], context: SourceContext) -> KafkaSource:
+    """Checks run in the vendor's order: keys, brokers, topic, client properties, partitions, offsets."""
+    given = last_values(properties)
+    refuse_unknown_keys(given, context.compat)
+    brokers = broker_list(given.get(BROKERS), context.compat)
+    topic = given.get(TOPIC, "").replace(" ", "")
+    if not topic:
+        raise PropertyError("kafka_topic is a required property")
+    if context.compat is Compat.DORIS and given.get("kafka_table_name_format", "TEXT").upper() != "TEXT":
+        raise PropertyError("Multi load olay supported for table name format TEXT")
+    client, default = client_properties(given, context)
+    client.setdefault(GROUP_ID, context.group_id)
+    listed = context.reader.partitions(given[PARTITIONS]) if PARTITIONS in given else ()
+    return KafkaSource(
+        brokers=brokers,
+        topic=topic,
+        partitions=tuple(dict.fromkeys(listed)),
+        offsets=_offsets(given, listed, context),
+        default_offset=default,
+        properties=tuple(client.items()),
+        registry_url=given.get(REGISTRY, ""),
+    )
+
+
+def _offsets(
+    given: Mapping[str, str], listed: tuple[PartitionId, ...], context: SourceContext
+) -> tuple[tuple[PartitionId, OffsetSpec], ...]:
+    if OFFSETS not in given:
+        return ()
+    if context.compat is Compat.DORIS and DEFAULT_OFFSETS in given:
+        raise PropertyError("Only one of kafka_offsets and kafka_default_offsets can be set.")
+    return pairs(listed, context.reader.offsets(given[OFFSETS]))
+
+
+def pairs(
+    listed: tuple[PartitionId, ...], offsets: tuple[OffsetSpec, ...]
+) -> tuple[tuple[PartitionId, OffsetSpec], ...]:
+    """Partitions with their offsets, in list order."""
+    if len(listed) != len(offsets):
+        raise PropertyError("Partitions number should be equals to offsets number")
+    return tuple(dict(zip(listed, offsets, strict=True)).items())
+
+
+def refuse_unknown_keys(given: Iterable[str], compat: Compat, known: frozenset[str] = _COMMON) -> None:
+    for key in given:
+        if key in known or (key.startswith(PREFIX) and key != PREFIX):
+            continue
+        if compat is Compat.DORIS:
+            if key == DEFAULT_OFFSETS or key.startswith("aws."):
+                continue
+            raise PropertyError(f"{key} is invalid kafka property or can not be set")
+        raise PropertyError(f"{key} is invalid kafka custom property")
+
+
+def broker_list(text: str | None, compat: Compat) -> str:
+    """``host:port[,host:port…]`` without blanks."""
+    brokers = (text or "").replace(" ", "")
+    if not brokers:
+        raise PropertyError("kafka_broker_list is a required property")
+    for item in brokers.split(","):
+        check_broker(item, compat)
+    return brokers
+
+
+def check_broker(item: str, compat: Compat) -> None:
+    if compat is Compat.DORIS:
+        if not re.fullmatch(_DORIS_BROKER, item):
+            raise PropertyError(f"KAFKA_BROKER_LIST:{item} not match pattern {_DORIS_BROKER}")
+    elif not re.fullmatch(_STARROCKS_BROKER, item, re.ASCII):
+        raise PropertyError(f"kafka_broker_list: {item} does not match pattern {_STARROCKS_BROKER}")
+
+
+def client_properties(given: Mapping[str, str], context: SourceContext) -> tuple[dict[str, str], OffsetSpec | None]:
+    """``property.*`` without prefix (Doris: ``aws.*`` too), and the default offset among them.
+
+    Doris keeps a date-time default twice: as epoch milliseconds and as written.
+    """
+    client = {key.removeprefix(PREFIX): value for key, value in given.items() if key.startswith((PREFIX, "aws."))}
+    if DEFAULT_OFFSETS not in client:
+        return client, None
+    default = context.reader.default(client[DEFAULT_OFFSETS])
+    if context.compat is Compat.DORIS and default.kind is OffsetKind.TIMESTAMP:
+        client[ORIGIN_DEFAULT_OFFSETS] = client[DEFAULT_OFFSETS]
+        client[DEFAULT_OFFSETS] = str(default.value)
+    return client, default

@@ -1,0 +1,191 @@
+"""Jobs in the metadata database.
+
+Owns ids, uniqueness of live names and the version check. Jobs are values: reading gives a record, saving compares its
+version. Refuses to know why a job changes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from routine_load.errors import JobExists, JobNotFound, StaleVersion
+from routine_load.ids import JobId
+from routine_load.jobs.job import Job
+from routine_load.jobs.record import definition_text, read_definition, read_job, record_text
+from routine_load.store.database import Database
+from routine_load.store.secrets import SecretBox
+from routine_load.store.tables import jobs
+
+ATTEMPTS_MAX: Final = 20
+CACHED_MAX: Final = 20_000
+_CHUNK: Final = 500
+
+_FULL = (jobs.c.id, jobs.c.version, jobs.c.definition, jobs.c.record)
+
+
+class JobStore:
+    """Repository of jobs. Thread-safe.
+
+    Jobs that were read are kept by id and version: a list of a thousand jobs asks the database for their versions only
+    and reads those that changed.
+    """
+
+    def __init__(self, database: Database, secrets: SecretBox) -> None:
+        self._database = database
+        self._secrets = secrets
+        self._cache: dict[JobId, Job] = {}
+        # one writer at a time in this process: SQLite has only one place for a writer, and waiting here is cheaper
+        # than a refused version
+        self._writer = threading.RLock()
+
+    # -- reading -------------------------------------------------------------
+
+    def get(self, job_id: JobId) -> Job:
+        """Raises JobNotFound."""
+        found = self._read(jobs.c.id == job_id)
+        if not found:
+            raise JobNotFound(f"there is no routine load job with id {job_id}")
+        return found[0]
+
+    def live(self, database: str, name: str) -> Job | None:
+        """The job of that name that is not final, if there is one."""
+        found = self._read(sa.and_(jobs.c.database_name == database, jobs.c.live_name == name))
+        return found[0] if found else None
+
+    def find(self, database: str, name: str, *, include_final: bool = False) -> list[Job]:
+        """Jobs of that name: the live one first, then history, newest first."""
+        column = jobs.c.name if include_final else jobs.c.live_name
+        found = self._read(sa.and_(jobs.c.database_name == database, column == name))
+        return sorted(found, key=lambda job: (job.state.is_final, -job.id))
+
+    def all_live(self) -> list[Job]:
+        """Jobs of every database that are not final, by id."""
+        return self._read(jobs.c.live_name.is_not(None))
+
+    def in_database(self, database: str | None = None, *, include_final: bool = True) -> list[Job]:
+        """Jobs of one database, or of all, by id."""
+        conditions: list[sa.ColumnElement[bool]] = []
+        if database is not None:
+            conditions.append(jobs.c.database_name == database)
+        if not include_final:
+            conditions.append(jobs.c.live_name.is_not(None))
+        return self._read(sa.and_(sa.true(), *conditions))
+
+    def _read(self, condition: sa.ColumnElement[bool]) -> list[Job]:
+        with self._database.reading() as connection:
+            present = connection.execute(sa.select(jobs.c.id, jobs.c.version).where(condition).order_by(jobs.c.id))
+            wanted = [(JobId(job_id), version) for job_id, version in present]
+            known = {job_id: self._cache.get(job_id) for job_id, _ in wanted}
+            fresh = {
+                job_id: job
+                for (job_id, version) in wanted
+                if (job := known[job_id]) is not None and job.version == version
+            }
+            missing = [job_id for job_id, _ in wanted if job_id not in fresh]
+            rows: list[sa.Row[Any]] = []
+            for start in range(0, len(missing), _CHUNK):
+                chunk = missing[start : start + _CHUNK]
+                rows += connection.execute(sa.select(*_FULL).where(jobs.c.id.in_(chunk)))
+        for row in rows:
+            job = self._parsed(row)
+            fresh[job.id] = job
+            self._remember(job)
+        return [fresh[job_id] for job_id, _ in wanted]
+
+    def _parsed(self, row: sa.Row[Any]) -> Job:
+        definition = read_definition(row.definition, self._secrets.unseal)
+        return read_job(JobId(row.id), row.version, definition, row.record)
+
+    def _remember(self, job: Job) -> None:
+        """The newest version wins, whichever thread comes last."""
+        known = self._cache.get(job.id)
+        if known is not None and known.version > job.version:
+            return
+        if known is None and len(self._cache) >= CACHED_MAX:
+            self._cache.clear()
+        self._cache[job.id] = job
+
+    # -- writing -------------------------------------------------------------
+
+    def insert(self, job: Job) -> Job:
+        """Keep a new job and give it an id. Raises JobExists.
+
+        Invariant: one live job per name and database; checked here for the message, and by a unique constraint.
+        """
+        definition = job.definition
+        taken = f"Name {definition.name} already used in db {definition.database}"
+        mine = sa.and_(jobs.c.database_name == definition.database, jobs.c.live_name == definition.name)
+        values = {
+            "database_name": definition.database,
+            "name": definition.name,
+            "live_name": _live_name(job),
+            "state": job.state.value,
+            "definition": definition_text(definition, self._secrets.seal),
+            "record": record_text(job),
+            "version": 1,
+        }
+        with self._writer, self._database.writing() as connection:
+            if connection.execute(sa.select(jobs.c.id).where(mine)).first() is not None:
+                raise JobExists(taken)
+            try:
+                key = connection.execute(sa.insert(jobs).values(values)).inserted_primary_key
+            except IntegrityError as cause:
+                raise JobExists(taken) from cause
+        assert key is not None
+        inserted = replace(job, id=JobId(key[0]), version=1)
+        self._remember(inserted)
+        return inserted
+
+    def save(self, job: Job) -> Job:
+        """Keep a changed job; returns it with its new version. Raises StaleVersion.
+
+        Invariant: an UPDATE names the version it was computed from, so that no change is lost.
+        """
+        values: dict[str, Any] = {
+            "live_name": _live_name(job),
+            "state": job.state.value,
+            "record": record_text(job),
+            "version": job.version + 1,
+        }
+        known = self._cache.get(job.id)
+        if known is None or known.version != job.version or known.definition != job.definition:
+            values["definition"] = definition_text(job.definition, self._secrets.seal)
+        same = sa.and_(jobs.c.id == job.id, jobs.c.version == job.version)
+        with self._writer, self._database.writing() as connection:
+            if connection.execute(sa.update(jobs).where(same).values(values)).rowcount != 1:
+                raise StaleVersion(
+                    f"routine load job {job.database}.{job.name} was changed meanwhile (version {job.version} is old)"
+                )
+        saved = replace(job, version=job.version + 1)
+        self._remember(saved)
+        return saved
+
+    def modify(self, job_id: JobId, change: Callable[[Job], Job]) -> Job:
+        """Apply a pure change to the newest version and keep it; tried again when another process was faster.
+
+        Nothing is written where ``change`` gives the job back as it was. Raises what ``change`` raises, JobNotFound,
+        and StaleVersion after too many attempts.
+        """
+        with self._writer:
+            for attempt in range(ATTEMPTS_MAX):
+                current = self.get(job_id)
+                changed = change(current)
+                if changed is current:
+                    return current
+                assert (changed.id, changed.version) == (current.id, current.version)
+                try:
+                    return self.save(changed)
+                except StaleVersion:
+                    if attempt + 1 == ATTEMPTS_MAX:
+                        raise
+        raise AssertionError("unreachable: the loop returns or raises")  # pragma: no cover
+
+
+def _live_name(job: Job) -> str | None:
+    return None if job.state.is_final else job.name

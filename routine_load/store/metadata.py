@@ -1,0 +1,44 @@
+"""The metadata database as one thing: opened once, closed once, its repositories at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self, TypeVar
+
+from routine_load.store.database import Database
+from routine_load.store.jobs import JobStore
+from routine_load.store.secrets import SecretBox
+from routine_load.store.settings import SettingStore
+from routine_load.store.users import UserStore, VerifierValue
+
+V = TypeVar("V", bound=VerifierValue)
+
+
+class Metadata:
+    """An open metadata database. ``with`` closes it."""
+
+    def __init__(self, url: str, secrets: SecretBox) -> None:
+        self._database = Database(url)
+        self.jobs = JobStore(self._database, secrets)
+        self.settings = SettingStore(self._database)
+
+    def users(self, make: Callable[[bytes, str], V]) -> UserStore[V]:
+        """The users, with verifiers of the door's own type."""
+        return UserStore(self._database, make)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_metadata(url: str, secrets: SecretBox) -> Metadata:
+    """Migrate and open. Raises MetadataError."""
+    return Metadata(url, secrets)

@@ -1,0 +1,56 @@
+"""The tables of the metadata database, with every constraint named.
+
+``migrations/`` makes exactly these; a test compares. Refuses to know what the texts in them mean.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+NAME_MAX = 256
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("id", _ID, primary_key=True, autoincrement=True),
+    sa.Column("database_name", sa.String(NAME_MAX), nullable=False),
+    sa.Column("name", sa.String(NAME_MAX), nullable=False),
+    sa.Column("live_name", sa.String(NAME_MAX), nullable=True),
+    sa.Column("state", sa.String(32), nullable=False),
+    sa.Column("definition", sa.Text, nullable=False),
+    sa.Column("record", sa.Text, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("database_name", "live_name"),
+    sa.CheckConstraint("live_name IS NULL OR live_name = name", name="live_name_is_name"),
+    sa.CheckConstraint("version > 0", name="version_positive"),
+    sa.Index(None, "database_name", "name"),
+    sqlite_autoincrement=True,
+)
+"""``live_name`` is the name while the job is not final and NULL after, so that a name is used by one live job."""
+
+users = sa.Table(
+    "users",
+    metadata,
+    sa.Column("name", sa.String(NAME_MAX), primary_key=True),
+    sa.Column("native", sa.LargeBinary(20), nullable=False),
+    sa.Column("sha2", sa.String(512), nullable=False),
+)
+
+frontend_config = sa.Table(
+    "frontend_config",
+    metadata,
+    sa.Column("name", sa.String(NAME_MAX), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
