@@ -39,7 +39,8 @@ class Message:
 class Job:
     """A job's record. ``version`` grows with every save; ``id`` is 0 until the store has given one.
 
-    ``progress`` is ``next_offset`` per partition, a mirror of the sink's, applied up to ``sequence``.
+    ``progress`` is ``next_offset`` per partition, a mirror of the sink's, applied up to ``sequence``. ``placing`` are
+    offsets that CREATE or ALTER wrote here first and that the sink has yet to be told; empty but for that moment.
     ``error_logs`` are the opaque ids of the last files of rejected rows. ``sink_incarnation`` is the sink for which
     ``progress`` holds.
     """
@@ -51,6 +52,7 @@ class Job:
     paused_at: datetime | None = None
     ended_at: datetime | None = None
     progress: Mapping[PartitionId, int] = field(default_factory=dict)
+    placing: Mapping[PartitionId, int] = field(default_factory=dict)
     timestamps_ms: Mapping[PartitionId, int] = field(default_factory=dict)
     statistic: Statistic = field(default_factory=Statistic)
     window: ErrorWindow = field(default_factory=ErrorWindow)
@@ -64,7 +66,7 @@ class Job:
     version: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("progress", "timestamps_ms"):
+        for name in ("progress", "placing", "timestamps_ms"):
             object.__setattr__(self, name, MappingProxyType(dict(sorted(getattr(self, name).items()))))
         assert all(offset >= 0 for offset in self.progress.values()), self.progress
 

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -95,6 +96,16 @@ def migrate(engine: sa.Engine, revision: str = "head") -> None:
                 command.upgrade(migration_config(connection), revision)
     except CommandError as cause:
         raise MetadataError(f"the metadata database cannot be brought to revision {revision}: {cause}") from cause
+
+
+def migrate_url(url: str) -> str:
+    """Bring the database of a URL to the newest revision; returns that revision. Raises MetadataError."""
+    database = Database(url)
+    try:
+        with database.reading() as connection:
+            return MigrationContext.configure(connection).get_current_revision() or ""
+    finally:
+        database.close()
 
 
 @contextmanager

@@ -26,6 +26,8 @@ ATTEMPTS_MAX: Final = 20
 CACHED_MAX: Final = 20_000
 _CHUNK: Final = 500
 
+_Jobs = list[Job]
+
 _FULL = (jobs.c.id, jobs.c.version, jobs.c.definition, jobs.c.record)
 
 
@@ -46,29 +48,27 @@ class JobStore:
 
     # -- reading -------------------------------------------------------------
 
-    def get(self, job_id: JobId) -> Job:
-        """Raises JobNotFound."""
+    def get(self, job_id: JobId) -> Job | None:
+        """None for a job that is not there."""
         found = self._read(jobs.c.id == job_id)
-        if not found:
-            raise JobNotFound(f"there is no routine load job with id {job_id}")
-        return found[0]
+        return found[0] if found else None
 
     def live(self, database: str, name: str) -> Job | None:
         """The job of that name that is not final, if there is one."""
         found = self._read(sa.and_(jobs.c.database_name == database, jobs.c.live_name == name))
         return found[0] if found else None
 
-    def find(self, database: str, name: str, *, include_final: bool = False) -> list[Job]:
+    def find(self, database: str, name: str, *, include_final: bool = False) -> _Jobs:
         """Jobs of that name: the live one first, then history, newest first."""
         column = jobs.c.name if include_final else jobs.c.live_name
         found = self._read(sa.and_(jobs.c.database_name == database, column == name))
         return sorted(found, key=lambda job: (job.state.is_final, -job.id))
 
-    def all_live(self) -> list[Job]:
+    def all_live(self) -> _Jobs:
         """Jobs of every database that are not final, by id."""
         return self._read(jobs.c.live_name.is_not(None))
 
-    def in_database(self, database: str | None = None, *, include_final: bool = True) -> list[Job]:
+    def list(self, database: str | None = None, *, include_final: bool = True) -> _Jobs:
         """Jobs of one database, or of all, by id."""
         conditions: list[sa.ColumnElement[bool]] = []
         if database is not None:
@@ -77,7 +77,7 @@ class JobStore:
             conditions.append(jobs.c.live_name.is_not(None))
         return self._read(sa.and_(sa.true(), *conditions))
 
-    def _read(self, condition: sa.ColumnElement[bool]) -> list[Job]:
+    def _read(self, condition: sa.ColumnElement[bool]) -> _Jobs:
         with self._database.reading() as connection:
             present = connection.execute(sa.select(jobs.c.id, jobs.c.version).where(condition).order_by(jobs.c.id))
             wanted = [(JobId(job_id), version) for job_id, version in present]
@@ -175,6 +175,8 @@ class JobStore:
         with self._writer:
             for attempt in range(ATTEMPTS_MAX):
                 current = self.get(job_id)
+                if current is None:
+                    raise JobNotFound(f"there is no routine load job with id {job_id}")
                 changed = change(current)
                 if changed is current:
                     return current
