@@ -50,7 +50,7 @@ def narrowed(tokenizer: Tokenizer, text: str) -> list[Token]:
     try:
         raw = list(tokenizer.tokenize(text))
     except TokenError as error:
-        raise StatementSyntaxError(f"unterminated text in `{_shortened(text)}`") from error
+        raise StatementSyntaxError("a quoted text or a comment does not end") from error
     if len(raw) > TOKENS_MAX:
         raise AnalysisError(f"the expression has {len(raw)} tokens, at most {TOKENS_MAX} are allowed")
     _check_nesting(text, raw)
@@ -61,10 +61,6 @@ def position_in(text: str, start: int) -> Position:
     """Line and column, from 1, of a character of the text."""
     before = text[:start]
     return Position(before.count("\n") + 1, start - (before.rfind("\n") + 1) + 1)
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _check_nesting(text: str, raw: list[Token]) -> None:

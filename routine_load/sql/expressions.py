@@ -119,7 +119,7 @@ def parse_expression(text: str) -> exp.Expr:
     try:
         parsed = _DIALECT.parser().parse_into(exp.Condition, tokens, text)
         if len(parsed) != 1 or parsed[0] is None:
-            raise StatementSyntaxError(f"`{text.strip()}` is not an expression")
+            raise StatementSyntaxError("this is not one expression")
         tree = _normalised(parsed[0])
         _check(tree, text)
     except ParseError as error:
@@ -134,7 +134,7 @@ def read_expression(text: str, position: Position | None = None) -> Expression:
     try:
         tree = parse_expression(text)
     except (AnalysisError, StatementSyntaxError) as error:
-        raise type(error)(error.message, position=_shifted(error.position, position)) from error
+        raise type(error)(error.message, position=shifted(error.position, position)) from error
     return Expression(text=text, columns=column_names(tree), position=position)
 
 
@@ -164,7 +164,7 @@ def _text(expression: Expression | str) -> str:
     return expression if isinstance(expression, str) else expression.text
 
 
-def _shifted(inner: Position | None, outer: Position | None) -> Position | None:
+def shifted(inner: Position | None, outer: Position | None) -> Position | None:
     """A position inside a text that itself begins at ``outer``."""
     if inner is None or outer is None:
         return outer
@@ -174,15 +174,16 @@ def _shifted(inner: Position | None, outer: Position | None) -> Position | None:
 
 
 def _syntax_error(error: ParseError, text: str, tokens: list[Token]) -> StatementSyntaxError:
+    """What sqlglot stumbled over; never a literal's contents, which may be a secret in a misplaced property."""
     details = error.errors[0] if error.errors else {}
-    description = str(details.get("description") or "not an expression").rstrip(".")
-    near = details.get("highlight") or tokens[-1].text
-    column = details.get("col")
-    place = next((t.start for t in tokens if t.line == details.get("line") and t.col == column), None)
+    description = str(details.get("description") or "")
+    line, column = details.get("line"), details.get("col")
+    token = next((t for t in tokens if t.line == line and t.col == column), tokens[-1])
+    position = position_in(text, token.start)
     if "lambda" in description:
-        return StatementSyntaxError(description, position=position_in(text, place or 0))
-    at = position_in(text, place) if place is not None else None
-    return StatementSyntaxError(f"near '{near}' in expression `{text.strip()}`", position=at)
+        return StatementSyntaxError("lambda expressions are not supported", position=position)
+    near = "a literal" if token.token_type is TokenType.STRING else f"'{text[token.start : token.end + 1]}'"
+    return StatementSyntaxError(f"near {near}: this is not a complete expression", position=position)
 
 
 def _normalised(tree: exp.Expr) -> exp.Expr:

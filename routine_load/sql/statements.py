@@ -24,6 +24,11 @@ class Property:
     value: str
     position: Position | None = field(default=None, compare=False)
 
+    def __repr__(self) -> str:
+        """Secrets never appear in a repr."""
+        secret = any(word in self.key.lower() for word in ("password", "secret", "jaas", "token", "credential"))
+        return f"Property(key={self.key!r}, value={'******' if secret else self.value!r})"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expression:
