@@ -76,27 +76,27 @@ class PropertyError(AnalysisError):
     """A property is unknown or its value is not allowed."""
 
 
-class UnknownTimeZone(PropertyError):  # noqa: N818 - MySQL's own name
+class UnknownTimeZone(PropertyError):
     """Unknown or incorrect time zone."""
 
     errno = 1298
     errno_doris = 1298
 
 
-class InvalidValue(PropertyError):  # noqa: N818 - StarRocks' own name
+class InvalidValue(PropertyError):
     """A value is not what its property expects."""
 
     errno = 5018
 
 
-class IncorrectName(AnalysisError):  # noqa: N818 - names the finding
+class IncorrectName(AnalysisError):
     """The name is not allowed."""
 
     errno = 5063
     sqlstate = "42000"
 
 
-class UnsupportedFeature(AnalysisError):  # noqa: N818 - it names what is asked for, not a fault
+class UnsupportedFeature(AnalysisError):
     """This cannot be kept here."""
 
 
@@ -106,7 +106,7 @@ class ExecutionError(RoutineLoadError):
     errno_doris = 1105
 
 
-class NoDatabaseSelected(ExecutionError):  # noqa: N818 - MySQL's own name
+class NoDatabaseSelected(ExecutionError):
     """No database selected."""
 
     errno = 1046
@@ -114,7 +114,7 @@ class NoDatabaseSelected(ExecutionError):  # noqa: N818 - MySQL's own name
     sqlstate = "3D000"
 
 
-class UnknownDatabase(ExecutionError):  # noqa: N818 - MySQL's own name
+class UnknownDatabase(ExecutionError):
     """Unknown database."""
 
     errno = 5501
@@ -122,7 +122,7 @@ class UnknownDatabase(ExecutionError):  # noqa: N818 - MySQL's own name
     sqlstate = "3F000"
 
 
-class UnknownTable(ExecutionError):  # noqa: N818 - MySQL's own name
+class UnknownTable(ExecutionError):
     """Unknown table."""
 
     errno = 5502
@@ -130,27 +130,27 @@ class UnknownTable(ExecutionError):  # noqa: N818 - MySQL's own name
     sqlstate = "42602"
 
 
-class DatabaseExists(ExecutionError):  # noqa: N818 - MySQL's own name
+class DatabaseExists(ExecutionError):
     """The database exists."""
 
     errno = 1007
 
 
-class TableExists(ExecutionError):  # noqa: N818 - MySQL's own name
+class TableExists(ExecutionError):
     """The table exists."""
 
     errno = 1050
     sqlstate = "42S01"
 
 
-class JobNotFound(ExecutionError):  # noqa: N818 - names the finding
+class JobNotFound(ExecutionError):
     """There is no such routine load job."""
 
     errno = 5089
     sqlstate = "42000"
 
 
-class JobExists(ExecutionError):  # noqa: N818 - names the finding
+class JobExists(ExecutionError):
     """The name is used by another routine load job."""
 
 
@@ -158,7 +158,7 @@ class JobStateError(ExecutionError):
     """The job's state does not allow this."""
 
 
-class AccessDenied(ExecutionError):  # noqa: N818 - MySQL's own name
+class AccessDenied(ExecutionError):
     """Access denied."""
 
     errno = 1045
@@ -169,14 +169,14 @@ class AccessDenied(ExecutionError):  # noqa: N818 - MySQL's own name
         return self.message
 
 
-class UnknownVariable(ExecutionError):  # noqa: N818 - MySQL's own name
+class UnknownVariable(ExecutionError):
     """Unknown system variable."""
 
     errno = 1193
     errno_doris = 1193
 
 
-class StaleVersion(ExecutionError):  # noqa: N818 - names the finding
+class StaleVersion(ExecutionError):
     """The job was changed by someone else meanwhile."""
 
 

@@ -71,9 +71,39 @@ class LoadSpec:
     timezone: str = "Asia/Shanghai"
 
 
+class Reading(StrEnum):
+    """How a source column's value will be used, so that a format keeps what that use needs of it."""
+
+    TEXT = "text"
+    DECIMAL = "decimal"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    JSON = "json"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceColumn:
+    """A column that the decoder must produce.
+
+    ``missing`` is the text that stands in for a JSON key that is not there (Doris: the column's default); None: NULL.
+    """
+
+    name: str
+    reading: Reading = Reading.TEXT
+    missing: str | None = None
+
+
+RAW_BYTES_MAX = 1024
+"""A rejected row keeps at most so many bytes of its text."""
+
+
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """One row that was not loaded: which payload it came from, its raw bytes (limited), the column, the reason."""
+    """One row that was not loaded: which payload it came from, its raw bytes (limited), the column, the reason.
+
+    ``raw`` is empty where the row is the whole payload: the load path then takes the payload's own bytes.
+    """
 
     payload: int
     raw: bytes

@@ -1,0 +1,1 @@
+"""Logs, redaction and failpoints: what lets people see inside and tests cut in."""

@@ -1,0 +1,171 @@
+"""One load transaction, from payloads to commit.
+
+Invariants: a payload handed to ``add`` is counted exactly once (loaded, filtered or unselected rows) in the counts that
+``commit`` makes durable; rejected rows are on disk before the commit and published after it; after ``rollback`` nothing
+remains. Memory is bounded by the chunks that the caller hands in.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Protocol, Self
+
+from routine_load.clock import Clock
+from routine_load.commit.values import CommitRecord, Counts, OffsetRange
+from routine_load.ids import JobId, Label, PartitionId, TableRef, TaskId
+from routine_load.loads.ports import Sink
+from routine_load.loads.rejects import RejectLog, RejectSource
+from routine_load.loads.values import (
+    Decoder,
+    LoadCompiler,
+    LoadSpec,
+    Payloads,
+    TableBatch,
+    Transformer,
+    WriteMode,
+)
+from routine_load.observe.failpoints import failpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """What a commit makes durable beside the rows (``loads.ports.PendingCommit``)."""
+
+    task_id: TaskId
+    ranges: Sequence[OffsetRange]
+    counts: Counts
+    timestamps_ms: tuple[tuple[PartitionId, int], ...] = ()
+    rejects: str = ""
+    execute_ms: int = 0
+    first_error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progressed:
+    """What the caller knows at the end of a batch: who read which ranges, and how long it took."""
+
+    task_id: TaskId
+    ranges: Sequence[OffsetRange]
+    timestamps_ms: tuple[tuple[PartitionId, int], ...]
+    execute_ms: int
+
+
+class Routes(Protocol):
+    """Sends each payload of a chunk to its table."""
+
+    def split(self, payloads: Payloads) -> Mapping[TableRef, Payloads]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SingleTable:
+    """Every payload goes to one table."""
+
+    table: TableRef
+
+    def split(self, payloads: Payloads) -> Mapping[TableRef, Payloads]:
+        return {self.table: payloads}
+
+
+@dataclass(slots=True, kw_only=True)
+class LoadPath:
+    """What every load transaction shares. ``gate`` bounds how many chunks are decoded at a time."""
+
+    sink: Sink
+    compiler: LoadCompiler
+    reject_log: RejectLog
+    clock: Clock
+    gate: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(2))
+
+    def begin(self, label: Label, job_id: JobId, spec: LoadSpec, routes: Routes) -> LoadTransaction:
+        return LoadTransaction(self, label, job_id, spec, routes)
+
+
+@dataclass(slots=True)
+class _TableLoad:
+    decoder: Decoder
+    transformer: Transformer
+    mode: WriteMode
+
+
+class LoadTransaction:
+    """Use as a context manager: leaving it without ``commit`` rolls back."""
+
+    def __init__(self, path: LoadPath, label: Label, job_id: JobId, spec: LoadSpec, routes: Routes) -> None:
+        self._path = path
+        self._spec = spec
+        self._routes = routes
+        self._tables: dict[TableRef, _TableLoad] = {}
+        self._rejects = path.reject_log.open(RejectSource(job_id=job_id, label=label))
+        self._transaction = path.sink.begin(label, job_id)
+        self.counts = Counts()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for load in self._tables.values():
+            load.transformer.close()
+        self._transaction.rollback()
+        self._rejects.discard()
+
+    def add(self, payloads: Payloads, *, received_bytes: int) -> None:
+        """Load one chunk. Raises SinkError, UnknownTable, AnalysisError; the transaction is then lost."""
+        for ref, part in self._routes.split(payloads).items():
+            self._add_to(ref, part)
+        self.counts += Counts(received_bytes=received_bytes, messages=len(payloads.values))
+
+    def commit(self, progressed: Progressed) -> CommitRecord:
+        """Make everything visible. Raises SinkError; then nothing is."""
+        self._rejects.seal()
+        failpoint("commit.commit.before")
+        record = self._transaction.commit(
+            Commit(
+                task_id=progressed.task_id,
+                ranges=progressed.ranges,
+                counts=self.counts,
+                timestamps_ms=progressed.timestamps_ms,
+                rejects=self._rejects.id,
+                execute_ms=progressed.execute_ms,
+                first_error=self._rejects.first_error,
+            )
+        )
+        failpoint("commit.commit.after")
+        self._rejects.publish()
+        self._rejects = self._path.reject_log.open(RejectSource(job_id=record.job_id, label=record.label))
+        return record
+
+    def _add_to(self, ref: TableRef, payloads: Payloads) -> None:
+        load = self._table_load(ref)
+        # The gate is not held while writing: a writer that waits for another's merge would starve that very merge.
+        with self._path.gate:
+            decoded = load.decoder.decode(payloads)
+            transformed = load.transformer.transform(decoded)
+        self._rejects.add(ref, payloads, decoded.rejected, self._path.clock.now())
+        self._rejects.add(ref, payloads, transformed.rejected, self._path.clock.now())
+        if transformed.rows.num_rows:
+            self._transaction.write(TableBatch(ref, transformed.rows, load.mode))
+        self.counts += Counts(
+            loaded=transformed.rows.num_rows,
+            filtered=len(decoded.rejected) + len(transformed.rejected),
+            unselected=transformed.unselected,
+        )
+
+    def _table_load(self, ref: TableRef) -> _TableLoad:
+        load = self._tables.get(ref)
+        if load is None:
+            table = self._path.sink.table(ref)
+            spec = self._spec
+            self._path.compiler.check(spec, table)
+            load = self._tables[ref] = _TableLoad(
+                self._path.compiler.decoder(spec, table),
+                self._path.compiler.transformer(spec, table),
+                WriteMode(
+                    partial_update=spec.partial_update,
+                    sequence_column=spec.sequence_column,
+                    merge_condition=spec.merge_condition,
+                ),
+            )
+        return load

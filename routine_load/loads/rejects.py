@@ -1,0 +1,172 @@
+"""Rejected rows: one Parquet file per transaction, found by an opaque id.
+
+Invariant: a file is named ``<id>.parquet`` only after its transaction committed; until then it is ``<id>.pending``.
+``settle`` renames or removes what a crash left pending, so a rejected row is seen exactly when it was counted.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from routine_load.ids import JobId, Label, TableRef
+from routine_load.loads.values import Payloads, RejectedRow
+
+SCHEMA = pa.schema(
+    [
+        ("job_id", pa.int64()),
+        ("label", pa.string()),
+        ("database_name", pa.string()),
+        ("table_name", pa.string()),
+        ("topic", pa.string()),
+        ("partition", pa.int32()),
+        ("offset", pa.int64()),
+        ("column_name", pa.string()),
+        ("reason", pa.string()),
+        ("raw", pa.binary()),
+        ("rejected_at", pa.timestamp("us")),
+    ]
+)
+
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectSource:
+    """Which load the rejected rows of a file belong to."""
+
+    job_id: JobId
+    label: Label
+
+
+class RejectFile:
+    """The rejected rows of one transaction. Nothing is created until a row is rejected."""
+
+    def __init__(self, directory: Path, source: RejectSource, *, raw_bytes_max: int) -> None:
+        self._directory = directory
+        self._source = source
+        self._raw_bytes_max = raw_bytes_max
+        self._writer: pq.ParquetWriter | None = None
+        self._id = ""
+        self.count = 0
+        self.first_error = ""
+
+    @property
+    def id(self) -> str:
+        """The opaque id, empty while no row was rejected."""
+        return self._id
+
+    def add(self, table: TableRef, payloads: Payloads, rows: Sequence[RejectedRow], at: datetime) -> None:
+        """Append rejected rows of one chunk."""
+        if not rows:
+            return
+        if self._writer is None:
+            self._id = secrets.token_hex(16)
+            self._writer = pq.ParquetWriter(self._pending, SCHEMA, compression="zstd")
+        origins = [payloads.origin(row.payload) for row in rows]
+        raws = [(row.raw or payloads.values[row.payload] or b"")[: self._raw_bytes_max] for row in rows]
+        if not self.first_error:
+            self.first_error = f"{rows[0].reason} Row: {raws[0][:200].decode('utf-8', 'replace')}"
+        n = len(rows)
+        self._writer.write_table(
+            pa.table(
+                [
+                    pa.array([int(self._source.job_id)] * n, pa.int64()),
+                    pa.array([str(self._source.label)] * n, pa.string()),
+                    pa.array([table.database] * n, pa.string()),
+                    pa.array([table.table] * n, pa.string()),
+                    pa.array([o.topic for o in origins], pa.string()),
+                    pa.array([o.partition for o in origins], pa.int32()),
+                    pa.array([o.offset for o in origins], pa.int64()),
+                    pa.array([row.column for row in rows], pa.string()),
+                    pa.array([row.reason for row in rows], pa.string()),
+                    pa.array(raws, pa.binary()),
+                    pa.array([at.replace(tzinfo=None)] * n, pa.timestamp("us")),
+                ],
+                schema=SCHEMA,
+            )
+        )
+        self.count += n
+
+    def seal(self) -> None:
+        """Make the file durable, still pending; called before the commit that counts it."""
+        if self._writer is None:
+            return
+        self._writer.close()
+        descriptor = os.open(self._pending, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def publish(self) -> None:
+        """The transaction committed: give the file its name."""
+        if self._id:
+            self._pending.rename(self._directory / f"{self._id}.parquet")
+
+    def discard(self) -> None:
+        """The transaction was given up: remove what was written."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+            self._pending.unlink(missing_ok=True)
+            self._id = ""
+
+    @property
+    def _pending(self) -> Path:
+        return self._directory / f"{self._id}.pending"
+
+
+class RejectLog:
+    """The folder of rejected rows."""
+
+    def __init__(self, directory: Path, *, raw_bytes_max: int = 8192) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._directory = directory
+        self._raw_bytes_max = raw_bytes_max
+
+    def open(self, source: RejectSource) -> RejectFile:
+        return RejectFile(self._directory, source, raw_bytes_max=self._raw_bytes_max)
+
+    def settle(self, is_committed: Callable[[str], bool]) -> None:
+        """After a crash: files of committed transactions get their name, the others go."""
+        for path in self._directory.glob("*.pending"):
+            if is_committed(path.stem):
+                path.rename(path.with_suffix(".parquet"))
+            else:
+                path.unlink()
+
+    def render(self, opaque_id: str, *, limit: int = 10_000) -> Iterator[str]:
+        """The lines of an error log as the vendors print them. Raises FileNotFoundError for an unknown id."""
+        path = self._directory / f"{opaque_id}.parquet"
+        if not _ID.fullmatch(opaque_id) or not path.is_file():
+            raise FileNotFoundError(opaque_id)
+        return self._lines(path, limit)
+
+    @staticmethod
+    def _lines(path: Path, limit: int) -> Iterator[str]:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=500):
+                for row in batch.to_pylist():
+                    if limit == 0:
+                        yield "… more rows: SELECT * FROM information_schema.routine_load_rejects"
+                        return
+                    limit -= 1
+                    raw = row["raw"].decode("utf-8", "backslashreplace")
+                    meta = f"[meta: kafka partition: {row['partition']}, offset: {row['offset']}] "
+                    yield f"Error: {row['reason']} {meta if row['offset'] >= 0 else ''}Row: {raw}"
+
+    def purge(self, older_than: datetime) -> None:
+        """Remove files whose time has passed (BE: load_error_log_reserve_hours)."""
+        limit = older_than.timestamp()
+        for path in self._directory.glob("*.parquet"):
+            if path.stat().st_mtime < limit:
+                path.unlink(missing_ok=True)

@@ -1,0 +1,18 @@
+"""The closed vocabulary of log events. A log line's ``event`` is one of these; ids are keys beside it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+READY: Final = "ready"
+STOPPED: Final = "stopped"
+JOB_CREATED: Final = "job_created"
+JOB_PLANNED: Final = "job_planned"
+JOB_STATE_CHANGED: Final = "job_state_changed"
+JOB_RECOVERED: Final = "job_recovered"
+TASK_FINISHED: Final = "task_finished"
+TASK_ABORTED: Final = "task_aborted"
+PARTITIONS_CHANGED: Final = "partitions_changed"
+SCHEDULER_FAULT: Final = "scheduler_fault"
+STATEMENT_FAULT: Final = "statement_fault"
+CONNECTION_REFUSED: Final = "connection_refused"

@@ -1,0 +1,175 @@
+"""Bookkeeping: every change that scheduling makes to a job's record, and recovery at start.
+
+Blocking; called from worker threads. Invariants: the sink's progress is the truth and the record follows it; committed
+batches are booked in the sink's order whoever books them, by the same method live and in recovery; a state change
+names its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from routine_load.clock import Clock
+from routine_load.commit.values import CommitRecord
+from routine_load.errors import JobStateError, RoutineLoadError
+from routine_load.ids import Compat, JobId, TableRef
+from routine_load.jobs.auto_resume import AutoResumeFacts, decide
+from routine_load.jobs.frontend_config import FrontendConfig
+from routine_load.jobs.job import Job, reconciled
+from routine_load.jobs.states import JobState, Reason
+from routine_load.loads.ports import Sink
+from routine_load.loads.rejects import RejectLog
+from routine_load.observe import events
+from routine_load.observe.logs import logger
+from routine_load.scheduler.planning import Planner
+from routine_load.scheduler.run import Plan
+from routine_load.scheduler.verdict import Case, Step, judge
+
+log = logger("bookkeeping")
+
+
+class Jobs(Protocol):
+    """The store of jobs, as scheduling needs it."""
+
+    def get(self, job_id: JobId) -> Job:
+        """Raises JobNotFound."""
+        ...
+
+    def all_live(self) -> list[Job]: ...
+
+    def modify(self, job_id: JobId, change: Callable[[Job], Job]) -> Job:
+        """Change one record atomically; ``change`` may be called again on a conflict."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Bookkeeper:
+    jobs: Jobs
+    sink: Sink
+    reject_log: RejectLog
+    clock: Clock
+    frontend_config: Callable[[Compat], FrontendConfig]
+
+    def recover(self) -> list[Job]:
+        """Bring every live job up to the sink; returns them. Runs before anything is scheduled."""
+        rejects: set[str] = set()
+        recovered = []
+        for job in self.jobs.all_live():
+            rejects.update(record.rejects for record in self.sink.commits_after(job.id, 0) if record.rejects)
+            recovered.append(self.jobs.modify(job.id, self._recovered))
+        self.reject_log.settle(rejects.__contains__)
+        log.info(events.JOB_RECOVERED, jobs=len(recovered))
+        return recovered
+
+    def _recovered(self, job: Job) -> Job:
+        if job.sink_incarnation != self.sink.incarnation:
+            if not job.state.is_active:
+                return job
+            text = (
+                f"the target was replaced: it is {self.sink.incarnation}, the job's progress belongs to "
+                f"{job.sink_incarnation}. ALTER the offsets and RESUME, or STOP the job"
+            )
+            return job.paused(Reason(2, text), self.clock.now())
+        standing = self.sink.progress(job.id)
+        # CREATE and ALTER write the record first: what it wants placed and the sink does not hold is placed now.
+        wanted = {p: o for p, o in job.progress.items() if p not in standing} | dict(job.placing)
+        if wanted:
+            self.sink.place(job.id, wanted)
+            standing |= wanted
+        job = reconciled(replace(job, placing={}), self.sink.commits_after(job.id, job.sequence), standing)
+        return job.rescheduled(self.clock.now()) if job.state is JobState.RUNNING else job
+
+    def plan(self, job_id: JobId, planner: Planner, is_current: Callable[[], bool]) -> Plan | None:
+        """Plan an active job and set it RUNNING; None where it is not active any more, or came too late."""
+        job = self.jobs.get(job_id)
+        if not job.state.is_active:
+            return None
+        plan = planner.plan(job, is_current)
+        if plan is None or plan.concurrency == 0:
+            return None
+
+        def started(current: Job) -> Job:
+            if not current.state.is_active or not is_current():
+                return current
+            missing = {p: o for p, o in plan.progress.items() if p not in current.progress}
+            return current.placed(missing).scheduled(self.clock.now())
+
+        job = self.jobs.modify(job_id, started)
+        return replace(plan, job=job) if job.state is JobState.RUNNING and is_current() else None
+
+    def planning_failed(self, job_id: JobId, error: RoutineLoadError, failures: int) -> Job:
+        """Kafka that does not answer is asked again, saying so in OtherMsg; anything else pauses or cancels."""
+        return self.failed(job_id, error, failures, "Job failed to fetch all current partition with error")
+
+    def committed(self, record: CommitRecord) -> Job:
+        """Book a committed batch, and whatever the sink holds before it."""
+
+        def booked(job: Job) -> Job:
+            for earlier in self.sink.commits_after(job.id, job.sequence):
+                job = job.after_commit(earlier)
+            return job
+
+        job = self.jobs.modify(record.job_id, booked)
+        self.sink.forget_commits(job.id, job.sequence)
+        if job.state is JobState.PAUSED and job.reason is not None:
+            log.info(events.JOB_STATE_CHANGED, job_id=job.id, state=job.state, code=job.reason.code)
+        return job
+
+    def aborted(self, job_id: JobId, text: str) -> Job:
+        """A task left nothing behind and will be repeated."""
+        return self.jobs.modify(job_id, lambda job: job.after_abort(text, self.clock.now()))
+
+    def failed(self, job_id: JobId, error: RoutineLoadError, failures: int, context: str = "") -> Job:
+        """Pause or cancel a job for an error, or note it where it will be tried again."""
+
+        def judged(job: Job) -> Job:
+            definition = job.definition
+            verdict = judge(
+                Case(
+                    error=error,
+                    compat=definition.compat,
+                    multi_table=definition.is_multi_table,
+                    failures=failures,
+                )
+            )
+            text = f"{context} [{verdict.text}]" if context and verdict.code in {0, 4} else verdict.text
+            now = self.clock.now()
+            try:
+                if verdict.step is Step.PAUSE:
+                    return job.paused(Reason(verdict.code, text), now)
+                if verdict.step is Step.CANCEL:
+                    return job.cancelled(Reason(verdict.code, text), now)
+            except JobStateError:
+                return job
+            return job.noted(text, now)
+
+        job = self.jobs.modify(job_id, judged)
+        log.warning(events.JOB_STATE_CHANGED, job_id=job_id, state=job.state, error=type(error).__name__)
+        return job
+
+    def auto_resume(self, job_id: JobId, dead_backends: int) -> Job | None:
+        """Resume a paused job where the vendor's rule says so; None for a job that is gone or runs."""
+
+        def decided(job: Job) -> Job:
+            if job.state is not JobState.PAUSED:
+                return job
+            compat = job.definition.compat
+            facts = AutoResumeFacts(
+                now=self.clock.now(), dead_backends=dead_backends, config=self.frontend_config(compat)
+            )
+            decision = decide(compat, job.reason, job.auto_resume, facts)
+            if decision.resume:
+                return job.auto_resumed(decision.memory, self.clock.now())
+            return job if decision.memory == job.auto_resume else replace(job, auto_resume=decision.memory)
+
+        before = self.jobs.get(job_id)
+        if before.state is not JobState.PAUSED:
+            return None
+        return self.jobs.modify(job_id, decided)
+
+    def check_target(self, job: Job) -> None:
+        """Raises UnknownDatabase or UnknownTable where a single-table job's table is gone."""
+        if job.definition.table is not None:
+            self.sink.table(TableRef(job.definition.database, job.definition.table))

@@ -1,0 +1,157 @@
+"""Planning a job: is its table there, what are its partitions, where do they start, who reads which.
+
+Blocking; called from a worker thread. Pure of scheduler state, so that a plan that came too late can be dropped.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from routine_load.clock import Clock, Deadline
+from routine_load.config import Settings
+from routine_load.errors import SourceError
+from routine_load.ids import Compat, PartitionId, TableRef
+from routine_load.jobs.frontend_config import FrontendConfig
+from routine_load.jobs.job import Job
+from routine_load.jobs.splitting import concurrency, deal
+from routine_load.loads.path import SingleTable
+from routine_load.loads.ports import Sink
+from routine_load.loads.routing import ByTablePrefix
+from routine_load.loads.values import Format, LoadSpec
+from routine_load.scheduler.ports import KafkaMetadata
+from routine_load.scheduler.run import Plan
+from routine_load.tasks.ports import KafkaSpec
+from routine_load.tasks.run import BatchLimits
+
+
+@dataclass(slots=True, kw_only=True)
+class Planner:
+    """Makes plans. ``placing`` is held while first offsets are placed: an ALTER's offsets are not overwritten."""
+
+    sink: Sink
+    metadata: KafkaMetadata
+    settings: Settings
+    clock: Clock
+    frontend_config: Callable[[Compat], FrontendConfig]
+    alive_backends: Callable[[], int]
+    placing: threading.Lock = field(default_factory=threading.Lock)
+
+    def plan(self, job: Job, is_current: Callable[[], bool]) -> Plan | None:
+        """None where ``is_current`` turned false meanwhile. Raises SourceError, UnknownTable, AnalysisError."""
+        definition = job.definition
+        if definition.table is not None:
+            self.sink.table(TableRef(definition.database, definition.table))
+        kafka = kafka_spec(job)
+        partitions, ends = self.look(job, kafka)
+        progress = self._placed(job, kafka, partitions, is_current)
+        if progress is None:
+            return None
+        config = self.frontend_config(definition.compat)
+        wanted = concurrency(
+            definition.compat,
+            len(partitions),
+            definition.properties.desired_concurrent_number,
+            config,
+            self.alive_backends(),
+        )
+        return Plan(
+            job=job,
+            kafka=kafka,
+            spec=load_spec(job),
+            routes=routes(job),
+            limits=self._limits(job, config),
+            partitions=partitions,
+            progress=progress,
+            ends=ends,
+            concurrency=wanted,
+            slices=deal(partitions, wanted) if wanted else (),
+        )
+
+    def look(self, job: Job, kafka: KafkaSpec) -> tuple[tuple[PartitionId, ...], dict[PartitionId, int]]:
+        """The job's partitions as they are now, and their last stable ends."""
+        deadline = Deadline.after(self.settings.kafka_timeout_s, self.clock)
+        existing = self.metadata.partitions(kafka, deadline)
+        pinned = job.definition.source.partitions
+        missing = sorted(set(pinned) - set(existing))
+        if missing:
+            raise SourceError(f"there is an invalid custom partition: {missing[0]} for topic: {kafka.topic}")
+        partitions = tuple(pinned) or existing
+        ends = self.metadata.watermarks(kafka, partitions, deadline)
+        return partitions, {p: end for p, (_, end) in ends.items()}
+
+    def _placed(
+        self, job: Job, kafka: KafkaSpec, partitions: tuple[PartitionId, ...], is_current: Callable[[], bool]
+    ) -> dict[PartitionId, int] | None:
+        with self.placing:
+            if not is_current():
+                return None
+            progress = self.sink.progress(job.id)
+            new = tuple(p for p in partitions if p not in progress)
+            if new:
+                # A partition that appears later starts at its beginning: what was produced meanwhile is not skipped.
+                deadline = Deadline.after(self.settings.kafka_timeout_s, self.clock)
+                starts = {p: low for p, (low, _) in self.metadata.watermarks(kafka, new, deadline).items()}
+                self.sink.place(job.id, starts)
+                progress |= starts
+            return {p: progress[p] for p in partitions}
+
+    def _limits(self, job: Job, config: FrontendConfig) -> BatchLimits:
+        properties = job.definition.properties
+        limits = properties.batch_limits(job.definition.compat, config)
+        return BatchLimits(
+            rows_max=limits.rows,
+            bytes_max=limits.bytes,
+            consume_s=limits.seconds,
+            linger_s=self.settings.linger_ms / 1000,
+            chunk_rows=self.settings.chunk_rows,
+            chunk_bytes=self.settings.chunk_bytes,
+            # Doris checks the ratio after the commit, with the error number; StarRocks refuses the batch.
+            filter_ratio_max=1.0 if job.definition.compat is Compat.DORIS else properties.max_filter_ratio,
+        )
+
+
+def kafka_spec(job: Job) -> KafkaSpec:
+    """How a job's topic is reached."""
+    source = job.definition.source
+    return KafkaSpec(brokers=source.brokers, topic=source.topic, properties=source.client_properties)
+
+
+def routes(job: Job) -> SingleTable | ByTablePrefix:
+    """Where a job's rows go."""
+    definition = job.definition
+    if definition.table is None:
+        return ByTablePrefix(definition.database)
+    return SingleTable(TableRef(definition.database, definition.table))
+
+
+def load_spec(job: Job) -> LoadSpec:
+    """What a job's messages become, as the load path wants to know it."""
+    definition = job.definition
+    properties, clauses = definition.properties, definition.clauses
+    return LoadSpec(
+        compat=definition.compat,
+        format=Format(properties.format),
+        column_separator=clauses.column_separator.value if clauses.column_separator else "\t",
+        row_delimiter=clauses.row_delimiter.value if clauses.row_delimiter else "\n",
+        enclose=properties.enclose,
+        escape=properties.escape,
+        trim_space=properties.trim_space,
+        empty_field_as_null=properties.empty_field_as_null,
+        jsonpaths=properties.jsonpaths,
+        json_root=properties.json_root,
+        strip_outer_array=properties.strip_outer_array,
+        num_as_string=properties.num_as_string,
+        columns=clauses.columns,
+        where=clauses.where,
+        preceding_filter=clauses.preceding_filter,
+        partitions=clauses.partitions,
+        merge_type=definition.merge_type,
+        delete_on=clauses.delete_on,
+        sequence_column=clauses.order_by,
+        merge_condition=properties.merge_condition,
+        partial_update=properties.partial_update,
+        strict_mode=properties.strict_mode,
+        timezone=properties.timezone,
+    )

@@ -1,0 +1,86 @@
+"""What the scheduler holds of a RUNNING job: its slices, their tasks, and what Kafka last said.
+
+A *slice* is a set of the job's partitions that is always read by one task at a time; when a task ends, the slice gets a
+new one. All of this lives in memory: after a restart it is planned anew from the sink's progress.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from routine_load.ids import BackendId, JobId, PartitionId, TaskId, TxnId
+from routine_load.jobs.job import Job
+from routine_load.loads.path import Routes
+from routine_load.loads.values import LoadSpec
+from routine_load.tasks.control import TaskControl
+from routine_load.tasks.ports import KafkaSpec
+from routine_load.tasks.run import BatchLimits
+
+NO_DATA = "there is no new data in kafka, wait for {interval} seconds to schedule again"
+
+
+@dataclass(slots=True, kw_only=True)
+class Slice:
+    """``due_at`` None means: wait for the watch. ``control`` is set while a task runs."""
+
+    index: int
+    partitions: tuple[PartitionId, ...]
+    task_id: TaskId
+    created_at: datetime
+    due_at: float | None = None
+    queued: bool = False
+    control: TaskControl | None = None
+    backend: BackendId | None = None
+    txn_id: TxnId | None = None
+    txn_status: str = "UNKNOWN"
+    last_scheduled_at: datetime | None = None
+    started_at: datetime | None = None
+    message: str = ""
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What planning found out about a job: everything its tasks need, and where they start."""
+
+    job: Job
+    kafka: KafkaSpec
+    spec: LoadSpec
+    routes: Routes
+    limits: BatchLimits
+    partitions: tuple[PartitionId, ...]
+    progress: dict[PartitionId, int]
+    ends: dict[PartitionId, int]
+    concurrency: int
+    slices: tuple[tuple[PartitionId, ...], ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class JobRun:
+    """One job between planning and its next pause, change of partitions, or end."""
+
+    job_id: JobId
+    plan: Plan
+    slices: list[Slice]
+    progress: dict[PartitionId, int]
+    ends: dict[PartitionId, int]
+    closed: bool = False
+    idle: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def running(self) -> int:
+        return sum(1 for s in self.slices if s.control is not None)
+
+    def note_idle(self) -> None:
+        if self.running == 0:
+            self.idle.set()
+        else:
+            self.idle.clear()
+
+    def advance(self, positions: dict[PartitionId, int]) -> None:
+        """Take over what a task committed; log ends never lie before what was read."""
+        self.progress.update(positions)
+        for partition, position in positions.items():
+            self.ends[partition] = max(self.ends.get(partition, 0), position)

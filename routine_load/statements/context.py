@@ -1,0 +1,102 @@
+"""What every statement handler works with, and the look-ups they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from routine_load.clock import Clock
+from routine_load.config import Settings
+from routine_load.errors import AnalysisError, JobNotFound, NoDatabaseSelected, UnknownDatabase
+from routine_load.ids import Compat, JobId
+from routine_load.jobs.frontend_config import FrontendConfig
+from routine_load.jobs.job import Job
+from routine_load.loads.ports import Sink
+from routine_load.loads.values import LoadCompiler
+from routine_load.scheduler.ports import KafkaMetadata
+from routine_load.scheduler.scheduler import Scheduler
+from routine_load.sql.statements import JobName
+from routine_load.statements.ports import Engine, Session
+
+
+class JobRecords(Protocol):
+    """The store of jobs, as statements need it."""
+
+    def insert(self, job: Job) -> Job:
+        """Give the job its id. Raises JobExists where a live job of the database has the name."""
+        ...
+
+    def get(self, job_id: JobId) -> Job:
+        """Raises JobNotFound."""
+        ...
+
+    def live(self, database: str, name: str) -> Job | None: ...
+
+    def find(self, database: str, name: str, *, include_final: bool = False) -> list[Job]: ...
+
+    def in_database(self, database: str | None = None, *, include_final: bool = True) -> list[Job]: ...
+
+    def all_live(self) -> list[Job]: ...
+
+    def modify(self, job_id: JobId, change: Callable[[Job], Job]) -> Job: ...
+
+
+class UserRecords(Protocol):
+    """The store of users, as statements need it. Raises ExecutionError for a user that exists, or does not."""
+
+    def create_user(self, user: str, password: str, *, if_not_exists: bool) -> None: ...
+
+    def drop_user(self, user: str, *, if_exists: bool) -> None: ...
+
+    def set_password(self, user: str, password: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The parts that handlers act on; ``app`` puts them together."""
+
+    settings: Settings
+    engine: Engine
+    sink: Sink
+    jobs: JobRecords
+    users: UserRecords
+    metadata: KafkaMetadata
+    compiler: LoadCompiler
+    scheduler: Scheduler
+    check_client_properties: Callable[[str, tuple[tuple[str, str], ...]], None]
+    clock: Clock
+    frontend_config: Callable[[Compat], FrontendConfig]
+    error_log_url: Callable[[str], str]
+    http_address: Callable[[], tuple[str, int]]
+    mysql_address: Callable[[], tuple[str, int]]
+    processes: Callable[[], list[tuple[Session, datetime, str | None]]]
+
+    def database(self, named: str | None, session: Session) -> str:
+        """The database a statement means. Raises NoDatabaseSelected or UnknownDatabase."""
+        database = named or session.database
+        if not database:
+            raise NoDatabaseSelected("No database selected")
+        if not self.engine.has_database(database):
+            raise UnknownDatabase(f"Unknown database '{database}'")
+        return database
+
+    def live_job(self, name: JobName, session: Session) -> Job:
+        """The job a name refers to: the first that is not final (StarRocks, Doris: look-up of names)."""
+        job = self.jobs.live(self.database(name.database, session), name.name)
+        if job is None:
+            if session.compat is Compat.DORIS:
+                raise JobNotFound(f"There is not operable routine load job with name {name.name}")
+            raise _NotFoundStarRocks(f"Routine load job [{name.name}] not found when checking privilege")
+        return job
+
+
+class _NotFoundStarRocks(JobNotFound, AnalysisError):
+    """StarRocks frames a missing job as an analysis error."""
+
+    errno = 5089
+    sqlstate = "42000"
+
+    def framed(self, compat: Compat) -> str:
+        return AnalysisError.framed(self, compat)

@@ -1,0 +1,217 @@
+"""CREATE, ALTER, PAUSE, RESUME and STOP ROUTINE LOAD.
+
+Everything a statement can be wrong about is checked before anything is written: table, columns, expressions, topic,
+partitions, offsets. The record is written first, with the offsets it wants placed at the sink (``Job.placing``); a
+crash in between is settled at start. State changes wait for the job's tasks: when PAUSE, STOP or ALTER returns, no
+task of the job runs.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+
+from routine_load.clock import Deadline
+from routine_load.errors import ExecutionError, RoutineLoadError, SourceError, UnknownTable
+from routine_load.ids import Compat, PartitionId, TableRef
+from routine_load.jobs.definition import DefineContext, JobDefinition, alter_definition, define
+from routine_load.jobs.job import Job, new_job
+from routine_load.jobs.source import OffsetSpec
+from routine_load.jobs.source_alter import SourceChange, alter_source
+from routine_load.jobs.source_create import SourceContext, check_source_type
+from routine_load.jobs.splitting import admit, admit_job, concurrency
+from routine_load.jobs.states import JobState, paused_by, stopped_by
+from routine_load.scheduler.planning import kafka_spec, load_spec
+from routine_load.sql.results import Ok
+from routine_load.sql.statements import (
+    AlterRoutineLoad,
+    CreateRoutineLoad,
+    PauseRoutineLoad,
+    ResumeRoutineLoad,
+    StopRoutineLoad,
+)
+from routine_load.statements.context import Context
+from routine_load.statements.offsets import resolved
+from routine_load.statements.ports import Session
+
+
+def create(statement: CreateRoutineLoad, session: Session, context: Context) -> Ok:
+    """CREATE ROUTINE LOAD. The job exists, with numeric start offsets, when this returns."""
+    database = context.database(statement.job.database, session)
+    definition = define(
+        statement,
+        DefineContext(
+            compat=session.compat,
+            config=context.frontend_config(session.compat),
+            database=database,
+            user=session.user,
+            timezone=session.timezone,
+            uuid=str(uuid.uuid4()),
+        ),
+    )
+    job = new_job(definition, context.clock.now(), context.sink.incarnation)
+    _check_table(job, context)
+    context.check_client_properties(definition.source.brokers, definition.source.client_properties)
+    if context.jobs.live(database, definition.name) is not None:
+        raise ExecutionError(f"Name {definition.name} already used in db {database}")
+    offsets = _start_offsets(job, context)
+    _admit(definition, len(offsets), context)
+    job = context.jobs.insert(replace(job.placed(offsets), placing=offsets))
+    _placed(job, context)
+    return Ok()
+
+
+def alter(statement: AlterRoutineLoad, session: Session, context: Context) -> Ok:
+    """ALTER ROUTINE LOAD of a PAUSED job; all of it or nothing."""
+    job = context.live_job(statement.job, session)
+    if job.state is not JobState.PAUSED:
+        raise ExecutionError("Only supports modification of PAUSED jobs")
+    definition = _altered(job.definition, statement, context)
+    offsets: dict[PartitionId, int] = {}
+    restarts = False
+    if statement.source is not None:
+        check_source_type(statement.source)
+        source_context = SourceContext(compat=definition.compat, timezone=definition.properties.timezone)
+        change = alter_source(statement.source_properties, source_context)
+        definition, offsets = _altered_source(job, definition, change, context)
+        restarts = change.changes_topic(job.definition.source)
+    _check_table(replace(job, definition=definition), context)
+    context.scheduler.quiesce(job.id)
+
+    def altered(current: Job) -> Job:
+        if current.state is not JobState.PAUSED:
+            raise ExecutionError("Only supports modification of PAUSED jobs")
+        progress = {} if restarts else dict(current.progress)
+        return replace(current, definition=definition, placing=offsets, progress=progress | offsets)
+
+    _placed(context.jobs.modify(job.id, altered), context)
+    return Ok()
+
+
+def pause(statement: PauseRoutineLoad, session: Session, context: Context) -> Ok:
+    """PAUSE ROUTINE LOAD FOR j, and Doris' PAUSE ALL ROUTINE LOAD."""
+    if statement.job is None:
+        return _every(session, context, JobState.PAUSED)
+    job = context.live_job(statement.job, session)
+    _pause(job, session, context)
+    return Ok()
+
+
+def resume(statement: ResumeRoutineLoad, session: Session, context: Context) -> Ok:
+    """RESUME ROUTINE LOAD FOR j, and Doris' RESUME ALL. A RUNNING job drops its tasks and is planned anew."""
+    if statement.job is None:
+        return _every(session, context, JobState.NEED_SCHEDULE)
+    _resume(context.live_job(statement.job, session), context)
+    return Ok()
+
+
+def stop(statement: StopRoutineLoad, session: Session, context: Context) -> Ok:
+    """STOP ROUTINE LOAD FOR j: final; the name is free again."""
+    job = context.live_job(statement.job, session)
+    context.scheduler.quiesce(job.id)
+    context.jobs.modify(job.id, lambda j: j.stopped(stopped_by(session.user), context.clock.now()))
+    return Ok()
+
+
+def _every(session: Session, context: Context, target: JobState) -> Ok:
+    """All jobs of the current database; one that cannot follow is passed over (Doris)."""
+    for job in context.jobs.in_database(context.database(None, session), include_final=False):
+        try:
+            if target is JobState.PAUSED:
+                _pause(job, session, context)
+            elif job.state is JobState.PAUSED:
+                _resume(job, context)
+        except RoutineLoadError:
+            continue
+    return Ok()
+
+
+def _pause(job: Job, session: Session, context: Context) -> None:
+    context.scheduler.quiesce(job.id)
+    context.jobs.modify(job.id, lambda j: j.paused(paused_by(session.user), context.clock.now()))
+
+
+def _resume(job: Job, context: Context) -> None:
+    context.scheduler.quiesce(job.id)
+    context.scheduler.job_changed(context.jobs.modify(job.id, lambda j: j.resumed(context.clock.now())))
+
+
+def _placed(job: Job, context: Context) -> None:
+    """Tell the sink the offsets that the record wants, then the scheduler."""
+    if job.placing:
+        context.sink.place(job.id, job.placing)
+        job = context.jobs.modify(job.id, lambda j: replace(j, placing={}))
+    context.scheduler.job_changed(job)
+
+
+def _check_table(job: Job, context: Context) -> None:
+    """Table, columns and expressions; a multi-table job names its tables in its rows."""
+    table = job.definition.table
+    if table is None:
+        return
+    try:
+        schema = context.sink.table(TableRef(job.definition.database, table))
+    except UnknownTable as error:
+        if job.definition.compat is Compat.DORIS:
+            raise UnknownTable(f"Unknown table '{table}' in database '{job.definition.database}'") from error
+        raise UnknownTable(f"Unknown table '{table}'") from error
+    context.compiler.check(load_spec(job), schema)
+
+
+def _start_offsets(job: Job, context: Context) -> dict[PartitionId, int]:
+    kafka = kafka_spec(job)
+    deadline = Deadline.after(context.settings.kafka_timeout_s, context.clock)
+    existing = context.metadata.partitions(kafka, deadline)
+    source = job.definition.source
+    for partition in source.partitions:
+        if partition not in existing:
+            raise SourceError(
+                f"there is an invalid custom partition: {partition} for topic: {kafka.topic}; "
+                f"it has the partitions {existing[0]} to {existing[-1]}"
+            )
+    wanted = {p: source.start_of(p) for p in source.partitions or existing}
+    return resolved(context.metadata, kafka, wanted, deadline=deadline, compat=job.definition.compat)
+
+
+def _altered(current: JobDefinition, statement: AlterRoutineLoad, context: Context) -> JobDefinition:
+    given = (statement.source, statement.table, statement.properties)
+    if not any(given) and statement.clauses == type(statement.clauses)():
+        raise ExecutionError("No properties are specified")
+    if statement.table is not None:
+        if current.table is None:
+            raise ExecutionError("ALTER ROUTINE LOAD target table change only supports single-table job")
+        return replace(current, table=statement.table)
+    config = context.frontend_config(current.compat)
+    return alter_definition(current, statement.clauses, statement.properties, config)
+
+
+def _altered_source(
+    job: Job, definition: JobDefinition, change: SourceChange, context: Context
+) -> tuple[JobDefinition, dict[PartitionId, int]]:
+    merged = change.merged(definition.source)
+    context.check_client_properties(merged.brokers, merged.client_properties)
+    kafka = kafka_spec(replace(job, definition=replace(definition, source=merged)))
+    deadline = Deadline.after(context.settings.kafka_timeout_s, context.clock)
+    existing = context.metadata.partitions(kafka, deadline)
+    source = change.applied(definition.source, existing)
+    wanted: dict[PartitionId, OffsetSpec] = {}
+    if change.changes_topic(definition.source):
+        wanted |= {p: source.start_of(p) for p in source.partitions or existing}
+    wanted |= dict(change.offsets)
+    offsets = resolved(context.metadata, kafka, wanted, deadline=deadline, compat=definition.compat)
+    return replace(definition, source=source), offsets
+
+
+def _admit(definition: JobDefinition, partitions: int, context: Context) -> None:
+    config = context.frontend_config(definition.compat)
+    backends = context.settings.backends
+    live = context.jobs.all_live()
+    if definition.compat is Compat.DORIS:
+        admit_job(len(live), config)
+        return
+
+    def tasks(of: JobDefinition, count: int) -> int:
+        return concurrency(of.compat, count, of.properties.desired_concurrent_number, config, backends)
+
+    used = sum(tasks(job.definition, len(job.progress)) for job in live if job.state.is_active)
+    admit(used, tasks(definition, partitions), backends, config)

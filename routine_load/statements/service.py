@@ -1,0 +1,138 @@
+"""The door to all statements: parse, find the handler, answer.
+
+Owns sessions and the order in which a text is looked at: our grammar, then the small talk of clients, then the engine.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from routine_load.errors import UnknownDatabase
+from routine_load.ids import Compat
+from routine_load.sql.parser import parse
+from routine_load.sql.results import Ok, Result
+from routine_load.sql.statements import (
+    AlterRoutineLoad,
+    CreateRoutineLoad,
+    CreateUser,
+    DropUser,
+    EngineStatement,
+    PauseRoutineLoad,
+    ResumeRoutineLoad,
+    SetPassword,
+    ShowBackends,
+    ShowCreateRoutineLoad,
+    ShowFrontends,
+    ShowProcesslist,
+    ShowRoutineLoad,
+    ShowRoutineLoadTask,
+    Statement,
+    StopRoutineLoad,
+)
+from routine_load.statements import admin, routine_load, show, users, variables
+from routine_load.statements.context import Context
+from routine_load.statements.ports import Session
+
+_USE = re.compile(r"use\s+(`(?:[^`]|``)+`|[\w$-]+(?:\.[\w$-]+)?)\s*", re.IGNORECASE)
+
+Handler = Callable[[Any, Session, Context], Result]
+
+HANDLERS: dict[type[Any], Handler] = {
+    CreateRoutineLoad: routine_load.create,
+    AlterRoutineLoad: routine_load.alter,
+    PauseRoutineLoad: routine_load.pause,
+    ResumeRoutineLoad: routine_load.resume,
+    StopRoutineLoad: routine_load.stop,
+    ShowRoutineLoad: show.jobs,
+    ShowRoutineLoadTask: show.tasks,
+    ShowCreateRoutineLoad: show.create,
+    CreateUser: users.create,
+    DropUser: users.drop,
+    SetPassword: users.set_password,
+    ShowBackends: admin.backends,
+    ShowFrontends: admin.frontends,
+    ShowProcesslist: admin.processlist,
+}
+
+
+class Processes:
+    """Who is connected and what they run (SHOW PROCESSLIST)."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sessions: dict[int, tuple[Session, datetime, str | None]] = {}
+
+    def opened(self, session: Session, at: datetime) -> None:
+        with self._lock:
+            self._sessions[session.connection_id] = (session, at, None)
+
+    def closed(self, session: Session) -> None:
+        with self._lock:
+            self._sessions.pop(session.connection_id, None)
+
+    def running(self, session: Session, text: str | None, at: datetime) -> None:
+        with self._lock:
+            if session.connection_id in self._sessions:
+                self._sessions[session.connection_id] = (session, at, text)
+
+    def all(self) -> list[tuple[Session, datetime, str | None]]:
+        with self._lock:
+            return list(self._sessions.values())
+
+
+class Service:
+    """Runs statement texts for every way in. Thread-safe; one session is used by one thread at a time."""
+
+    def __init__(self, context: Context, processes: Processes) -> None:
+        self._context = context
+        self._processes = processes
+        self._connection_ids = itertools.count(1)
+
+    def open_session(self, user: str, client: str, compat: Compat | None = None) -> Session:
+        session = Session(
+            user=user,
+            compat=compat or self._context.settings.compat,
+            connection_id=next(self._connection_ids),
+            client=client,
+        )
+        self._processes.opened(session, self._context.clock.now())
+        return session
+
+    def close_session(self, session: Session) -> None:
+        self._processes.closed(session)
+
+    def use(self, session: Session, database: str) -> None:
+        """Select a database. Raises UnknownDatabase."""
+        if database.lower() == "information_schema":
+            session.database = "information_schema"
+        elif self._context.engine.has_database(database):
+            session.database = database
+        else:
+            raise UnknownDatabase(f"Unknown database '{database}'")
+
+    def execute(self, session: Session, text: str) -> list[Result]:
+        """One result per statement of ``text``. Raises RoutineLoadError; earlier statements of the text stay done."""
+        now = self._context.clock.now
+        self._processes.running(session, text[:1024], now())
+        try:
+            return [self._answer(statement, session) for statement in parse(text, session.compat)]
+        finally:
+            self._processes.running(session, None, now())
+
+    def _answer(self, statement: Statement, session: Session) -> Result:
+        if not isinstance(statement, EngineStatement):
+            return HANDLERS[type(statement)](statement, session, self._context)
+        text = statement.text.strip()
+        if match := _USE.fullmatch(text):
+            name = match[1].rpartition(".")[2] if not match[1].startswith("`") else match[1][1:-1].replace("``", "`")
+            self.use(session, name)
+            return Ok()
+        small_talk = variables.answer(text, session)
+        if small_talk is not None:
+            return small_talk
+        return self._context.engine.execute(variables.with_session_values(text, session), session)

@@ -1,0 +1,225 @@
+"""System variables and the small talk of clients: SET, SHOW VARIABLES, WARNINGS, COLLATION, transactions, @@x.
+
+Values are the vendors' own (front end session variables); a client may set any variable, and reads back what it set.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from routine_load.errors import AnalysisError, UnknownVariable
+from routine_load.ids import Compat
+from routine_load.jobs.timezones import standard_time_zone
+from routine_load.sql.identity import server_version, version_comment
+from routine_load.sql.literals import string_value
+from routine_load.sql.results import Ok, Result, text_table
+from routine_load.sql.session_functions import Value, mentions_session, resolve
+from routine_load.statements.ports import Session
+
+_COMMON: dict[str, str] = {
+    "auto_increment_increment": "1",
+    "auto_increment_offset": "1",
+    "autocommit": "1",
+    "character_set_client": "utf8mb4",
+    "character_set_connection": "utf8mb4",
+    "character_set_database": "utf8mb4",
+    "character_set_results": "utf8mb4",
+    "character_set_server": "utf8mb4",
+    "character_set_system": "utf8mb4",
+    "default_storage_engine": "InnoDB",
+    "default_tmp_storage_engine": "InnoDB",
+    "enable_memtable_on_sink_node": "true",
+    "exec_mem_limit": "2147483648",
+    "group_concat_max_len": "65535",
+    "have_query_cache": "NO",
+    "init_connect": "",
+    "interactive_timeout": "3600",
+    "lower_case_table_names": "0",
+    "max_allowed_packet": "33554432",
+    "max_execution_time": "0",
+    "net_buffer_length": "16384",
+    "net_read_timeout": "60",
+    "net_write_timeout": "60",
+    "performance_schema": "0",
+    "port": "9030",
+    "query_cache_size": "1048576",
+    "query_cache_type": "0",
+    "read_only": "0",
+    "send_batch_parallelism": "1",
+    "session_track_system_variables": "",
+    "socket": "",
+    "sql_auto_is_null": "0",
+    "sql_mode": "ONLY_FULL_GROUP_BY",
+    "sql_select_limit": "9223372036854775807",
+    "storage_engine": "olap",
+    "super_read_only": "0",
+    "transaction_isolation": "REPEATABLE-READ",
+    "transaction_read_only": "0",
+    "tx_isolation": "REPEATABLE-READ",
+    "tx_read_only": "0",
+    "wait_timeout": "28800",
+}
+_BY_VENDOR: dict[Compat, dict[str, str]] = {
+    Compat.STARROCKS: {
+        "collation_connection": "utf8mb4_general_ci",
+        "collation_database": "utf8mb4_general_ci",
+        "collation_server": "utf8mb4_general_ci",
+        "language": "/starrocks/share/english/",
+        "license": "Apache License 2.0",
+        "query_timeout": "300",
+    },
+    Compat.DORIS: {
+        "collation_connection": "utf8mb4_0900_bin",
+        "collation_database": "utf8mb4_0900_bin",
+        "collation_server": "utf8mb4_0900_bin",
+        "language": "/palo/share/english/",
+        "license": "Apache License, Version 2.0",
+        "query_timeout": "900",
+    },
+}
+_NUMBERS = frozenset({"auto_increment_increment", "auto_increment_offset", "autocommit", "max_allowed_packet"})
+_EMPTY_LISTS: dict[str, tuple[str, ...]] = {
+    "warnings": ("Level", "Code", "Message"),
+    "errors": ("Level", "Code", "Message"),
+    "events": ("Db", "Name", "Definer", "Time zone", "Type", "Execute at", "Interval value", "Interval field"),
+    "triggers": ("Trigger", "Event", "Table", "Statement", "Timing", "Created", "sql_mode", "Definer"),
+    "plugins": ("Name", "Status", "Type", "Library", "License"),
+    "status": ("Variable_name", "Value"),
+    "profiles": ("Query_ID", "Duration", "Query"),
+    "procedure status": ("Db", "Name", "Type"),
+    "function status": ("Db", "Name", "Type"),
+}
+_COLLATION = ("Collation", "Charset", "Id", "Default", "Compiled", "Sortlen")
+_CHARSET = ("Charset", "Description", "Default collation", "Maxlen")
+_ENGINES = ("Engine", "Support", "Comment", "Transactions", "XA", "Savepoints")
+
+_SHOW = re.compile(
+    r"show\s+(?:full\s+|session\s+|global\s+|count\(\*\)\s+)*([a-z]+(?:\s+(?:set|status))?)\b(.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_TRANSACTION = re.compile(
+    r"(?:begin|start\s+transaction\b.*|commit|rollback|savepoint\b.*|release\s+savepoint\b.*|unlock\s+tables)\s*",
+    re.IGNORECASE | re.DOTALL,
+)
+_SET = re.compile(r"set\s+(.*)", re.IGNORECASE | re.DOTALL)
+_NAMES = re.compile(r"(?:names|character\s+set|charset)\b.*", re.IGNORECASE | re.DOTALL)
+_ASSIGNMENT = re.compile(
+    r"(?:(?:session|global|local|persist)\s+|@@(?:session|global|local)\.|@@|@)?[`']?([a-z_][\w.]*)[`']?\s*:?=\s*"
+    r"('(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|[^,]+?)\s*(?:,|$)",
+    re.IGNORECASE | re.DOTALL,
+)
+_LIKE = re.compile(r"like\s+('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\")", re.IGNORECASE)
+_NAME_EQUALS = re.compile(r"variable_name\s*(?:=|in\s*\()\s*((?:'[^']*'\s*,?\s*)+)", re.IGNORECASE)
+
+
+def answer(text: str, session: Session) -> Result | None:
+    """The answer to a client's small talk; None where the text is something else."""
+    if _TRANSACTION.fullmatch(text):
+        return Ok()
+    if match := _SET.fullmatch(text):
+        return _set(match[1], session)
+    if match := _SHOW.fullmatch(text):
+        return _show(re.sub(r"\s+", " ", match[1].lower()), match[2], session)
+    return None
+
+
+def with_session_values(text: str, session: Session) -> str:
+    """A query whose ``@@x`` and session functions are literals."""
+    if not mentions_session(text):
+        return text
+
+    def function(name: str) -> Value | type[LookupError]:
+        values: dict[str, Callable[[], Value]] = {
+            "database": lambda: session.database,
+            "schema": lambda: session.database,
+            "current_schema": lambda: session.database,
+            "current_database": lambda: session.database,
+            "user": lambda: f"'{session.user}'@'{session.client or '%'}'",
+            "session_user": lambda: f"'{session.user}'@'{session.client or '%'}'",
+            "system_user": lambda: f"'{session.user}'@'{session.client or '%'}'",
+            "current_user": lambda: f"'{session.user}'@'%'",
+            "current_role": lambda: "root",
+            "connection_id": lambda: session.connection_id,
+            "version": lambda: server_version(session.compat),
+            "current_version": lambda: version_comment(session.compat),
+            "catalog": lambda: "default_catalog",
+            "current_catalog": lambda: "default_catalog",
+        }
+        return values[name]() if name in values else LookupError
+
+    return resolve(text, lambda name: _value(name, session), function)
+
+
+def _value(name: str, session: Session) -> Value:
+    everything = _all(session)
+    if name not in everything:
+        raise UnknownVariable(f"Unknown system variable '{name}'")
+    value = everything[name]
+    return int(value) if name in _NUMBERS and value.isdigit() else value
+
+
+def _all(session: Session) -> dict[str, str]:
+    zone = session.timezone
+    return {
+        **_COMMON,
+        **_BY_VENDOR[session.compat],
+        "version": server_version(session.compat),
+        "version_comment": version_comment(session.compat),
+        "time_zone": zone,
+        "system_time_zone": zone,
+        "compat": session.compat.value,
+        **session.variables,
+    }
+
+
+def _set(assignments: str, session: Session) -> Ok:
+    if _NAMES.fullmatch(assignments):
+        return Ok()
+    for name, raw in _ASSIGNMENT.findall(assignments):
+        variable, value = name.lower(), _unquoted(raw.strip())
+        if variable == "compat":
+            try:
+                session.compat = Compat(value.lower())
+            except ValueError as error:
+                raise AnalysisError(f"compat is '{value}', allowed: starrocks, doris") from error
+        elif variable == "time_zone":
+            session.timezone = standard_time_zone(value)
+        else:
+            session.variables[variable] = value
+    return Ok()
+
+
+def _show(kind: str, rest: str, session: Session) -> Result | None:
+    if kind == "variables":
+        rows = [(name, value) for name, value in sorted(_all(session).items()) if _wanted(rest)(name)]
+        if session.compat is Compat.DORIS:
+            return text_table(("Variable_name", "Value", "Default_Value", "Changed"), [(n, v, v, "0") for n, v in rows])
+        return text_table(("Variable_name", "Value"), rows)
+    if kind == "collation":
+        return text_table(_COLLATION, [("utf8mb4_general_ci", "utf8mb4", "45", "Yes", "Yes", "1")])
+    if kind in {"charset", "character set"}:
+        return text_table(_CHARSET, [("utf8mb4", "UTF-8 Unicode", "utf8mb4_general_ci", "4")])
+    if kind == "engines":
+        return text_table(_ENGINES, [("OLAP", "DEFAULT", "Columnar tables", "YES", "NO", "NO")])
+    if kind in _EMPTY_LISTS:
+        return text_table(_EMPTY_LISTS[kind], [])
+    return None
+
+
+def _wanted(condition: str) -> Callable[[str], bool]:
+    if match := _LIKE.search(condition):
+        return _like(_unquoted(match[1]))
+    if matches := _NAME_EQUALS.findall(condition):
+        names = {name.lower() for group in matches for name in re.findall(r"'([^']*)'", group)}
+        return names.__contains__
+    return lambda _: True
+
+
+def _like(pattern: str) -> Callable[[str], bool]:
+    expression = "".join({"%": ".*", "_": "."}.get(c, re.escape(c)) for c in pattern.lower())
+    return lambda name: re.fullmatch(expression, name) is not None
+
+
+def _unquoted(text: str) -> str:
+    return string_value(text) if text[:1] in {"'", '"'} else text
