@@ -1,0 +1,73 @@
+"""What a job asks of its table (StarRocks: properties that need the table; Doris: merge types, partial update).
+
+Owns the checks that need only the table's declaration. Refuses to know columns' expressions: the load path checks them.
+"""
+
+from __future__ import annotations
+
+from routine_load.errors import AnalysisError, ExecutionError
+from routine_load.ids import Compat
+from routine_load.jobs.definition import JobDefinition
+from routine_load.sql.schema import KeyModel, Table, TypeName
+from routine_load.sql.statements import MergeType
+
+_NOT_COMPARABLE = frozenset({TypeName.CHAR, TypeName.VARCHAR, TypeName.STRING, TypeName.VARBINARY, TypeName.JSON})
+_UPSERTING = frozenset({KeyModel.UNIQUE, KeyModel.PRIMARY})
+
+
+def check_table(definition: JobDefinition, table: Table) -> None:
+    """Raises AnalysisError or ExecutionError in the vendor's words."""
+    _check_merge_type(definition, table)
+    _check_partial_update(definition, table)
+    _check_merge_condition(definition, table)
+    _check_partitions(definition, table)
+    if definition.properties.load_to_single_tablet and "RANDOM" not in table.distribution.upper():
+        raise ExecutionError("if load_to_single_tablet set to true, the olap table must be with random distribution")
+
+
+def _check_merge_type(definition: JobDefinition, table: Table) -> None:
+    if definition.merge_type is not MergeType.APPEND and table.key_model not in _UPSERTING:
+        raise AnalysisError("load by MERGE or DELETE is only supported in unique tables.")
+
+
+def _check_partial_update(definition: JobDefinition, table: Table) -> None:
+    if not definition.properties.partial_update:
+        return
+    if definition.compat is Compat.DORIS:
+        if table.key_model not in _UPSERTING:
+            raise AnalysisError("load by PARTIAL_COLUMNS is only supported in unique table MoW")
+        return
+    if table.key_model is not KeyModel.PRIMARY:
+        raise AnalysisError("Only primary key table support partial update")
+    named = {item.name.lower() for item in definition.clauses.columns or ()}
+    for column in table.key_columns:
+        if column.name.lower() not in named:
+            raise AnalysisError(f"key column {column.name} not in partial update columns")
+
+
+def _check_merge_condition(definition: JobDefinition, table: Table) -> None:
+    condition = definition.properties.merge_condition
+    if condition is None:
+        return
+    name = table.ref.table
+    if table.key_model is not KeyModel.PRIMARY:
+        raise ExecutionError(f"Conditional update only support primary key table {name}")
+    column = table.column(condition)
+    if column is None:
+        raise ExecutionError(
+            f"Merge condition column {condition} does not exist. If you are doing partial update with condition "
+            "update, please check condition column is in the given update columns. Otherwise please check condition "
+            f"column is in table {name}"
+        )
+    if column.is_key:
+        raise ExecutionError(f"Merge condition column {condition} should not be primary key!")
+    if column.type.name in _NOT_COMPARABLE:
+        raise ExecutionError("Merge condition column has invalid type maybe bitmap/hll/percentile/json/varchar!")
+
+
+def _check_partitions(definition: JobDefinition, table: Table) -> None:
+    # a table that is not partitioned has one partition, of its own name
+    known = {partition.name.lower() for partition in table.partitions} or {table.ref.table.lower()}
+    for name in definition.clauses.partitions or ():
+        if name.lower() not in known:
+            raise ExecutionError(f"Partition {name} does not exist")

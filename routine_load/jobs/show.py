@@ -1,0 +1,231 @@
+"""Rows of SHOW ROUTINE LOAD and SHOW ROUTINE LOAD TASK, as values by column name.
+
+Owns the contents of every column of both vendors. A row holds all columns of its vendor's releases; the column list of
+the statement picks and orders them. Refuses to know result sets, and which jobs are shown to whom.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from routine_load.ids import BackendId, Compat, JobId, PartitionId, TaskId, TxnId
+from routine_load.jobs.job import Job, Message
+from routine_load.jobs.show_properties import job_properties
+from routine_load.jobs.states import JobState, Reason
+from routine_load.jobs.statistics import doris_statistic, starrocks_statistic
+from routine_load.jobs.timezones import local_text
+
+OFFSET_ZERO = "OFFSET_ZERO"
+_UNSTABLE = "UNSTABLE"
+_UNKNOWN_LAG = -1
+NO_TXN = TxnId(-1)
+NO_BACKEND = BackendId(-1)
+
+Row = dict[str, str | None]
+"""Column name → text as printed; None is NULL."""
+
+
+def _no_url(rejects: str) -> str:
+    return rejects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """For whom rows are made: whose columns, on which clocks, with which address of rejected rows."""
+
+    compat: Compat
+    timezone: str
+    now: datetime
+    error_log_url: Callable[[str], str] = _no_url
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveFacts:
+    """What only the running scheduler knows of a job.
+
+    ``task_num`` counts queued and running tasks, ``concurrency`` is the number last computed. ``partitions`` are those
+    read now; ``latest`` the log ends last seen. ``lag_reason`` makes a RUNNING job UNSTABLE (StarRocks).
+    """
+
+    task_num: int = 0
+    concurrency: int = 0
+    partitions: tuple[PartitionId, ...] = ()
+    latest: Mapping[PartitionId, int] = field(default_factory=dict)
+    lag_reason: Reason | None = None
+    lag_s: Mapping[PartitionId, int] = field(default_factory=dict)
+    running_txns: tuple[TxnId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskView:
+    """One task as SHOW ROUTINE LOAD TASK prints it. ``offsets`` are where it begins, ``latest`` the log ends it knows.
+
+    ``txn_status`` None: nothing happened to a transaction yet.
+    """
+
+    task_id: TaskId
+    job_id: JobId
+    created_at: datetime
+    timeout_s: int
+    offsets: Mapping[PartitionId, int]
+    txn_id: TxnId = NO_TXN
+    txn_status: str | None = None
+    last_scheduled_at: datetime | None = None
+    execute_started_at: datetime | None = None
+    backend_id: BackendId = NO_BACKEND
+    latest: Mapping[PartitionId, int] | None = None
+    message: str = ""
+
+
+def job_row(job: Job, facts: LiveFacts, view: View) -> Row:
+    """SHOW ROUTINE LOAD: one job, all columns of the view's vendor."""
+    return _common(job, facts, view) | (
+        _doris(job, facts, view) if view.compat is Compat.DORIS else _starrocks(job, facts, view)
+    )
+
+
+def _common(job: Job, facts: LiveFacts, view: View) -> Row:
+    definition, source = job.definition, job.definition.source
+    partitions = facts.partitions or source.partitions or tuple(job.progress)
+    data_source = {
+        "topic": source.topic,
+        "currentKafkaPartitions": ",".join(str(partition) for partition in sorted(partitions)),
+        "brokerList": source.brokers,
+    }
+    if source.registry_url and view.compat is Compat.STARROCKS:
+        data_source["confluent.schema.registry.url"] = source.masked_registry_url
+    return {
+        "Id": str(job.id),
+        "Name": definition.name,
+        "CreateTime": local_text(job.created_at, view.timezone),
+        "PauseTime": _time(job.paused_at, view),
+        "EndTime": _time(job.ended_at, view),
+        "DbName": definition.database,
+        "TableName": definition.table or "",
+        "State": job.state.value,
+        "DataSourceType": "KAFKA",
+        "CurrentTaskNum": str(facts.task_num if job.state is JobState.RUNNING else 0),
+        "JobProperties": compact(job_properties(definition, view.compat, facts.concurrency)),
+        "DataSourceProperties": compact(data_source),
+        "CustomProperties": compact(dict(source.masked_properties)),
+        "Progress": compact({str(partition): printed(offset) for partition, offset in job.progress.items()}),
+        "ReasonOfStateChanged": _reason(job, view.compat),
+        "ErrorLogUrls": ", ".join(view.error_log_url(rejects) for rejects in job.error_logs),
+        "OtherMsg": _message(job.other_msg, view),
+    }
+
+
+def _starrocks(job: Job, facts: LiveFacts, view: View) -> Row:
+    unstable = facts.lag_reason if job.state is JobState.RUNNING else None
+    row: Row = {
+        "Statistic": starrocks_statistic(job.statistic, facts.lag_s),
+        "TimestampProgress": compact({str(p): str(moment) for p, moment in job.timestamps_ms.items()}),
+        "TrackingSQL": _tracking(job),
+        "LatestSourcePosition": compact({str(p): str(end) for p, end in sorted(facts.latest.items())}),
+        "OffsetLag": compact(_offset_lag(job, facts)),
+    }
+    if unstable is not None:
+        row |= {"State": _UNSTABLE, "ReasonOfStateChanged": unstable.printed(view.compat)}
+    return row
+
+
+def _doris(job: Job, facts: LiveFacts, view: View) -> Row:
+    age_ms = (view.now - job.created_at) // timedelta(milliseconds=1)
+    return {
+        "IsMultiTable": "true" if job.definition.is_multi_table else "false",
+        "Statistic": doris_statistic(job.statistic, age_ms, facts.running_txns),
+        "Lag": compact(
+            {
+                str(partition): facts.latest[partition] - offset if partition in facts.latest else _UNKNOWN_LAG
+                for partition, offset in job.progress.items()
+            }
+        ),
+        "User": job.definition.user,
+        "Comment": job.definition.comment,
+        "ComputeGroup": "",
+        "FirstErrorMsg": job.first_error,
+    }
+
+
+def printed(next_offset: int) -> str:
+    """Progress prints the last consumed offset; nothing consumed from the log's very start is OFFSET_ZERO."""
+    return OFFSET_ZERO if next_offset == 0 else str(next_offset - 1)
+
+
+def _offset_lag(job: Job, facts: LiveFacts) -> dict[str, str]:
+    """StarRocks: log end minus *printed* progress, so that a job that has caught up shows 1."""
+    return {
+        str(partition): str(max(0, facts.latest[partition] - (offset - 1)))
+        for partition, offset in job.progress.items()
+        if offset > 0 and partition in facts.latest
+    }
+
+
+def _reason(job: Job, compat: Compat) -> str:
+    if job.reason is None or job.state not in {JobState.PAUSED, JobState.CANCELLED}:
+        return ""
+    return job.reason.printed(compat)
+
+
+def _tracking(job: Job) -> str:
+    if not job.error_logs:
+        return ""
+    return f"select tracking_log from information_schema.load_tracking_logs where job_id={job.id}"
+
+
+def _message(message: Message | None, view: View) -> str:
+    if message is None or not message.text:
+        return ""
+    at = local_text(message.at, view.timezone)
+    return f"{at}:{message.text}" if view.compat is Compat.DORIS else f"[{at}] {message.text}"
+
+
+def _time(moment: datetime | None, view: View) -> str | None:
+    return None if moment is None else local_text(moment, view.timezone)
+
+
+def task_row(task: TaskView, view: View) -> Row:
+    """SHOW ROUTINE LOAD TASK: one task, all columns of the view's vendor."""
+    offsets = compact({str(partition): offset for partition, offset in sorted(task.offsets.items())})
+    row: Row = {
+        "TaskId": str(task.task_id),
+        "TxnId": str(task.txn_id),
+        "TxnStatus": task.txn_status or "UNKNOWN",
+        "JobId": str(task.job_id),
+        "CreateTime": local_text(task.created_at, view.timezone),
+        "LastScheduledTime": _time(task.last_scheduled_at, view) or "NULL",
+        "ExecuteStartTime": _time(task.execute_started_at, view) or "NULL",
+        "Timeout": str(task.timeout_s),
+        "BeId": str(task.backend_id),
+        "DataSourceProperties": f"Progress:{offsets},LatestOffset:{_latest(task)}",
+        "Message": task.message or "NULL",
+    }
+    if view.compat is Compat.DORIS:
+        row |= {
+            "TaskId": _two_halves(task.task_id),
+            "TxnStatus": task.txn_status,
+            "ExecuteStartTime": _time(task.execute_started_at, view),
+            "DataSourceProperties": offsets,
+        }
+    return row
+
+
+def _latest(task: TaskView) -> str:
+    if task.latest is None:
+        return "null"
+    return compact({str(partition): end for partition, end in sorted(task.latest.items())})
+
+
+def _two_halves(task_id: TaskId) -> str:
+    """Doris: a UUID as two 64-bit numbers in hexadecimal."""
+    number = UUID(task_id).int
+    return f"{number >> 64:x}-{number & (2**64 - 1):x}"
+
+
+def compact(value: object) -> str:
+    """JSON as the vendors print it: no blanks, text as it is."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
