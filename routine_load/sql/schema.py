@@ -90,7 +90,10 @@ class TablePartition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A table's whole declaration. Column names compare case-insensitively; ``column`` looks one up."""
+    """A table's whole declaration. Column names compare case-insensitively; ``column`` looks one up.
+
+    ``partition_clause`` is the PARTITION BY clause as it was written, for SHOW CREATE TABLE; ``order_by`` the sort key.
+    """
 
     ref: TableRef
     columns: tuple[Column, ...]
@@ -99,6 +102,8 @@ class Table:
     engine: str = "OLAP"
     partition_columns: tuple[str, ...] = ()
     partitions: tuple[TablePartition, ...] = ()
+    partition_clause: str = ""
+    order_by: tuple[str, ...] = ()
     distribution: str = ""
     properties: tuple[tuple[str, str], ...] = ()
 

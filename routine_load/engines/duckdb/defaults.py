@@ -1,0 +1,31 @@
+"""A column's default as DuckDB evaluates it."""
+
+from __future__ import annotations
+
+from routine_load.engines.duckdb.types import duckdb_type
+from routine_load.sql.ddl_tokens import literal
+from routine_load.sql.schema import Column, TypeName
+
+TIMEZONE = "Asia/Shanghai"
+"""Both vendors' default time zone; CURRENT_TIMESTAMP as a default is the time of day there."""
+
+LOCAL_NOW = f"(current_timestamp AT TIME ZONE {literal(TIMEZONE)})"
+
+
+def default_expression(column: Column) -> str:
+    """SQL text; NULL where the column declares no default."""
+    text = column.default
+    type_text = duckdb_type(column.type)
+    if column.auto_increment or text is None or text == "NULL":
+        return f"CAST(NULL AS {type_text})"
+    if text == "CURRENT_TIMESTAMP":
+        scale = column.type.scale or 0
+        unit = "second" if scale == 0 else ("millisecond" if scale <= 3 else "microsecond")
+        return f"CAST(date_trunc('{unit}', {LOCAL_NOW}) AS {type_text})"
+    if text == "CURRENT_DATE":
+        return f"CAST({LOCAL_NOW} AS {type_text})"
+    if text == "uuid()":
+        return f"CAST(uuid() AS {type_text})"
+    if column.type.name is TypeName.BOOLEAN and text.strip("'").isdigit():
+        return f"CAST({text.strip(chr(39))} AS BOOLEAN)"
+    return f"CAST({text} AS {type_text})"

@@ -1,0 +1,145 @@
+"""The engine as the rest of the house sees it: ``statements.ports.Engine`` and ``loads.ports.Sink`` over one file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+
+from routine_load.clock import Clock, SystemClock
+from routine_load.commit.values import CommitRecord
+from routine_load.engines.duckdb.catalog import Catalog
+from routine_load.engines.duckdb.guard import Translate
+from routine_load.engines.duckdb.merging import MergeLock
+from routine_load.engines.duckdb.opening import Warehouse, open_warehouse
+from routine_load.engines.duckdb.query import Queries
+from routine_load.engines.duckdb.show import Shows
+from routine_load.engines.duckdb.sink import LoadSink
+from routine_load.engines.duckdb.system_tables import SystemTables
+from routine_load.engines.duckdb.tables import Tables
+from routine_load.engines.duckdb.transaction import LoadTransaction
+from routine_load.ids import JobId, Label, PartitionId, TableRef
+from routine_load.sql.ddl import (
+    AlterTable,
+    CreateDatabase,
+    CreateTable,
+    CreateTableLike,
+    DdlContext,
+    DdlStatement,
+    DropDatabase,
+    DropTable,
+    TruncateTable,
+    parse_ddl,
+)
+from routine_load.sql.results import Ok, Result
+from routine_load.sql.schema import Table
+from routine_load.engines.duckdb.session import Session
+
+
+class DuckDbEngine:
+    """One DuckDB file with its tables, queries and load transactions. Thread-safe; opened once per file."""
+
+    def __init__(self, warehouse: Warehouse, *, clock: Clock, translate: Translate | None) -> None:
+        self._warehouse = warehouse
+        self._catalog = Catalog(warehouse)
+        merge_lock = MergeLock()
+        self._system = SystemTables(self._catalog, warehouse.error_log_dir)
+        self._tables = Tables(self._catalog, warehouse.names, merge_lock)
+        self._queries = Queries(warehouse, self._catalog, self._system, merge_lock, translate)
+        self._shows = Shows(self._catalog)
+        self._sink = LoadSink(warehouse, self._catalog, merge_lock, clock)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        error_log_dir: Path,
+        memory: str = "256MB",
+        threads: int = 2,
+        clock: Clock | None = None,
+        translate: Translate | None = None,
+    ) -> DuckDbEngine:
+        """Open or create the file. Raises DirectoryInUse when another process has it.
+
+        ``translate`` maps a query's tree, as sqlglot's starrocks dialect reads it, to one whose functions mean in
+        DuckDB what the vendor means.
+        """
+        warehouse = open_warehouse(path, error_log_dir=error_log_dir, memory=memory, threads=threads)
+        try:
+            return cls(warehouse, clock=clock or SystemClock(), translate=translate)
+        except BaseException:
+            warehouse.close()
+            raise
+
+    def close(self) -> None:
+        """Interrupt what runs, roll back what is open, close the file."""
+        self._warehouse.close()
+
+    # Engine
+
+    def databases(self) -> list[str]:
+        return self._catalog.databases()
+
+    def has_database(self, database: str) -> bool:
+        return self._catalog.has_database(database) or self._system.has_database(database)
+
+    def tables(self, database: str) -> list[str]:
+        return self._catalog.tables(database)
+
+    def table(self, ref: TableRef) -> Table:
+        return self._catalog.table(ref)
+
+    def execute(self, text: str, session: Session) -> Result:
+        if (shown := self._shows.execute(text, session)) is not None:
+            return shown
+        statement = parse_ddl(text, DdlContext(session.database, session.compat))
+        if statement is not None:
+            return self._define(statement, session)
+        return self._queries.execute(text, session)
+
+    def add_system_table(self, name: str, rows: Callable[[], pa.Table]) -> None:
+        """Make ``information_schema.<name>`` readable; ``rows`` is called once per query that names it."""
+        self._system.add(name, rows)
+
+    def _define(self, statement: DdlStatement, session: Session) -> Result:
+        match statement:
+            case CreateDatabase(name=name, if_not_exists=exists):
+                self._catalog.create_database(name, if_not_exists=exists)
+            case DropDatabase(name=name, if_exists=exists):
+                self._catalog.drop_database(name, if_exists=exists)
+            case CreateTable(query="") as create:
+                self._tables.create(create)
+            case CreateTable() as create:
+                return self._queries.create_from_query(create, self._tables, session)
+            case CreateTableLike() as like:
+                self._tables.create_like(like)
+            case DropTable() as drop:
+                self._tables.drop(drop)
+            case TruncateTable() as truncate:
+                self._tables.truncate(truncate)
+            case AlterTable() as alter:
+                self._tables.alter(alter)
+        return Ok()
+
+    # Sink
+
+    @property
+    def incarnation(self) -> str:
+        return self._warehouse.incarnation
+
+    def begin(self, label: Label, job_id: JobId) -> LoadTransaction:
+        return self._sink.begin(label, job_id)
+
+    def progress(self, job_id: JobId) -> dict[PartitionId, int]:
+        return self._sink.progress(job_id)
+
+    def place(self, job_id: JobId, offsets: Mapping[PartitionId, int]) -> None:
+        self._sink.place(job_id, offsets)
+
+    def commits_after(self, job_id: JobId, sequence: int) -> list[CommitRecord]:
+        return self._sink.commits_after(job_id, sequence)
+
+    def forget_commits(self, job_id: JobId, up_to_sequence: int) -> None:
+        self._sink.forget_commits(job_id, up_to_sequence)

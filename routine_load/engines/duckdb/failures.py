@@ -1,0 +1,48 @@
+"""DuckDB's exceptions in the words of our error tree, without its internals and without paths."""
+
+from __future__ import annotations
+
+import re
+
+import duckdb
+
+from routine_load.errors import AnalysisError, EngineError, RoutineLoadError, SinkError
+from routine_load.ids import Compat
+
+MESSAGE_MAX = 500
+
+_PREFIX = re.compile(r"^(?:TransactionContext Error: Failed to commit: )?[A-Za-z ]{3,40} Error: ")
+_PATH = re.compile(r"(?<![\w<])/(?:[\w.\-]+/)+[\w.\-]*")
+_UNKNOWN_COLUMN = re.compile(r'Referenced column "([^"]+)" (?:was )?not found|does not have a column named "([^"]+)"')
+_UNKNOWN_FUNCTION = re.compile(r"(?:Scalar|Aggregate|Table)?.*Function with name (\S+) does not exist")
+
+
+def plain(error: duckdb.Error) -> str:
+    """The first sentence of a DuckDB message: no error class, no source excerpt, no file path."""
+    text = str(error).split("\n\n")[0].split("\nLINE ")[0].split("\nCandidate ")[0].split("\nDid you mean")[0]
+    text = _PREFIX.sub("", text.strip())
+    text = _PATH.sub("<file>", text).replace("\n", " ")
+    return text[:MESSAGE_MAX] or type(error).__name__
+
+
+def query_failure(error: duckdb.Error, compat: Compat) -> RoutineLoadError:
+    """What a client is told about a query that DuckDB refused."""
+    text = str(error)
+    if match := _UNKNOWN_COLUMN.search(text):
+        column = match.group(1) or match.group(2)
+        if compat is Compat.DORIS:
+            return AnalysisError(f"Unknown column '{column}' in 'table list'")
+        return AnalysisError(f"Column '{column}' cannot be resolved")
+    if match := _UNKNOWN_FUNCTION.search(text):
+        return AnalysisError(f"No matching function with signature: {match.group(1)}(…)")
+    if isinstance(error, duckdb.BinderException | duckdb.CatalogException | duckdb.ParserException):
+        return AnalysisError(plain(error))
+    if isinstance(error, duckdb.InterruptException):
+        return EngineError("Query was cancelled")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return EngineError("Memory of the engine exceeded; select fewer rows or raise engine_memory")
+    return EngineError(plain(error))
+
+
+def sink_failure(error: duckdb.Error, doing: str) -> SinkError:
+    return SinkError(f"{doing}: {plain(error)}")

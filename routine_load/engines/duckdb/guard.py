@@ -1,0 +1,182 @@
+"""What a query may say: statement kinds, node types and functions that are allowed, and its names resolved.
+
+A query is read in sqlglot's ``starrocks`` dialect (both vendors' SQL), checked node by node against allow-lists, its
+tables are looked up in the catalog and written out in full, and only then is it turned into DuckDB's SQL. What is not
+on a list cannot reach DuckDB: no table function, no file, no setting, no second statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from routine_load.engines.duckdb.catalog import Catalog
+from routine_load.engines.duckdb.functions import ALLOWED_FUNCTIONS, ALLOWED_NODES, meaning
+from routine_load.engines.duckdb.names import INFORMATION_SCHEMA, Names
+from routine_load.engines.duckdb.session import Session
+from routine_load.errors import (
+    AnalysisError,
+    NoDatabaseSelected,
+    Position,
+    StatementSyntaxError,
+    UnknownDatabase,
+    UnsupportedFeature,
+)
+from routine_load.ids import Compat, TableRef
+from routine_load.sql.ddl import CATALOGS
+from routine_load.sql.schema import Table, TypeName
+
+Translate = Callable[[exp.Expr], exp.Expr]
+
+NODES_MAX = 100_000
+DIALECT = "starrocks"
+
+
+@dataclass(slots=True)
+class Checked:
+    """A statement that passed: its tree with full names, the tables it reads or writes, the system tables it reads."""
+
+    tree: exp.Expr
+    tables: list[Table] = field(default_factory=list)
+    system: set[str] = field(default_factory=set)
+    wide: bool = False
+
+    def sql(self) -> str:
+        return self.tree.sql(dialect="duckdb", identify=True, comments=False)
+
+
+class Guard:
+    """Checks one query at a time; keeps nothing between them."""
+
+    def __init__(self, catalog: Catalog, names: Names, translate: Translate | None) -> None:
+        self._catalog = catalog
+        self._names = names
+        self._translate = translate
+
+    def read(self, text: str, session: Session) -> exp.Expr:
+        """The one statement that the text is. Raises StatementSyntaxError."""
+        try:
+            trees = [tree for tree in sqlglot.parse(text, read=DIALECT) if tree is not None]
+        except SqlglotError as error:
+            raise _syntax_error(error) from error
+        except RecursionError as error:
+            raise StatementSyntaxError("The statement is nested too deeply") from error
+        if not trees:
+            raise StatementSyntaxError("Empty statement")
+        if len(trees) > 1:
+            raise UnsupportedFeature("One statement at a time")
+        return trees[0]
+
+    def check(self, tree: exp.Expr, session: Session, system: Callable[[str], str]) -> Checked:
+        """Check and resolve. ``system`` gives the view's name for an information_schema table."""
+        if self._translate is not None:
+            tree = self._translate(tree)
+        checked = Checked(tree)
+        seen = 0
+        for node in tree.walk():
+            seen += 1
+            if seen > NODES_MAX:
+                raise AnalysisError(f"The statement has more than {NODES_MAX} parts")
+            _allow(node, session.compat)
+        self._resolve(checked, session, system)
+        checked.tree = checked.tree.transform(lambda node: meaning(node, session.timezone))
+        return checked
+
+    def _resolve(self, checked: Checked, session: Session, system: Callable[[str], str]) -> None:
+        tree = checked.tree
+        for node in list(tree.find_all(exp.Table)):
+            if not node.args.get("db") and _names_cte(node):
+                continue
+            self._resolve_table(checked, node, session, system)
+        for column in tree.find_all(exp.Column):
+            column.set("db", None)
+            column.set("catalog", None)
+        checked.wide = any(c.type.name is TypeName.LARGEINT for t in checked.tables for c in t.columns) or any(
+            kind.is_type(exp.DType.INT128, exp.DType.INT256) for kind in tree.find_all(exp.DataType)
+        )
+
+    def _resolve_table(
+        self, checked: Checked, node: exp.Table, session: Session, system: Callable[[str], str]
+    ) -> None:
+        if node.catalog and node.catalog not in CATALOGS:
+            raise AnalysisError(f"Unknown catalog '{node.catalog}'")
+        database = node.db or session.database
+        if not database:
+            raise NoDatabaseSelected("No database selected")
+        alias = exp.TableAlias(this=exp.to_identifier(node.alias_or_name, quoted=True))
+        if database.lower() == INFORMATION_SCHEMA:
+            name = node.name.lower()
+            view = system(name)
+            checked.system.add(name)
+            _rename(node, exp.to_identifier(view, quoted=True), None, None)
+        else:
+            if not self._catalog.has_database(database):
+                raise UnknownDatabase(f"Unknown database '{database}'")
+            table = self._catalog.table(TableRef(database, node.name))
+            checked.tables.append(table)
+            _rename(
+                node,
+                exp.to_identifier(node.name, quoted=True),
+                exp.to_identifier(database, quoted=True),
+                exp.to_identifier(self._names.file, quoted=True),
+            )
+        if not node.args.get("alias") and isinstance(node.parent, exp.From | exp.Join):
+            node.set("alias", alias)
+
+
+def _rename(
+    node: exp.Table, this: exp.Identifier, database: exp.Identifier | None, catalog: exp.Identifier | None
+) -> None:
+    node.set("this", this)
+    node.set("db", database)
+    node.set("catalog", catalog)
+
+
+def _names_cte(node: exp.Table) -> bool:
+    """Whether an unqualified name means a WITH query in whose reach it stands."""
+    parent: exp.Expr | None = node
+    while parent is not None:
+        with_ = parent.args.get("with_")
+        if isinstance(with_, exp.With) and any(cte.alias_or_name == node.name for cte in with_.expressions):
+            return True
+        parent = parent.parent
+    return False
+
+
+def _allow(node: exp.Expr, compat: Compat) -> None:
+    kind = type(node)
+    if kind is exp.Table and not isinstance(node.this, exp.Identifier):
+        raise UnsupportedFeature("Table functions are not supported")
+    if isinstance(node, exp.Anonymous | exp.AnonymousAggFunc):
+        name = str(node.this)
+        if name.lower() not in ALLOWED_FUNCTIONS:
+            raise unknown_function(name, compat)
+        return
+    if kind in ALLOWED_NODES:
+        return
+    if isinstance(node, exp.Func):
+        raise unknown_function(node.sql_name().lower(), compat)
+    raise UnsupportedFeature(f"{kind.__name__} is not supported in a query")
+
+
+def unknown_function(name: str, compat: Compat) -> AnalysisError:
+    if compat is Compat.DORIS:
+        return AnalysisError(f"Can not found function '{name}'")
+    return AnalysisError(f"No matching function with signature: {name}(…)")
+
+
+def _syntax_error(error: SqlglotError) -> StatementSyntaxError:
+    details = getattr(error, "errors", None)
+    if not details:
+        return StatementSyntaxError(str(error).split("\n")[0])
+    first = details[0]
+    seen = first.get("highlight") or ""
+    message = str(first.get("description") or "syntax error").rstrip(".")
+    near = f" near '{seen}'" if seen else ""
+    line, column = first.get("line"), first.get("col")
+    at = Position(int(line), int(column)) if line and column else None
+    return StatementSyntaxError(f"{message}{near}", position=at)

@@ -1,0 +1,110 @@
+"""The one merging writer: rows of UNIQUE, PRIMARY and AGGREGATE tables become one row per key.
+
+A batch is staged in arrival order, reduced to one row per key, and merged with the rows that are there by delete and
+insert, without an index. Keys are compared by IS NOT DISTINCT FROM: NULL equals NULL. One merge runs at a time, in a
+snapshot taken after the lock, because two concurrent inserts of one new key would both succeed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+
+from routine_load.engines.duckdb.catalog import Catalog
+from routine_load.engines.duckdb.merge_sql import MergePlan, merge_statements, staged_columns
+from routine_load.engines.duckdb.names import Names, quote, quoted
+from routine_load.engines.duckdb.writers import OP, ORDINAL, chunk_view, table_columns
+from routine_load.errors import SinkError
+from routine_load.loads.values import WriteMode
+from routine_load.sql.schema import Table
+
+LOCK_WAIT_S = 60.0
+
+
+class MergeLock:
+    """Lets one merging transaction through at a time; ``merges`` counts those that committed."""
+
+    def __init__(self, wait_s: float = LOCK_WAIT_S) -> None:
+        self._lock = threading.Lock()
+        self._wait_s = wait_s
+        self.merges = 0
+
+    def acquire(self) -> None:
+        """Raises SinkError when the wait is over."""
+        if not self._lock.acquire(timeout=self._wait_s):
+            raise SinkError(f"The merging writer was busy for {self._wait_s:g} s")
+
+    def release(self) -> None:
+        self._lock.release()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """For statements: hold the lock while the block runs, and count the merge if it succeeds."""
+        self.acquire()
+        try:
+            yield
+            self.merged()
+        finally:
+            self.release()
+
+    def merged(self) -> None:
+        """Called by the holder after COMMIT."""
+        self.merges += 1
+
+
+@dataclass(slots=True)
+class _Stage:
+    """One temporary table of rows of one table, all with the same columns and mode."""
+
+    name: str
+    plan: MergePlan
+    rows: int = 0
+
+
+class Staging:
+    """Rows that wait for the merge: temporary tables of one cursor, in arrival order. They spill to disk."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, names: Names) -> None:
+        self._cursor = cursor
+        self._names = names
+        self._stages: list[_Stage] = []
+
+    def add(self, table: Table, rows: pa.Table, mode: WriteMode) -> int:
+        """Stage a chunk. Raises SinkError where the key is not complete."""
+        columns = tuple(target for target, _ in table_columns(table, rows))
+        plan = MergePlan(table=table, columns=columns, has_op=OP in rows.column_names, mode=mode)
+        plan.check()
+        if rows.num_rows == 0:
+            return 0
+        stage = self._stage_for(plan)
+        pairs = staged_columns(plan, rows.column_names)
+        ordinals = pa.arange(stage.rows, stage.rows + rows.num_rows)
+        with chunk_view(self._cursor, rows.append_column(ORDINAL, ordinals)) as chunk:
+            targets = ", ".join([quoted([t for t, _ in pairs]), quote(ORDINAL)])
+            sources = ", ".join([quoted([s for _, s in pairs]), quote(ORDINAL)])
+            self._cursor.execute(f"INSERT INTO temp.{quote(stage.name)} ({targets}) SELECT {sources} FROM {chunk}")
+        stage.rows += rows.num_rows
+        return int(rows.num_rows)
+
+    def _stage_for(self, plan: MergePlan) -> _Stage:
+        """The stage that the rows go on to: the table's last one, where columns and mode are still the same."""
+        last = next((s for s in reversed(self._stages) if s.plan.table.ref == plan.table.ref), None)
+        if last is not None and last.plan == plan:
+            return last
+        stage = _Stage(f"__rl_stage_{len(self._stages)}", plan)
+        self._cursor.execute(f"CREATE TEMP TABLE {quote(stage.name)} ({plan.stage_columns()})")
+        self._stages.append(stage)
+        return stage
+
+    def merge(self, catalog: Catalog) -> None:
+        """Merge every stage, in order, in the cursor's transaction. The caller holds the merge lock."""
+        for stage in self._stages:
+            if catalog.table(stage.plan.table.ref) != stage.plan.table:
+                raise SinkError(f"Table {stage.plan.table.ref} was altered during the load")
+            for statement in merge_statements(stage.plan, f"temp.{quote(stage.name)}", self._names):
+                self._cursor.execute(statement)

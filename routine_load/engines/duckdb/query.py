@@ -1,0 +1,114 @@
+"""Queries and row changes: SELECT, EXPLAIN, INSERT, UPDATE, DELETE, CREATE TABLE … AS."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+
+import duckdb
+from sqlglot import exp
+
+from routine_load.engines.duckdb.catalog import Catalog
+from routine_load.engines.duckdb.changes import Changes
+from routine_load.engines.duckdb.failures import query_failure
+from routine_load.engines.duckdb.guard import Checked, Guard, Translate
+from routine_load.engines.duckdb.merging import MergeLock
+from routine_load.engines.duckdb.opening import Warehouse
+from routine_load.engines.duckdb.rows import result_table
+from routine_load.engines.duckdb.session import Session
+from routine_load.engines.duckdb.system_tables import SystemTables
+from routine_load.engines.duckdb.tables import Tables
+from routine_load.engines.duckdb.types import column_type
+from routine_load.errors import AnalysisError, UnsupportedFeature
+from routine_load.sql.ddl import CreateTable
+from routine_load.sql.results import Ok, Result, text_table
+from routine_load.sql.schema import Column, KeyModel, Table
+
+_READS = (exp.Select, exp.SetOperation, exp.Subquery)
+
+
+class Queries:
+    """Runs checked statements, each on a cursor of its own."""
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        catalog: Catalog,
+        system: SystemTables,
+        merge_lock: MergeLock,
+        translate: Translate | None,
+    ) -> None:
+        self._warehouse = warehouse
+        self._system = system
+        self._guard = Guard(catalog, warehouse.names, translate)
+        self._changes = Changes(warehouse.names, merge_lock)
+
+    def execute(self, text: str, session: Session) -> Result:
+        tree = self._guard.read(text, session)
+        if isinstance(tree, _READS):
+            return self._select(self._check(tree, session), session)
+        if isinstance(tree, exp.Describe) and isinstance(tree.this, exp.Expr) and isinstance(tree.this, _READS):
+            return self._explain(self._check(tree.this, session), session)
+        if isinstance(tree, exp.Insert | exp.Update | exp.Delete):
+            return self._change(self._check(tree, session), session)
+        raise UnsupportedFeature(f"This statement is not supported: {text.split(maxsplit=1)[0].upper()[:32]} …")
+
+    def create_from_query(self, create: CreateTable, tables: Tables, session: Session) -> Result:
+        """CREATE TABLE … AS: the query's columns decide the table's."""
+        tree = self._guard.read(create.query, session)
+        if not isinstance(tree, _READS):
+            raise AnalysisError("CREATE TABLE … AS needs a SELECT")
+        checked = self._check(tree, session)
+        if checked.system:
+            raise UnsupportedFeature("CREATE TABLE … AS cannot read information_schema")
+        with self._cursor(session) as cursor:
+            cursor.execute(f"DESCRIBE {checked.sql()}")
+            described = [(str(row[0]), str(row[1])) for row in cursor.fetchall()]
+        tables.create_filled(_table_of_query(create.table, described), checked.sql())
+        return Ok()
+
+    def _check(self, tree: exp.Expr, session: Session) -> Checked:
+        return self._guard.check(tree, session, self._system.view_name)
+
+    def _select(self, checked: Checked, session: Session) -> Result:
+        cursor = self._warehouse.cursor()
+        try:
+            self._system.provide(cursor, checked.system)
+            cursor.execute(checked.sql())
+            return result_table(cursor, session.compat, wide=checked.wide)
+        except duckdb.Error as error:
+            cursor.close()
+            raise query_failure(error, session.compat) from error
+        except BaseException:
+            cursor.close()
+            raise
+
+    def _explain(self, checked: Checked, session: Session) -> Result:
+        with self._cursor(session) as cursor:
+            self._system.provide(cursor, checked.system)
+            rows = cursor.execute(f"EXPLAIN {checked.sql()}").fetchall()
+        lines = [(line,) for row in rows for line in str(row[-1]).splitlines()]
+        return text_table(["Explain String"], lines)
+
+    def _change(self, checked: Checked, session: Session) -> Result:
+        with self._cursor(session) as cursor:
+            self._system.provide(cursor, checked.system)
+            return Ok(affected_rows=self._changes.run(cursor, checked))
+
+    @contextlib.contextmanager
+    def _cursor(self, session: Session) -> Iterator[duckdb.DuckDBPyConnection]:
+        cursor = self._warehouse.cursor()
+        try:
+            yield cursor
+        except duckdb.Error as error:
+            raise query_failure(error, session.compat) from error
+        finally:
+            cursor.close()
+
+
+def _table_of_query(draft: Table, described: list[tuple[str, str]]) -> Table:
+    if draft.key_model is not KeyModel.DUPLICATE:
+        raise UnsupportedFeature(f"CREATE TABLE … AS makes DUPLICATE KEY tables here, not {draft.key_model}")
+    columns = tuple(Column(name=name, type=column_type(text), is_key=i == 0) for i, (name, text) in enumerate(described))
+    return replace(draft, columns=columns)

@@ -1,0 +1,123 @@
+"""Rows on their way to a client: lazily, in chunks, as the values that the MySQL doors know.
+
+An open result is a DuckDB stream: what was not asked for yet is not in memory.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import struct
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+
+from routine_load.engines.duckdb.failures import query_failure
+from routine_load.engines.duckdb.types import result_column
+from routine_load.ids import Compat
+from routine_load.sql.results import ResultTable
+
+FETCH_ROWS = 2_048
+
+Converter = Callable[[Any], Any]
+
+
+def result_table(cursor: duckdb.DuckDBPyConnection, compat: Compat, *, wide: bool) -> ResultTable:
+    """The cursor's pending result; the cursor is closed when the rows are exhausted or given up."""
+    description = [(str(column[0]), str(column[1])) for column in cursor.description or []]
+    columns = [result_column(name, type_text, wide=wide) for name, type_text in description]
+    converters = [(i, c) for i, (_, text) in enumerate(description) if (c := converter(text)) is not None]
+    return ResultTable(columns, _rows(cursor, converters, compat))
+
+
+def _rows(
+    cursor: duckdb.DuckDBPyConnection, converters: list[tuple[int, Converter]], compat: Compat
+) -> Iterator[Sequence[Any]]:
+    try:
+        while chunk := cursor.fetchmany(FETCH_ROWS):
+            if not converters:
+                yield from chunk
+                continue
+            for row in chunk:
+                values = list(row)
+                for index, convert in converters:
+                    if values[index] is not None:
+                        values[index] = convert(values[index])
+                yield values
+    except duckdb.Error as error:
+        raise query_failure(error, compat) from error
+    finally:
+        cursor.close()
+
+
+def converter(type_text: str) -> Converter | None:
+    """How a value of this DuckDB type is shown; None where Python's value is already right."""
+    if type_text == "BOOLEAN":
+        return int
+    if type_text == "FLOAT":
+        return short_float
+    if type_text in ("UUID", "INTERVAL"):
+        return str
+    if type_text == "TIMESTAMP WITH TIME ZONE":
+        return lambda value: value.replace(tzinfo=None)
+    if type_text.endswith("]") or type_text.startswith(("MAP(", "STRUCT(", "UNION(")):
+        return vendor_text
+    return None
+
+
+def short_float(value: float) -> float:
+    """The shortest decimal that is the same 32-bit float, as the vendors print it."""
+    for digits in (6, 7, 8):
+        shorter = float(f"{value:.{digits}g}")
+        try:
+            if struct.pack("f", shorter) == struct.pack("f", value):
+                return shorter
+        except OverflowError:
+            continue
+    return value
+
+
+def vendor_text(value: Any) -> str:
+    """ARRAY, MAP and STRUCT as both vendors print them: ``["a","b"]``, ``{"k":1}``."""
+    return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
+
+
+class _Number(float):
+    """A decimal that prints its own digits."""
+
+    def __new__(cls, value: Decimal) -> _Number:
+        return super().__new__(cls, value)
+
+    def __init__(self, value: Decimal) -> None:
+        self._text = str(value)
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case bool():
+            return int(value)
+        case dict():
+            return {_key(key): _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case Decimal():
+            return _Number(value)
+        case dt.datetime():
+            return value.isoformat(sep=" ")
+        case dt.date() | dt.time() | uuid.UUID() | dt.timedelta():
+            return str(value)
+        case bytes():
+            return value.hex()
+        case _:
+            return value
+
+
+def _key(key: Any) -> str:
+    plain = _plain(key)
+    return plain if isinstance(plain, str) else repr(plain)

@@ -1,0 +1,20 @@
+"""What the engine asks of a client's session."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from routine_load.ids import Compat
+
+
+class Session(Protocol):
+    """``statements.ports.Session``, as far as a query depends on it."""
+
+    @property
+    def compat(self) -> Compat: ...
+
+    @property
+    def database(self) -> str | None: ...
+
+    @property
+    def timezone(self) -> str: ...

@@ -1,0 +1,192 @@
+"""SHOW and DESC about databases, tables and columns, in each vendor's columns."""
+
+from __future__ import annotations
+
+import re
+
+from routine_load.engines.duckdb.catalog import Catalog
+from routine_load.engines.duckdb.names import INFORMATION_SCHEMA
+from routine_load.engines.duckdb.session import Session
+from routine_load.errors import NoDatabaseSelected, UnknownDatabase
+from routine_load.ids import Compat, TableRef
+from routine_load.sql.ddl import DdlContext, read_ref
+from routine_load.sql.ddl_text import create_table_text, default_text
+from routine_load.sql.ddl_tokens import Kind, Reader
+from routine_load.sql.ddl_types import spell
+from routine_load.sql.results import Result, text_table
+from routine_load.sql.schema import Column, KeyModel, Table
+
+_COLUMN_NAMES = ["Field", "Type", "Null", "Key", "Default", "Extra"]
+_FULL_COLUMN_NAMES = ["Field", "Type", "Collation", "Null", "Key", "Default", "Extra", "Privileges", "Comment"]
+_STATUS_NAMES = (
+    "Name Engine Version Row_format Rows Avg_row_length Data_length Max_data_length Index_length Data_free"
+    " Auto_increment Create_time Update_time Check_time Collation Checksum Create_options Comment"
+).split()
+_PARTITION_NAMES = "PartitionId PartitionName State PartitionKey Range DistributionKey Buckets".split()
+
+
+class Shows:
+    """Answers from the catalog alone."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def execute(self, text: str, session: Session) -> Result | None:
+        """The answer, or None where the statement is not one of these."""
+        head = text.lstrip()[:16].upper()
+        if not head.startswith(("SHOW", "DESC", "EXPLAIN", "/*", "--", "#")):
+            return None
+        reader = Reader(text)
+        if reader.accept("DESC") or reader.accept("DESCRIBE") or reader.accept("EXPLAIN"):
+            return self._describe(reader, session)
+        if not reader.accept("SHOW"):
+            return None
+        if reader.accept("DATABASES") or reader.accept("SCHEMAS"):
+            return self._databases(reader)
+        if reader.accept("CREATE"):
+            return self._create(reader, session)
+        if reader.accept("TABLE", "STATUS"):
+            return self._status(reader, session)
+        if reader.accept("PARTITIONS"):
+            return self._partitions(reader, session)
+        full = reader.accept("FULL")
+        if reader.accept("TABLES"):
+            return self._tables(reader, session, full=full)
+        if reader.accept("COLUMNS") or reader.accept("FIELDS"):
+            return self._columns(reader, session, full=full)
+        return None
+
+    def _databases(self, reader: Reader) -> Result:
+        if reader.accept("FROM") or reader.accept("IN"):
+            reader.name()
+        pattern = _like(reader)
+        names = sorted([*self._catalog.databases(), INFORMATION_SCHEMA])
+        return text_table(["Database"], [(name,) for name in names if pattern.fullmatch(name)])
+
+    def _create(self, reader: Reader, session: Session) -> Result | None:
+        if reader.accept("DATABASE") or reader.accept("SCHEMA"):
+            name = reader.name()
+            self._require(name)
+            return text_table(["Database", "Create Database"], [(name, f"CREATE DATABASE `{name}`")])
+        if not reader.accept("TABLE"):
+            return None
+        table = self._catalog.table(read_ref(reader, _context(session)))
+        reader.expect_end()
+        return text_table(["Table", "Create Table"], [(table.ref.table, create_table_text(table, session.compat))])
+
+    def _tables(self, reader: Reader, session: Session, *, full: bool) -> Result:
+        database = self._database(reader, session)
+        pattern = _like(reader)
+        names = [name for name in self._names_in(database) if pattern.fullmatch(name)]
+        if full:
+            kind = "SYSTEM VIEW" if database == INFORMATION_SCHEMA else "BASE TABLE"
+            return text_table([f"Tables_in_{database}", "Table_type"], [(name, kind) for name in names])
+        return text_table([f"Tables_in_{database}"], [(name,) for name in names])
+
+    def _names_in(self, database: str) -> list[str]:
+        if database.lower() == INFORMATION_SCHEMA:
+            return ["columns", "routine_load_rejects", "schemata", "tables", "views"]
+        return self._catalog.tables(database)
+
+    def _status(self, reader: Reader, session: Session) -> Result:
+        database = self._database(reader, session)
+        pattern = _like(reader)
+        names = [name for name in self._names_in(database) if pattern.fullmatch(name)]
+        rows = []
+        for name in names:
+            table = self._catalog.table(TableRef(database, name))
+            rows.append((name, table.engine, *(None,) * 12, "utf8_general_ci", None, None, table.comment))
+        return text_table(_STATUS_NAMES, rows)
+
+    def _partitions(self, reader: Reader, session: Session) -> Result:
+        reader.expect("FROM")
+        table = self._catalog.table(read_ref(reader, _context(session)))
+        keys = ", ".join(table.partition_columns)
+        spread, _, buckets = table.distribution.partition(" BUCKETS ")
+        rows = []
+        for number, p in enumerate(table.partitions, start=1):
+            rows.append((str(number), p.name, "NORMAL", keys, f"[{p.lower or 'MIN'}; {p.upper or 'MAX'})", spread, buckets))
+        if not rows:
+            rows.append(("1", table.ref.table, "NORMAL", keys, "", spread, buckets))
+        return text_table(_PARTITION_NAMES, rows)
+
+    def _columns(self, reader: Reader, session: Session, *, full: bool) -> Result:
+        if not reader.accept("FROM"):
+            reader.expect("IN")
+        ref_reader_database = session.database
+        start = read_ref(reader, DdlContext(ref_reader_database or "", session.compat)) if session.database else None
+        ref = start or read_ref_later(reader)
+        if reader.accept("FROM") or reader.accept("IN"):
+            ref = TableRef(reader.name(), ref.table)
+        if not ref.database:
+            raise NoDatabaseSelected("No database selected")
+        pattern = _like(reader)
+        table = self._catalog.table(ref)
+        columns = [c for c in table.columns if pattern.fullmatch(c.name)]
+        if full:
+            return text_table(_FULL_COLUMN_NAMES, [_full_row(table, c, session.compat) for c in columns])
+        return text_table(_COLUMN_NAMES, [_row(table, c, session.compat) for c in columns])
+
+    def _describe(self, reader: Reader, session: Session) -> Result | None:
+        if reader.peek().kind not in (Kind.WORD, Kind.QUOTED) or reader.peek().is_word("SELECT", "WITH", "INSERT"):
+            return None
+        if reader.peek(1).kind is Kind.WORD and reader.peek(1).text.upper() not in ("ALL",):
+            return None
+        table = self._catalog.table(read_ref(reader, _context(session)))
+        reader.accept("ALL")
+        reader.expect_end()
+        return text_table(_COLUMN_NAMES, [_row(table, c, session.compat) for c in table.columns])
+
+    def _database(self, reader: Reader, session: Session) -> str:
+        name = reader.name() if reader.accept("FROM") or reader.accept("IN") else session.database
+        if not name:
+            raise NoDatabaseSelected("No database selected")
+        self._require(name)
+        return name
+
+    def _require(self, name: str) -> None:
+        if name.lower() != INFORMATION_SCHEMA and not self._catalog.has_database(name):
+            raise UnknownDatabase(f"Unknown database '{name}'")
+
+
+def read_ref_later(reader: Reader) -> TableRef:
+    """A table name whose database may follow in FROM; empty until then."""
+    name = reader.name()
+    if reader.accept_symbol("."):
+        return TableRef(name, reader.name())
+    return TableRef("", name)
+
+
+def _context(session: Session) -> DdlContext:
+    return DdlContext(session.database, session.compat)
+
+
+def _like(reader: Reader) -> re.Pattern[str]:
+    """LIKE pattern or WHERE-less end as a regular expression; names match case-sensitively."""
+    text = reader.string() if reader.accept("LIKE") else "%"
+    reader.expect_end()
+    parts = re.split(r"(\\.|%|_)", text)
+    wild = {"%": ".*", "_": "."}
+    return re.compile("".join(wild.get(p) or re.escape(p[1:] if p.startswith("\\") and len(p) == 2 else p) for p in parts), re.S)
+
+
+def _row(table: Table, column: Column, compat: Compat) -> tuple[str | None, ...]:
+    doris = compat is Compat.DORIS
+    null = ("Yes" if column.nullable else "No") if doris else ("YES" if column.nullable else "NO")
+    return (column.name, spell(column.type), null, "true" if column.is_key else "false", default_text(column), _extra(table, column, compat))
+
+
+def _full_row(table: Table, column: Column, compat: Compat) -> tuple[str | None, ...]:
+    field, kind, null, _, default, extra = _row(table, column, compat)
+    key = {KeyModel.PRIMARY: "PRI", KeyModel.UNIQUE: "UNI"}.get(table.key_model, "") if column.is_key else ""
+    return (field, kind, None, null, key, default, extra, "", column.comment)
+
+
+def _extra(table: Table, column: Column, compat: Compat) -> str:
+    if column.auto_increment:
+        return "AUTO_INCREMENT"
+    if column.aggregation is not None and not column.is_key:
+        return str(column.aggregation)
+    if compat is Compat.DORIS and not column.is_key:
+        return {KeyModel.DUPLICATE: "NONE", KeyModel.UNIQUE: "NONE"}.get(table.key_model, "")
+    return ""

@@ -1,0 +1,60 @@
+"""The sink's ledger side: begin, progress, place, commits. Transactions themselves are in ``transaction``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import duckdb
+
+from routine_load.clock import Clock
+from routine_load.commit.values import CommitRecord
+from routine_load.engines.duckdb.catalog import Catalog
+from routine_load.engines.duckdb.failures import sink_failure
+from routine_load.engines.duckdb.ledger import Ledger
+from routine_load.engines.duckdb.merging import MergeLock
+from routine_load.engines.duckdb.opening import Warehouse
+from routine_load.engines.duckdb.transaction import CommitOrder, LoadTransaction, Shared
+from routine_load.ids import JobId, Label, PartitionId
+
+
+class LoadSink:
+    """One open file as a sink. Thread-safe: every call has a cursor of its own."""
+
+    def __init__(self, warehouse: Warehouse, catalog: Catalog, merge_lock: MergeLock, clock: Clock) -> None:
+        self._warehouse = warehouse
+        self._catalog = catalog
+        ledger = Ledger(warehouse.names)
+        cursor = warehouse.cursor()
+        order = CommitOrder(ledger.last_sequence(cursor))
+        cursor.close()
+        self._shared = Shared(ledger, order, merge_lock, clock)
+
+    def begin(self, label: Label, job_id: JobId) -> LoadTransaction:
+        return LoadTransaction(self._warehouse, self._catalog, self._shared, label, job_id)
+
+    def progress(self, job_id: JobId) -> dict[PartitionId, int]:
+        with self._cursor("Progress") as cursor:
+            return self._shared.ledger.progress(cursor, job_id)
+
+    def place(self, job_id: JobId, offsets: Mapping[PartitionId, int]) -> None:
+        with self._shared.order.lock, self._cursor("Placing offsets") as cursor:
+            self._shared.ledger.place(cursor, job_id, offsets)
+
+    def commits_after(self, job_id: JobId, sequence: int) -> list[CommitRecord]:
+        with self._cursor("Commit records") as cursor:
+            return self._shared.ledger.commits_after(cursor, job_id, sequence)
+
+    def forget_commits(self, job_id: JobId, up_to_sequence: int) -> None:
+        with self._cursor("Forgetting commit records") as cursor:
+            self._shared.ledger.forget(cursor, job_id, up_to_sequence)
+
+    @contextmanager
+    def _cursor(self, doing: str) -> Iterator[duckdb.DuckDBPyConnection]:
+        cursor = self._warehouse.cursor()
+        try:
+            yield cursor
+        except duckdb.Error as error:
+            raise sink_failure(error, doing) from error
+        finally:
+            cursor.close()

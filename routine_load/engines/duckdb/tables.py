@@ -1,0 +1,176 @@
+"""What DDL statements do to the file: create, drop, truncate, alter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import duckdb
+
+from routine_load.engines.duckdb.catalog import Catalog, Change
+from routine_load.engines.duckdb.defaults import default_expression
+from routine_load.engines.duckdb.merging import MergeLock
+from routine_load.engines.duckdb.names import Names, quote, quoted
+from routine_load.engines.duckdb.types import duckdb_type
+from routine_load.errors import AnalysisError, UnsupportedFeature
+from routine_load.ids import TableRef
+from routine_load.sql.ddl import (
+    AddColumn,
+    AlterAction,
+    AlterTable,
+    CreateTable,
+    CreateTableLike,
+    DropColumn,
+    DropTable,
+    ModifyColumn,
+    RenameColumn,
+    RenameTable,
+    TruncateTable,
+)
+from routine_load.sql.ddl_rules import check_altered
+from routine_load.sql.schema import Column, Table
+
+
+class Tables:
+    """DDL on tables; every statement is one transaction of the file."""
+
+    def __init__(self, catalog: Catalog, names: Names, merge_lock: MergeLock) -> None:
+        self._catalog = catalog
+        self._names = names
+        self._merge_lock = merge_lock
+
+    def create(self, statement: CreateTable) -> None:
+        table = statement.table
+        if statement.if_not_exists and self._exists(table.ref):
+            return
+        self._catalog.require_absent(table.ref)
+        self._catalog.add_table(table, self._creation(table))
+
+    def create_like(self, statement: CreateTableLike) -> None:
+        if statement.if_not_exists and self._exists(statement.ref):
+            return
+        self._catalog.require_absent(statement.ref)
+        table = replace(self._catalog.table(statement.like), ref=statement.ref)
+        self._catalog.add_table(table, self._creation(table))
+
+    def create_filled(self, table: Table, query: str) -> None:
+        """CREATE TABLE … AS: ``query`` is DuckDB's SQL."""
+
+        def change(cursor: duckdb.DuckDBPyConnection) -> None:
+            self._creation(table)(cursor)
+            cursor.execute(f"INSERT INTO {self._names.table(table.ref)} {query}")
+
+        self._catalog.add_table(table, change)
+
+    def drop(self, statement: DropTable) -> None:
+        if statement.if_exists and not self._exists(statement.ref):
+            return
+        target = self._names.table(statement.ref)
+        self._catalog.drop_table(statement.ref, lambda cursor: cursor.execute(f"DROP TABLE {target}"))
+
+    def truncate(self, statement: TruncateTable) -> None:
+        self._catalog.table(statement.ref)
+        target = self._names.table(statement.ref)
+        with self._merge_lock.held():
+            self._catalog.change(lambda cursor: cursor.execute(f"DELETE FROM {target}"))
+
+    def alter(self, statement: AlterTable) -> None:
+        with self._merge_lock.held():
+            for action in statement.actions:
+                self._alter(statement.ref, action)
+
+    def _exists(self, ref: TableRef) -> bool:
+        return ref.table in self._catalog.tables(ref.database)
+
+    def _creation(self, table: Table) -> Change:
+        columns = ", ".join(_declared(column) for column in table.columns)
+        return lambda cursor: cursor.execute(f"CREATE TABLE {self._names.table(table.ref)} ({columns})")
+
+    def _alter(self, ref: TableRef, action: AlterAction) -> None:
+        old = self._catalog.table(ref)
+        new = altered(old, action)
+        check_altered(new)
+        target = self._names.table(ref)
+        match action:
+            case AddColumn(column=column, after=None) if not column.is_key:
+                if not column.nullable and column.default is None:
+                    raise AnalysisError(f"Column[{column.name}]: a NOT NULL column that is added needs a DEFAULT")
+                change = f"ALTER TABLE {target} ADD COLUMN {quote(column.name)} {duckdb_type(column.type)}"
+                change += f" DEFAULT {default_expression(column)}"
+            case RenameColumn(name=name, to=to):
+                change = f"ALTER TABLE {target} RENAME COLUMN {quote(name)} TO {quote(to)}"
+            case RenameTable(to=to):
+                change = f"ALTER TABLE {target} RENAME TO {quote(to)}"
+            case _:
+                self._catalog.replace_table(ref, new, lambda cursor: self._rebuild(cursor, old, new))
+                return
+        self._catalog.replace_table(ref, new, lambda cursor: cursor.execute(change))
+
+    def _rebuild(self, cursor: duckdb.DuckDBPyConnection, old: Table, new: Table) -> None:
+        """Write the table again with other columns: their order in the file is the order of SELECT *."""
+        aside = replace(new, ref=TableRef(new.ref.database, f"__rl_rebuilt_{new.ref.table}"))
+        self._creation(aside)(cursor)
+        sources = []
+        for column in new.columns:
+            kept = old.column(column.name)
+            value = quote(kept.name) if kept is not None else default_expression(column)
+            sources.append(f"CAST({value} AS {duckdb_type(column.type)})")
+        columns = quoted([c.name for c in new.columns])
+        source, target = self._names.table(old.ref), self._names.table(aside.ref)
+        cursor.execute(f"INSERT INTO {target} ({columns}) SELECT {', '.join(sources)} FROM {source}")
+        cursor.execute(f"DROP TABLE {source}")
+        cursor.execute(f"ALTER TABLE {target} RENAME TO {quote(new.ref.table)}")
+
+
+def altered(table: Table, action: AlterAction) -> Table:
+    """The declaration after one ALTER action. Raises AnalysisError for columns that are not there, or are already."""
+    columns = list(table.columns)
+    match action:
+        case AddColumn(column=column, after=after):
+            if table.column(column.name) is not None:
+                raise AnalysisError(f"Can not add column which already exists: {column.name}")
+            columns.insert(_place(table, after, column), column)
+        case DropColumn(name=name):
+            found = _required(table, name)
+            if found.is_key:
+                raise UnsupportedFeature(f"Key column[{found.name}] cannot be dropped; create a new table")
+            columns.remove(found)
+        case ModifyColumn(column=column):
+            found = _required(table, column.name)
+            if found.is_key != column.is_key and column.is_key:
+                raise AnalysisError(f"Column[{found.name}] is not a key column")
+            changed = replace(
+                column, name=found.name, is_key=found.is_key, aggregation=column.aggregation or found.aggregation
+            )
+            columns[columns.index(found)] = changed
+        case RenameColumn(name=name, to=to):
+            found = _required(table, name)
+            if table.column(to) is not None and to.lower() != name.lower():
+                raise AnalysisError(f"Column name[{to}] is already used")
+            columns[columns.index(found)] = replace(found, name=to)
+        case RenameTable(to=to):
+            return replace(table, ref=TableRef(table.ref.database, to))
+    return replace(table, columns=tuple(columns))
+
+
+def _required(table: Table, name: str) -> Column:
+    found = table.column(name)
+    if found is None:
+        raise AnalysisError(f"Column does not exists: {name}")
+    return found
+
+
+def _place(table: Table, after: str | None, column: Column) -> int:
+    if after:
+        return table.columns.index(_required(table, after)) + 1
+    if after is None and column.is_key:
+        return len(table.key_columns)
+    return len(table.columns) if after is None else 0
+
+
+def _declared(column: Column) -> str:
+    parts = [quote(column.name), duckdb_type(column.type)]
+    if column.default is not None:
+        parts.append(f"DEFAULT {default_expression(column)}")
+    if not column.nullable and not column.auto_increment:
+        parts.append("NOT NULL")
+    return " ".join(parts)

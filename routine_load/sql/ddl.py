@@ -1,0 +1,379 @@
+"""DDL text of both vendors ↔ values: databases, tables, columns.
+
+Owns what is well formed; what a table declaration must be to make sense is in ``ddl_rules``. Knows no storage.
+
+    create_table := CREATE TABLE [IF NOT EXISTS] name ( "(" item, … ")" clause* [AS query] | LIKE name )
+    item         := column | INDEX … | [PRIMARY|UNIQUE|…] KEY "(" … ")"
+    column       := name type attribute*
+    clause       := ENGINE [=] word | {DUPLICATE|AGGREGATE|UNIQUE|PRIMARY} KEY names | COMMENT [=] string
+                  | [AUTO] PARTITION BY … | DISTRIBUTED BY … | ORDER BY names | ROLLUP (…) | PROPERTIES (…)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from routine_load.errors import AnalysisError, NoDatabaseSelected, UnsupportedFeature
+from routine_load.ids import Compat, TableRef
+from routine_load.sql.ddl_columns import ColumnDraft, read_column
+from routine_load.sql.ddl_partitions import read_partitioning
+from routine_load.sql.ddl_rules import TableDraft, declare
+from routine_load.sql.ddl_tokens import Kind, Reader
+from routine_load.sql.schema import Column, KeyModel, Table
+
+CATALOGS = frozenset({"default_catalog", "internal"})
+
+
+@dataclass(frozen=True, slots=True)
+class DdlContext:
+    """What unqualified names and defaults mean."""
+
+    database: str | None
+    compat: Compat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateDatabase:
+    name: str
+    if_not_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropDatabase:
+    name: str
+    if_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateTable:
+    """``query`` is the SELECT of CREATE TABLE … AS; ``table`` has no columns then, unless they were listed."""
+
+    table: Table
+    if_not_exists: bool = False
+    query: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateTableLike:
+    ref: TableRef
+    like: TableRef
+    if_not_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropTable:
+    ref: TableRef
+    if_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TruncateTable:
+    ref: TableRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddColumn:
+    """``after`` is a column name, empty for FIRST, None for the end."""
+
+    column: Column
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropColumn:
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModifyColumn:
+    column: Column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameColumn:
+    name: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameTable:
+    to: str
+
+
+AlterAction = AddColumn | DropColumn | ModifyColumn | RenameColumn | RenameTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlterTable:
+    ref: TableRef
+    actions: tuple[AlterAction, ...]
+
+
+DdlStatement = CreateDatabase | DropDatabase | CreateTable | CreateTableLike | DropTable | TruncateTable | AlterTable
+
+
+def parse_ddl(text: str, context: DdlContext) -> DdlStatement | None:
+    """The DDL statement that the text is, or None where it begins like something else.
+
+    Raises StatementSyntaxError, AnalysisError, UnsupportedFeature or NoDatabaseSelected.
+    """
+    reader = Reader(text)
+    if reader.accept("CREATE"):
+        return _create(reader, context)
+    if reader.accept("DROP"):
+        return _drop(reader, context)
+    if reader.accept("TRUNCATE"):
+        reader.expect("TABLE")
+        ref = read_ref(reader, context)
+        if reader.looks_at("PARTITION") or reader.looks_at("PARTITIONS"):
+            raise UnsupportedFeature("TRUNCATE TABLE … PARTITION is not kept here; use DELETE with a condition")
+        reader.accept("FORCE")
+        reader.expect_end()
+        return TruncateTable(ref=ref)
+    if reader.accept("ALTER", "TABLE"):
+        return _alter(reader, context)
+    return None
+
+
+def parse_create_table(text: str, context: DdlContext) -> Table:
+    """The table that a CREATE TABLE statement declares."""
+    statement = parse_ddl(text, context)
+    if not isinstance(statement, CreateTable):
+        raise AnalysisError("Not a CREATE TABLE statement with columns")
+    return statement.table
+
+
+def read_ref(reader: Reader, context: DdlContext) -> TableRef:
+    """``[[catalog.]database.]table``. Raises NoDatabaseSelected."""
+    parts = [reader.name()]
+    while len(parts) < 3 and reader.accept_symbol("."):
+        parts.append(reader.name())
+    if len(parts) == 3 and parts[0] not in CATALOGS:
+        raise AnalysisError(f"Unknown catalog '{parts[0]}'")
+    database = parts[-2] if len(parts) > 1 else context.database
+    if not database:
+        raise NoDatabaseSelected("No database selected")
+    return TableRef(database, parts[-1])
+
+
+def _database_name(reader: Reader) -> str:
+    name = reader.name()
+    if name in CATALOGS and reader.accept_symbol("."):
+        name = reader.name()
+    return name
+
+
+def _create(reader: Reader, context: DdlContext) -> DdlStatement:
+    if reader.accept("DATABASE") or reader.accept("SCHEMA"):
+        exists = reader.accept("IF", "NOT", "EXISTS")
+        name = _database_name(reader)
+        while not reader.at_end():
+            if reader.accept("PROPERTIES"):
+                reader.skip_parentheses()
+            elif any(
+                reader.accept(*words) for words in (("DEFAULT",), ("CHARACTER", "SET"), ("CHARSET",), ("COLLATE",))
+            ):
+                reader.accept_symbol("=")
+                if (
+                    not reader.looks_at("CHARACTER")
+                    and not reader.looks_at("CHARSET")
+                    and not reader.looks_at("COLLATE")
+                ):
+                    reader.name()
+            else:
+                raise reader.unexpected("PROPERTIES', <EOF>, '")
+        return CreateDatabase(name=name, if_not_exists=exists)
+    if reader.looks_at("EXTERNAL") or reader.looks_at("TEMPORARY"):
+        raise UnsupportedFeature(f"CREATE {reader.peek().text.upper()} TABLE is not kept here; create a plain table")
+    if not reader.accept("TABLE"):
+        what = reader.peek().text.upper() or "nothing"
+        raise UnsupportedFeature(f"CREATE {what} is not supported; DATABASE, TABLE and ROUTINE LOAD are")
+    exists = reader.accept("IF", "NOT", "EXISTS")
+    ref = read_ref(reader, context)
+    if reader.accept("LIKE"):
+        like = read_ref(reader, context)
+        reader.expect_end()
+        return CreateTableLike(ref=ref, like=like, if_not_exists=exists)
+    return _create_table(reader, context, ref, exists)
+
+
+def _create_table(reader: Reader, context: DdlContext, ref: TableRef, exists: bool) -> CreateTable:
+    draft = TableDraft(ref=ref)
+    names_only = False
+    if reader.accept_symbol("("):
+        names_only = reader.peek(1).text in (",", ")")
+        while True:
+            if names_only:
+                draft.names.append(reader.name())
+            else:
+                _table_item(reader, context, draft)
+            if not reader.accept_symbol(","):
+                break
+        reader.expect_symbol(")")
+    while not reader.at_end() and not reader.looks_at("AS") and not reader.looks_at("SELECT"):
+        _table_clause(reader, draft)
+    query = ""
+    if not reader.at_end():
+        reader.accept("AS")
+        if names_only:
+            raise UnsupportedFeature(
+                "CREATE TABLE … AS with a column list is not kept here; name the columns by aliases"
+            )
+        query = reader.source[reader.peek().start :].rstrip().rstrip(";")
+        if draft.columns:
+            raise AnalysisError("CREATE TABLE … AS takes no column types; the query decides them")
+    elif names_only or not draft.columns:
+        raise reader.unexpected("a column list with types")
+    return CreateTable(table=declare(draft, from_query=bool(query)), if_not_exists=exists, query=query)
+
+
+def _table_item(reader: Reader, context: DdlContext, draft: TableDraft) -> None:
+    if reader.looks_at("INDEX") and reader.peek(1).kind in (Kind.WORD, Kind.QUOTED):
+        _skip_index(reader)
+    elif (model := _key_clause(reader)) is not None:
+        draft.set_key(model, reader.names())
+    else:
+        draft.columns.append(read_column(reader, context.compat))
+
+
+def _skip_index(reader: Reader) -> None:
+    """Secondary indexes change speed only; here a scan needs none."""
+    reader.expect("INDEX")
+    reader.accept("IF", "NOT", "EXISTS")
+    reader.name()
+    reader.skip_parentheses()
+    if reader.accept("USING"):
+        reader.name()
+        if reader.peek().text == "(":
+            reader.skip_parentheses()
+    if reader.accept("PROPERTIES"):
+        reader.skip_parentheses()
+    if reader.accept("COMMENT"):
+        reader.string()
+
+
+def _key_clause(reader: Reader) -> KeyModel | None:
+    for model in KeyModel:
+        word = model.value.split()[0]
+        if reader.looks_at(word, "KEY") and reader.peek(2).text == "(":
+            reader.expect(word, "KEY")
+            return model
+    return None
+
+
+def _table_clause(reader: Reader, draft: TableDraft) -> None:
+    if (model := _key_clause(reader)) is not None:
+        draft.set_key(model, reader.names())
+        if reader.accept("CLUSTER", "BY"):
+            draft.order_by = reader.names()
+    elif reader.accept("ENGINE"):
+        reader.accept_symbol("=")
+        draft.engine = reader.name().upper()
+        if draft.engine != "OLAP":
+            raise UnsupportedFeature(f"ENGINE={draft.engine} is not kept here; only OLAP is")
+    elif reader.accept("COMMENT"):
+        reader.accept_symbol("=")
+        draft.comment = reader.string()
+    elif reader.looks_at("PARTITION", "BY") or reader.looks_at("AUTO", "PARTITION", "BY"):
+        draft.partitioning = read_partitioning(reader)
+    elif reader.looks_at("DISTRIBUTED", "BY"):
+        _distribution(reader, draft)
+    elif reader.accept("ORDER", "BY"):
+        draft.order_by = reader.names()
+    elif reader.accept("ROLLUP"):
+        reader.skip_parentheses()
+    elif reader.accept("PROPERTIES"):
+        draft.properties = read_properties(reader)
+    else:
+        raise reader.unexpected("'ENGINE', 'KEY', 'COMMENT', 'PARTITION', 'DISTRIBUTED', 'ORDER', 'PROPERTIES'")
+
+
+def _distribution(reader: Reader, draft: TableDraft) -> None:
+    reader.expect("DISTRIBUTED", "BY")
+    if reader.accept("RANDOM"):
+        draft.distribution = "RANDOM"
+    else:
+        reader.expect("HASH")
+        draft.hash_columns = reader.names()
+        draft.distribution = f"HASH({', '.join(f'`{name}`' for name in draft.hash_columns)})"
+    if reader.accept("BUCKETS"):
+        draft.distribution += " BUCKETS " + ("AUTO" if reader.accept("AUTO") else str(reader.integer()))
+
+
+def read_properties(reader: Reader) -> tuple[tuple[str, str], ...]:
+    """``("key" = "value", …)`` in the order written; the later of two equal keys counts."""
+    reader.expect_symbol("(")
+    found: dict[str, str] = {}
+    while not reader.accept_symbol(")"):
+        key = reader.string()
+        reader.expect_symbol("=")
+        found[key] = reader.string()
+        if not reader.accept_symbol(","):
+            reader.expect_symbol(")")
+            break
+    return tuple(found.items())
+
+
+def _drop(reader: Reader, context: DdlContext) -> DdlStatement:
+    if reader.accept("DATABASE") or reader.accept("SCHEMA"):
+        exists = reader.accept("IF", "EXISTS")
+        name = _database_name(reader)
+        reader.accept("FORCE")
+        reader.expect_end()
+        return DropDatabase(name=name, if_exists=exists)
+    if not reader.accept("TABLE"):
+        what = reader.peek().text.upper() or "nothing"
+        raise UnsupportedFeature(f"DROP {what} is not supported; DATABASE and TABLE are")
+    exists = reader.accept("IF", "EXISTS")
+    ref = read_ref(reader, context)
+    reader.accept("FORCE")
+    reader.expect_end()
+    return DropTable(ref=ref, if_exists=exists)
+
+
+def _alter(reader: Reader, context: DdlContext) -> AlterTable:
+    ref = read_ref(reader, context)
+    actions = [_alter_action(reader, context)]
+    while reader.accept_symbol(","):
+        actions.extend([_alter_action(reader, context)])
+    reader.expect_end()
+    return AlterTable(ref=ref, actions=tuple(actions))
+
+
+def _alter_action(reader: Reader, context: DdlContext) -> AlterAction:
+    action = _alter_column(reader, context)
+    if action is None and reader.accept("RENAME"):
+        if reader.accept("COLUMN"):
+            name = reader.name()
+            reader.accept("TO")
+            action = RenameColumn(name=name, to=reader.name())
+        else:
+            reader.accept("TO")
+            action = RenameTable(to=reader.name())
+    if action is None:
+        raise UnsupportedFeature(
+            "This ALTER TABLE is not supported; ADD COLUMN, DROP COLUMN, MODIFY COLUMN, RENAME and RENAME COLUMN are"
+        )
+    if reader.accept("PROPERTIES"):
+        read_properties(reader)
+    return action
+
+
+def _alter_column(reader: Reader, context: DdlContext) -> AlterAction | None:
+    if reader.accept("ADD", "COLUMN"):
+        if reader.peek().text == "(":
+            raise UnsupportedFeature("ADD COLUMN (…, …) is not supported; repeat ADD COLUMN for each column")
+        column = _altered(read_column(reader, context.compat))
+        after = reader.name() if reader.accept("AFTER") else ("" if reader.accept("FIRST") else None)
+        return AddColumn(column=column, after=after)
+    if reader.accept("DROP", "COLUMN"):
+        return DropColumn(name=reader.name())
+    if reader.accept("MODIFY", "COLUMN"):
+        if reader.peek(1).is_word("COMMENT"):
+            raise UnsupportedFeature("MODIFY COLUMN … COMMENT needs the column's type here")
+        return ModifyColumn(column=_altered(read_column(reader, context.compat)))
+    return None
+
+
+def _altered(draft: ColumnDraft) -> Column:
+    return draft.column(is_key=draft.is_key)

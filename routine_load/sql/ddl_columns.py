@@ -1,0 +1,137 @@
+"""One column of a declaration: name, type, and its attributes in whatever order they come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from routine_load.errors import AnalysisError, UnsupportedFeature
+from routine_load.ids import Compat
+from routine_load.sql.ddl_tokens import Kind, Reader, literal
+from routine_load.sql.ddl_types import read_type
+from routine_load.sql.schema import Aggregation, Column, ColumnType
+
+_UNKEPT_AGGREGATIONS = {
+    "HLL_UNION": "use COUNT(DISTINCT …) over a plain column",
+    "BITMAP_UNION": "use COUNT(DISTINCT …) over a plain column",
+    "QUANTILE_UNION": "ask for percentiles in the query",
+    "PERCENTILE_UNION": "ask for percentiles in the query",
+    "GENERIC": "aggregate in the query",
+    "AVG": "keep a SUM and a count, and divide in the query",
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class ColumnDraft:
+    """A column as far as it has been read; ``nullable`` None means nothing was said."""
+
+    name: str
+    type: ColumnType
+    is_key: bool = False
+    aggregation: Aggregation | None = None
+    nullable: bool | None = None
+    default: str | None = None
+    auto_increment: bool = False
+    comment: str = ""
+
+    def column(self, *, is_key: bool, nullable: bool | None = None) -> Column:
+        may_be_null = self.nullable if nullable is None else nullable
+        return Column(
+            name=self.name,
+            type=self.type,
+            nullable=True if may_be_null is None else may_be_null,
+            default=self.default,
+            is_key=is_key,
+            aggregation=None if is_key else self.aggregation,
+            comment=self.comment,
+            auto_increment=self.auto_increment,
+        )
+
+
+def read_column(reader: Reader, compat: Compat) -> ColumnDraft:
+    name = reader.name()
+    draft = ColumnDraft(name=name, type=read_type(reader, name, compat))
+    while _attribute(reader, draft):
+        pass
+    return draft
+
+
+def _attribute(reader: Reader, draft: ColumnDraft) -> bool:  # noqa: C901, PLR0912 - a flat table of attributes
+    if reader.accept("NOT", "NULL"):
+        draft.nullable = False
+    elif reader.accept("NULL"):
+        draft.nullable = True
+    elif reader.accept("COMMENT"):
+        draft.comment = reader.string()
+    elif reader.accept("DEFAULT"):
+        draft.default = _default(reader, draft.name)
+    elif reader.accept("AUTO_INCREMENT"):
+        if reader.peek().text == "(":
+            reader.skip_parentheses()
+        draft.auto_increment = True
+        draft.nullable = False
+    elif reader.accept("PRIMARY", "KEY"):
+        raise AnalysisError(f"Column[{draft.name}]: write PRIMARY KEY(`{draft.name}`) after the column list")
+    elif reader.accept("KEY"):
+        draft.is_key = True
+    elif reader.accept("CHARACTER", "SET") or reader.accept("CHARSET") or reader.accept("COLLATE"):
+        reader.accept_symbol("=")
+        reader.name()
+    elif reader.looks_at("AS") or reader.looks_at("GENERATED"):
+        raise UnsupportedFeature(
+            f"Column[{draft.name}]: generated columns cannot be kept here; compute it in COLUMNS (…) or in the query"
+        )
+    elif reader.looks_at("ON", "UPDATE"):
+        raise UnsupportedFeature(f"Column[{draft.name}]: ON UPDATE cannot be kept here; load the time as a column")
+    else:
+        return _aggregation(reader, draft)
+    return True
+
+
+def _aggregation(reader: Reader, draft: ColumnDraft) -> bool:
+    token = reader.peek()
+    if token.kind is not Kind.WORD:
+        return False
+    word = token.text.upper()
+    if word in _UNKEPT_AGGREGATIONS:
+        raise UnsupportedFeature(
+            f"Column[{draft.name}]: aggregation {word} cannot be kept here; {_UNKEPT_AGGREGATIONS[word]}"
+        )
+    if word not in Aggregation.__members__:
+        return False
+    reader.next()
+    draft.aggregation = Aggregation[word]
+    return True
+
+
+def _default(reader: Reader, column: str) -> str:
+    """Canonical SQL text: a quoted string, a number, NULL, TRUE/FALSE, CURRENT_TIMESTAMP, CURRENT_DATE, uuid()."""
+    wrapped = reader.accept_symbol("(")
+    text = _default_value(reader, column)
+    if wrapped:
+        reader.expect_symbol(")")
+    return text
+
+
+def _default_value(reader: Reader, column: str) -> str:
+    token = reader.peek()
+    if token.kind is Kind.STRING:
+        return literal(reader.string())
+    negative = reader.accept_symbol("-")
+    if reader.peek().kind is Kind.NUMBER:
+        return ("-" if negative else "") + reader.next().text
+    word = reader.name().upper()
+    if word in ("NULL", "TRUE", "FALSE"):
+        return word
+    called = reader.peek().text == "("
+    if called:
+        reader.skip_parentheses()
+    if word in ("CURRENT_TIMESTAMP", "NOW", "LOCALTIMESTAMP", "LOCALTIME") and (called or word != "NOW"):
+        return "CURRENT_TIMESTAMP"
+    if word in ("CURRENT_DATE", "CURDATE"):
+        return "CURRENT_DATE"
+    if word == "UUID" and called:
+        return "uuid()"
+    raise UnsupportedFeature(
+        f"Column[{column}]: DEFAULT {word} cannot be kept here; a constant, NULL, CURRENT_TIMESTAMP, CURRENT_DATE or"
+        " uuid() can"
+    )
