@@ -51,6 +51,7 @@ class FakeService:
     closed_sessions: int = 0
     entered: threading.Event = field(default_factory=threading.Event)
     release: threading.Event = field(default_factory=threading.Event)
+    session_closed: threading.Event = field(default_factory=threading.Event)
     pulled: int = 0
 
     def open_session(self, user: str, client: str) -> Session:
@@ -61,6 +62,7 @@ class FakeService:
     def close_session(self, session: Session) -> None:
         self.open_sessions.remove(session)
         self.closed_sessions += 1
+        self.session_closed.set()
 
     def use(self, session: Session, database: str) -> None:
         if database not in ("db", "information_schema"):
@@ -74,7 +76,7 @@ class FakeService:
             return [text_table(["echo"], [(text.split("ECHO", 1)[1].strip(),)])]
         return [self._one(session, part.strip()) for part in text.split(";") if part.strip()]
 
-    def _one(self, session: Session, text: str) -> Result:
+    def _one(self, session: Session, text: str) -> Result:  # noqa: PLR0911 - a table of answers
         lowered = text.lower()
         if "@@version_comment" in lowered:
             return text_table(["@@version_comment"], [("4.0.2-abc",)])
@@ -105,11 +107,15 @@ class FakeService:
             return Ok()
         raise StatementSyntaxError(f"Unexpected input '{text}'")
 
-    def _select(self, session: Session, rest: str) -> Result:
+    def _select(self, session: Session, rest: str) -> Result:  # noqa: PLR0911 - a table of answers
         if rest == "types":
             return ResultTable(TYPED_COLUMNS, [TYPED_ROW, (None,) * len(TYPED_ROW)])
         if rest == "database()":
             return text_table(["database()"], [(session.database,)])
+        if rest.startswith("@@character_set_client"):
+            return text_table(["client", "connection", "server", "database"], [("utf8",) * 4])
+        if rest.startswith("database(), user()"):
+            return text_table(["DATABASE()", "USER()"], [(session.database, session.user)])
         if rest == "connection_id()":
             return ResultTable([ResultColumn("id", ResultType.BIGINT)], [(session.connection_id,)])
         if rest.startswith("rows "):

@@ -38,14 +38,6 @@ class WireType:
     binary: Encoder | None = None
 
 
-def _as_text(value: Any) -> str:
-    if isinstance(value, float):
-        return repr(value)
-    if isinstance(value, bool):
-        return str(int(value))
-    return str(value)
-
-
 def _text_int(_column: WireColumn, value: Any) -> bytes:
     return b"%d" % int(value)
 
@@ -67,7 +59,7 @@ def _text_time(_column: WireColumn, value: Any) -> bytes:
 
 
 def _text_string(_column: WireColumn, value: Any) -> bytes:
-    return value if isinstance(value, bytes) else _as_text(value).encode()
+    return value if isinstance(value, bytes) else str(value).encode()
 
 
 def _binary_integer(layout: str) -> Encoder:
@@ -122,7 +114,7 @@ def _binary_time(_column: WireColumn, value: Any) -> bytes:
 
 
 def _decimal_text(value: Any) -> str:
-    return format(value, "f") if isinstance(value, Decimal) else _as_text(value)
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
 def _time_text(value: Any) -> str:

@@ -1,8 +1,7 @@
 """One client's connection: owns its phases (greeting, TLS, login, commands), its session and its error packets.
 
-Statements run on the door's worker threads, rows are pulled and encoded there piece by piece, and the next piece is
-pulled only when the client took the one before. Every text goes to the service; nothing is answered here. Refuses to
-know what statements mean, and how a password is checked.
+Statements run on the door's worker threads. Every text goes to the service; nothing is answered here. Refuses to know
+what statements mean, how a password is checked and how results are written.
 """
 
 from __future__ import annotations
@@ -13,10 +12,10 @@ import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import count, islice
+from itertools import count
 from typing import Any
 
-from mysql_mimic.types import Capabilities, Commands, ServerStatus, uint_len
+from mysql_mimic.types import Capabilities, Commands
 
 from routine_load.clock import SystemClock
 from routine_load.errors import AccessDenied, ExecutionError, RoutineLoadError, StatementSyntaxError
@@ -24,8 +23,8 @@ from routine_load.ids import Compat
 from routine_load.observe import events
 from routine_load.observe.logs import logger
 from routine_load.server.mysql import outbound
+from routine_load.server.mysql.answers import Answers
 from routine_load.server.mysql.authentication import Authenticator, Plugin, fresh_nonce
-from routine_load.server.mysql.columns import RowEncoder, column_definition
 from routine_load.server.mysql.inbound import (
     Cursor,
     MalformedPacket,
@@ -38,20 +37,17 @@ from routine_load.server.mysql.placeholders import has_several_statements
 from routine_load.server.mysql.prepared import PreparedStatements
 from routine_load.server.mysql.stream import BoundedStream, ConnectionClosed, ProtocolViolation
 from routine_load.server.ports import MySqlLimits, StatementService, server_version
-from routine_load.sql.results import Ok, Result, ResultColumn, ResultTable
+from routine_load.sql.results import Result
 from routine_load.statements.ports import Session
 
 _SSL_REQUEST_BYTES = 32
-_PIECE_ROWS = 100
-_PIECES = 10
-_PIECE_BYTES = 4 * 1024 * 1024
 _FRAMES_LOGGED = 6
 _UNANSWERED = (Commands.COM_STMT_SEND_LONG_DATA, Commands.COM_STMT_CLOSE)
 
 _log = logger("server.mysql")
 
 
-class EmptyStatement(ExecutionError):  # noqa: N818 - MySQL's own name
+class EmptyStatement(ExecutionError):
     """Query was empty."""
 
     errno = 1065
@@ -59,7 +55,7 @@ class EmptyStatement(ExecutionError):  # noqa: N818 - MySQL's own name
     sqlstate = "42000"
 
 
-class UnknownCommand(ExecutionError):  # noqa: N818 - MySQL's own name
+class UnknownCommand(ExecutionError):
     """Unknown command."""
 
     errno = 1047
@@ -96,6 +92,7 @@ class Connection:
         self._multi_statements = False
         self._session: Session | None = None
         self._running: Future[Any] | None = None
+        self._answers = Answers(stream, self._call, self._discard)
         self._prepared = PreparedStatements(house.limits.max_allowed_packet)
         self.busy = False
         self._commands: dict[int, Callable[[bytes], Awaitable[None]]] = {
@@ -157,7 +154,7 @@ class Connection:
             asked = parse_capabilities(payload)
         if Capabilities.CLIENT_PROTOCOL_41 not in asked:
             raise ProtocolViolation(1043, "Bad handshake: the client speaks the protocol from before MySQL 4.1")
-        self._capabilities = asked & offered
+        self._capabilities = self._answers.capabilities = asked & offered
         self._multi_statements = Capabilities.CLIENT_MULTI_STATEMENTS in self._capabilities
         login = parse_login(payload, self._capabilities)
         try:
@@ -253,6 +250,12 @@ class Connection:
         self._running = self._house.workers.submit(function, *arguments)
         return await asyncio.shield(asyncio.wrap_future(self._running))
 
+    def _discard(self, rows: Iterator[Any]) -> None:
+        """Ends a lazy result on a worker, unless one is still within it."""
+        close = getattr(rows, "close", None)
+        if close is not None and (self._running is None or self._running.done()):
+            self._house.workers.submit(close)
+
     @property
     def _open(self) -> Session:
         assert self._session is not None, "a command before the login was done"
@@ -271,43 +274,7 @@ class Connection:
         results: list[Result] = await self._call(self._house.service.execute, self._open, statement)
         if not results:
             raise EmptyStatement
-        for at, result in enumerate(results, start=1):
-            status = ServerStatus.SERVER_MORE_RESULTS_EXISTS if at < len(results) else outbound.NO_STATUS
-            if isinstance(result, Ok):
-                self._stream.put(
-                    outbound.ok(
-                        status=status,
-                        affected_rows=result.affected_rows,
-                        warnings=len(result.warnings),
-                        message=result.message,
-                    )
-                )
-            else:
-                await self._answer_table(result, status, binary=binary)
-        await self._stream.flush()
-
-    async def _answer_table(self, table: ResultTable, status: ServerStatus, *, binary: bool) -> None:
-        encoder = RowEncoder(table.columns, binary=binary)
-        self._put_columns(table.columns, status)
-        rows = iter(table.rows)
-        try:
-            while piece := await self._call(_encode_piece, encoder, rows):
-                for payload in piece:
-                    self._stream.put(payload)
-                if self._stream.full:
-                    await self._stream.flush()
-        finally:
-            close = getattr(rows, "close", None)
-            if close is not None and (self._running is None or self._running.done()):
-                self._house.workers.submit(close)
-        self._stream.put(outbound.eof(self._capabilities, status=status))
-
-    def _put_columns(self, columns: Any, status: ServerStatus) -> None:
-        self._stream.put(bytes(uint_len(len(columns))))
-        for column in columns:
-            self._stream.put(column_definition(column))
-        if Capabilities.CLIENT_DEPRECATE_EOF not in self._capabilities:
-            self._stream.put(outbound.eof(self._capabilities, status=status))
+        await self._answers.send(results, binary=binary)
 
     async def _init_db(self, body: bytes) -> None:
         await self._call(self._house.service.use, self._open, text(body))
@@ -317,11 +284,7 @@ class Connection:
         """The names of a table's columns, for completion in shells; both vendors answer it from SHOW COLUMNS too."""
         table = text(Cursor(body).until_nul()).replace("`", "``")
         results = await self._call(self._house.service.execute, self._open, f"SHOW COLUMNS FROM `{table}`")
-        for result in results:
-            if isinstance(result, ResultTable):
-                for row in await self._call(list, islice(result.rows, 0xFFFF)):
-                    self._stream.put(column_definition(ResultColumn(str(row[0])), field_list=True))
-        await self._stream.write(outbound.eof(self._capabilities))
+        await self._answers.send_field_list(results)
 
     async def _statistics(self, _body: bytes) -> None:
         uptime = max(1, int(SystemClock().monotonic() - self._house.started))
@@ -358,12 +321,7 @@ class Connection:
 
     async def _stmt_prepare(self, body: bytes) -> None:
         statement_id, parameters = self._prepared.add(text(body))
-        self._stream.put(outbound.prepared(statement_id, parameters))
-        for _ in range(parameters):
-            self._stream.put(column_definition(ResultColumn("?")))
-        if parameters and Capabilities.CLIENT_DEPRECATE_EOF not in self._capabilities:
-            self._stream.put(outbound.eof(self._capabilities))
-        await self._stream.flush()
+        await self._answers.send_prepared(statement_id, parameters)
 
     async def _stmt_execute(self, body: bytes) -> None:
         await self._answer(self._prepared.bind(body), binary=True)
@@ -377,17 +335,3 @@ class Connection:
 
     async def _stmt_close(self, body: bytes) -> None:
         self._prepared.close(body)
-
-
-def _encode_piece(encoder: RowEncoder, rows: Iterator[Any]) -> list[bytes]:
-    """Up to a thousand rows as payloads, fewer when they are wide; empty at the end of the rows."""
-    payloads: list[bytes] = []
-    size = 0
-    for _ in range(_PIECES):
-        batch = list(islice(rows, _PIECE_ROWS))
-        encoded = encoder.encode(batch)
-        payloads += encoded
-        size += sum(map(len, encoded))
-        if len(batch) < _PIECE_ROWS or size >= _PIECE_BYTES:
-            break
-    return payloads

@@ -45,7 +45,7 @@ _INTEGER_BYTES = {
 }
 
 
-class MalformedPacket(Exception):  # noqa: N818 - MySQL's own name
+class MalformedPacket(Exception):
     """A packet that ends too early or says what cannot be."""
 
 

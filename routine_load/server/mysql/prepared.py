@@ -15,7 +15,7 @@ STATEMENTS_MAX = 1024
 PARAMETERS_MAX = 0xFFFF
 
 
-class UnknownStatement(ExecutionError):  # noqa: N818 - MySQL's own name
+class UnknownStatement(ExecutionError):
     """Unknown prepared statement handler."""
 
     errno = 1243

@@ -19,11 +19,11 @@ _READ_BYTES = 64 * 1024
 _WRITE_BUFFER_BYTES = 256 * 1024
 
 
-class ConnectionClosed(Exception):  # noqa: N818 - an end, often no error
+class ConnectionClosed(Exception):
     """The peer is gone, or cannot go on."""
 
 
-class ProtocolViolation(Exception):  # noqa: N818 - names what the peer did
+class ProtocolViolation(Exception):
     """The peer sent what no MySQL client sends; ``errno`` is what to answer before closing."""
 
     def __init__(self, errno: int, message: str) -> None:

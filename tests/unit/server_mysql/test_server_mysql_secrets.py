@@ -1,0 +1,128 @@
+"""Passwords at rest, nonces, the RSA key, the fast path and the certificate."""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+import stat
+
+import pytest
+
+from routine_load.server.mysql.authentication import FastPath, RsaKey, denied, fresh_nonce
+from routine_load.server.mysql.passwords import (
+    PASSWORD_BYTES_MAX,
+    check_clear,
+    check_native,
+    make_verifiers,
+    native_verifier,
+    xor,
+)
+from routine_load.server.mysql.tls import self_signed, server_context
+from routine_load.server.ports import Verifiers
+
+
+def test_clear_password():
+    """A password is checked against its own verifiers, and equal passwords are stored unequally."""
+    first, second = make_verifiers("gehéim"), make_verifiers("gehéim")
+    assert first.sha2 != second.sha2
+    assert check_clear("gehéim", first)
+    assert check_clear("gehéim", second)
+    assert not check_clear("geheim", first)
+    assert not check_clear("", first)
+    assert "gehéim" not in repr(first)
+    assert first.sha2 not in repr(first)
+
+
+def test_empty_password():
+    """The empty password has empty verifiers, which only it passes."""
+    assert make_verifiers("") == Verifiers()
+    assert make_verifiers("").empty
+    assert check_clear("", Verifiers())
+    assert not check_clear("x", Verifiers())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", "$scrypt$14$8$1$!$!", "$md5$1$1$1$AA==$AA==", "$scrypt$99$8$1$AA==$AA==", "$scrypt$x$8$1$AA==$AA=="],
+)
+def test_damaged_verifier(text):
+    """A damaged or foreign verifier admits nobody and raises nothing."""
+    assert not check_clear("x", Verifiers(native=b"x" * 20, sha2=text))
+
+
+def test_long_password():
+    """A password is bounded."""
+    with pytest.raises(ValueError, match="1025 bytes; at most 1024"):
+        make_verifiers("x" * (PASSWORD_BYTES_MAX + 1))
+
+
+def test_native_scramble():
+    """The scramble of mysql_native_password is accepted for its nonce only."""
+    verifiers, nonce = make_verifiers("pw"), fresh_nonce()
+    once = hashlib.sha1(b"pw").digest()
+    scramble = xor(once, hashlib.sha1(nonce + native_verifier("pw")).digest())
+    assert check_native(scramble, nonce, verifiers)
+    assert not check_native(scramble, fresh_nonce(), verifiers)
+    assert not check_native(b"", nonce, verifiers)
+    assert not check_native(scramble[:-1], nonce, verifiers)
+    assert check_native(b"", nonce, Verifiers())
+    assert not check_native(scramble, nonce, Verifiers())
+
+
+def test_known_native_verifier():
+    """The stored form is MySQL's own, so accounts can be moved."""
+    assert native_verifier("password").hex().upper() == "2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19"
+
+
+def test_nonces_differ():
+    """Nonces are 20 letters or digits and do not repeat."""
+    nonces = {fresh_nonce() for _ in range(1000)}
+    assert len(nonces) == 1000
+    assert all(len(nonce) == 20 and nonce.isalnum() for nonce in nonces)
+
+
+def test_fast_path():
+    """The fast path proves the remembered password only, forgets on a change and is bounded."""
+    cache, nonce = FastPath(entries_max=2), fresh_nonce()
+    verifiers = Verifiers(native=b"n", sha2="one")
+
+    def scramble(password):
+        once = hashlib.sha256(password).digest()
+        return xor(once, hashlib.sha256(hashlib.sha256(once).digest() + nonce).digest())
+
+    assert not cache.proves("ann", verifiers, scramble(b"pw"), nonce)
+    cache.remember("ann", verifiers, "pw")
+    assert cache.proves("ann", verifiers, scramble(b"pw"), nonce)
+    assert not cache.proves("ann", verifiers, scramble(b"other"), nonce)
+    assert not cache.proves("ann", verifiers, scramble(b"pw")[:-1], nonce)
+    assert not cache.proves("ann", Verifiers(native=b"n", sha2="two"), scramble(b"pw"), nonce)
+    cache.remember("bob", verifiers, "pw")
+    cache.remember("eve", verifiers, "pw")
+    assert not cache.proves("ann", verifiers, scramble(b"pw"), nonce)
+
+
+def test_rsa_key_refuses_garbage():
+    """What our key did not encrypt decrypts to nothing, without an exception."""
+    key = RsaKey()
+    assert key.public_pem() == key.public_pem()
+    assert key.decrypt(b"x" * 256) is None
+    assert key.decrypt(b"") is None
+
+
+def test_denied_shows_no_control_characters():
+    """A user name cannot drive the terminal of who reads the error, nor flood it."""
+    message = denied("\x1b[31mred" + "x" * 500, with_password=True).message
+    assert message.isprintable()
+    assert len(message) < 150
+
+
+def test_certificate_is_made_once(tmp_path):
+    """The certificate is made on first start, kept on the next, and made anew when damaged; the key is private."""
+    files = self_signed(tmp_path / "tls")
+    made = files.certificate.read_bytes()
+    assert stat.S_IMODE(files.key.stat().st_mode) == 0o600
+    assert server_context(files).minimum_version is ssl.TLSVersion.TLSv1_2
+    assert self_signed(tmp_path / "tls").certificate.read_bytes() == made
+    files.certificate.write_text("damaged")
+    assert self_signed(tmp_path / "tls").certificate.read_bytes() != made
+    assert {path.name for path in (tmp_path / "tls").iterdir()} == {"server-cert.pem", "server-key.pem"}
