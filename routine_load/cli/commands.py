@@ -16,7 +16,7 @@ import typer
 from routine_load import __version__
 from routine_load.cli import sources
 from routine_load.errors import PropertyError, RoutineLoadError
-from routine_load.observe import logs
+from routine_load.observe import events, logs
 
 if TYPE_CHECKING:
     from routine_load.app.coordinator import Coordinator
@@ -154,7 +154,7 @@ def _spoken_errors() -> Iterator[None]:
 def _prepare_process(default_level: str = "info") -> None:
     logs.configure(level=os.environ.get("RL_LOG_LEVEL", default_level))
     for name in sources.ignored(os.environ):
-        typer.echo(f"routine-load: {name} is not a setting and is ignored", err=True)
+        logs.logger("cli").warning(events.SETTING_IGNORED, name=name)
     if text := os.environ.get("RL_FAILPOINTS"):
         from routine_load.observe import failpoints  # noqa: PLC0415 - tests only
 

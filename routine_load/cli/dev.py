@@ -14,7 +14,7 @@ import typer
 from routine_load.app.coordinator import Coordinator
 from routine_load.cli.running import run
 from routine_load.config import Settings
-from routine_load.observe import logs
+from routine_load.observe import events, logs
 from routine_load.testing import BrokerFailed, EmbeddedKafka
 
 TOPIC = "clicks"
@@ -82,7 +82,7 @@ def _produce(kafka: EmbeddedKafka, done: threading.Event) -> None:
         try:
             kafka.produce(TOPIC, [_click(number)], partition=number % PARTITIONS)
         except BrokerFailed as error:
-            logs.logger("cli").error("dev_feed_stopped", reason=str(error))
+            logs.logger("cli").error(events.DEV_FEED_STOPPED, reason=str(error))
             return
         if done.wait(1 / ROWS_PER_SECOND):
             return

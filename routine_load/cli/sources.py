@@ -12,7 +12,7 @@ from routine_load.errors import PropertyError
 
 PREFIX = "RL_"
 _FILE_BYTES_MAX = 1024 * 1024
-_NO_SETTINGS = ("RL_CONFIG", "RL_PASSWORD", "RL_LOG_LEVEL", "RL_FAILPOINTS", "RL_TEST_", "RL_KAFKA_", "RL_BENCH_")
+_NO_SETTINGS = ("RL_CONFIG", "RL_PASSWORD", "RL_LOG_LEVEL", "RL_FAILPOINTS", "RL_TEST_", "RL_KAFKA_", "RL_SOAK")
 _FILE_ONLY = "frontend_config"
 
 
