@@ -237,7 +237,7 @@ class Coordinator:
     def _facts_of(self, store: Metadata, backends: LocalBackends) -> Callable[[], Facts]:
         def facts() -> Facts:
             states: dict[str, int] = {}
-            for job in store.jobs.in_database(include_final=True):
+            for job in store.jobs.list(None, include_final=True):
                 states[job.state.value] = states.get(job.state.value, 0) + 1
             return Facts(
                 compat=self._settings.compat,

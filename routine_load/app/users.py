@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from routine_load.server.mysql.passwords import make_verifiers
 from routine_load.server.ports import Verifiers
-from routine_load.store import Metadata, UserStore
+from routine_load.store import Metadata
+from routine_load.store.users import UserStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,9 +33,7 @@ log = logger("bookkeeping")
 class Jobs(Protocol):
     """The store of jobs, as scheduling needs it."""
 
-    def get(self, job_id: JobId) -> Job:
-        """Raises JobNotFound."""
-        ...
+    def get(self, job_id: JobId) -> Job | None: ...
 
     def all_live(self) -> list[Job]: ...
 
@@ -84,7 +82,7 @@ class Bookkeeper:
     def plan(self, job_id: JobId, planner: Planner, is_current: Callable[[], bool]) -> Plan | None:
         """Plan an active job and set it RUNNING; None where it is not active any more, or came too late."""
         job = self.jobs.get(job_id)
-        if not job.state.is_active:
+        if job is None or not job.state.is_active:
             return None
         plan = planner.plan(job, is_current)
         if plan is None or plan.concurrency == 0:
@@ -165,7 +163,7 @@ class Bookkeeper:
             return job if decision.memory == job.auto_resume else replace(job, auto_resume=decision.memory)
 
         before = self.jobs.get(job_id)
-        if before.state is not JobState.PAUSED:
+        if before is None or before.state is not JobState.PAUSED:
             return None
         return self.jobs.modify(job_id, decided)
 

@@ -115,7 +115,7 @@ def stop(statement: StopRoutineLoad, session: Session, context: Context) -> Ok:
 
 def _every(session: Session, context: Context, target: JobState) -> Ok:
     """All jobs of the current database; one that cannot follow is passed over (Doris)."""
-    for job in context.jobs.in_database(context.database(None, session), include_final=False):
+    for job in context.jobs.list(context.database(None, session), include_final=False):
         try:
             if target is JobState.PAUSED:
                 _pause(job, session, context)

@@ -1,0 +1,143 @@
+"""SHOW [ALL] ROUTINE LOAD, SHOW ROUTINE LOAD TASK, SHOW CREATE ROUTINE LOAD: which jobs, in which order, whose columns.
+
+What a column holds is ``jobs.show``'s; what a condition means is ``sql.predicates``'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from routine_load.errors import AnalysisError, ExecutionError, JobNotFound, NoDatabaseSelected
+from routine_load.ids import Compat
+from routine_load.jobs.job import Job
+from routine_load.jobs.show import NO_BACKEND, NO_TXN, LiveFacts, TaskView, View, job_row, task_row
+from routine_load.jobs.show_create import create_text
+from routine_load.scheduler.run import JobRun
+from routine_load.sql.predicates import limit_rows, name_filter, row_filter, sort_rows, task_job_name
+from routine_load.sql.results import ResultTable, text_table
+from routine_load.sql.show import (
+    CREATE_ROUTINE_LOAD_COLUMNS,
+    ROUTINE_LOAD_COLUMNS,
+    ROUTINE_LOAD_TASK_COLUMNS,
+)
+from routine_load.sql.statements import ShowCreateRoutineLoad, ShowRoutineLoad, ShowRoutineLoadTask, SortKey
+from routine_load.statements.context import Context
+from routine_load.statements.ports import Session
+
+
+def jobs(statement: ShowRoutineLoad, session: Session, context: Context) -> ResultTable:
+    """Live jobs, with ALL also those that ended; by id unless ORDER BY says otherwise."""
+    database = _database(statement, session, context)
+    if statement.job is not None:
+        found = context.jobs.find(database, statement.job.name, include_final=statement.all)
+    else:
+        found = context.jobs.list(database, include_final=statement.all)
+    view = _view(session, context)
+    rows: Sequence[Mapping[str, Any]] = [job_row(job, _facts(context.scheduler.run_of(job.id)), view) for job in found]
+    for condition in (statement.where and row_filter(statement.where), statement.like and name_filter(statement.like)):
+        if condition:
+            rows = [row for row in rows if condition(row)]
+    if statement.job is not None and not rows:
+        raise _no_such_job(statement, database, session.compat)
+    if statement.order_by or statement.job is None:
+        rows = sort_rows(rows, statement.order_by or (SortKey(column="Id"),))
+    columns = ROUTINE_LOAD_COLUMNS[session.compat]
+    chosen = limit_rows(rows, statement.limit, statement.offset)
+    return text_table(columns, [[row[column] for column in columns] for row in chosen])
+
+
+def tasks(statement: ShowRoutineLoadTask, session: Session, context: Context) -> ResultTable:
+    """The tasks of one job, those that wait included."""
+    name = task_job_name(statement, session.compat)
+    try:
+        database = context.database(statement.database, session)
+    except NoDatabaseSelected as error:
+        if session.compat is Compat.DORIS:
+            raise AnalysisError("please designate a database in show stmt") from error
+        raise
+    job = context.jobs.live(database, name)
+    if job is None:
+        raise AnalysisError(f"The job named {name}does not exists or job state is stopped or cancelled")
+    columns = ROUTINE_LOAD_TASK_COLUMNS[session.compat]
+    view = _view(session, context)
+    rows = [task_row(task, view) for task in _tasks(job, context)]
+    return text_table(columns, [[row[column] for column in columns] for row in rows])
+
+
+def create(statement: ShowCreateRoutineLoad, session: Session, context: Context) -> ResultTable:
+    """A statement that makes the same job, at its current offsets (Doris) or as it was created (StarRocks)."""
+    database = context.database(statement.job.database, session)
+    found = context.jobs.find(database, statement.job.name, include_final=statement.all)
+    doris = session.compat is Compat.DORIS
+    rows = [(job.id, job.name, create_text(job, from_progress=doris)) for job in found]
+    columns = CREATE_ROUTINE_LOAD_COLUMNS[session.compat]
+    return text_table(columns, rows if doris else [row[1:] for row in rows])
+
+
+def _database(statement: ShowRoutineLoad, session: Session, context: Context) -> str:
+    named = statement.database or (statement.job and statement.job.database)
+    database = named or session.database
+    if not database:
+        raise NoDatabaseSelected("No database selected")
+    if not context.engine.has_database(database):
+        raise ExecutionError(f"failed to find database by dbFullName {database}")
+    return database
+
+
+def _no_such_job(statement: ShowRoutineLoad, database: str, compat: Compat) -> JobNotFound:
+    assert statement.job is not None
+    history = str(statement.all).lower()
+    if compat is Compat.DORIS:
+        return JobNotFound(f"There is no job named {statement.job.name} in db {database}. Include history? {history}")
+    return JobNotFound(
+        f"There is no running job named {statement.job.name} in db {database}. Include history? {history}, you can try "
+        "`show all routine load job for job_name` if you want to list stopped and cancelled jobs"
+    )
+
+
+def _view(session: Session, context: Context) -> View:
+    return View(
+        compat=session.compat,
+        timezone=session.timezone,
+        now=context.clock.now(),
+        error_log_url=context.error_log_url,
+    )
+
+
+def _facts(run: JobRun | None) -> LiveFacts:
+    if run is None:
+        return LiveFacts()
+    return LiveFacts(
+        task_num=len(run.slices),
+        concurrency=run.plan.concurrency,
+        partitions=run.plan.partitions,
+        latest=dict(run.ends),
+        running_txns=tuple(s.txn_id for s in run.slices if s.control is not None and s.txn_id is not None),
+    )
+
+
+def _tasks(job: Job, context: Context) -> list[TaskView]:
+    run = context.scheduler.run_of(job.id)
+    if run is None:
+        return []
+    timeout_s = job.definition.properties.timeout_s(
+        job.definition.compat, context.frontend_config(job.definition.compat)
+    )
+    return [
+        TaskView(
+            task_id=part.task_id,
+            job_id=job.id,
+            created_at=part.created_at,
+            timeout_s=timeout_s,
+            offsets={p: run.progress[p] for p in part.partitions},
+            txn_id=NO_TXN if part.txn_id is None or part.control is None else part.txn_id,
+            txn_status=part.txn_status if part.control is not None else None,
+            last_scheduled_at=part.last_scheduled_at,
+            execute_started_at=part.started_at,
+            backend_id=NO_BACKEND if part.backend is None or part.control is None else part.backend,
+            latest={p: run.ends[p] for p in part.partitions if p in run.ends},
+            message=part.message,
+        )
+        for part in run.slices
+    ]

@@ -1,0 +1,60 @@
+"""Multi-table routing: the value is cut at its first bar (Doris: multi-table jobs)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from routine_load.errors import UnknownTable
+from routine_load.ids import TableRef
+from routine_load.loads.routing import ByTablePrefix
+from routine_load.loads.values import Origin
+
+
+@dataclass
+class Messages:
+    values: list[bytes | None]
+
+    def origin(self, index: int) -> Origin:
+        return Origin("topic", 0, index)
+
+
+def test_each_table_gets_its_rows_in_order_with_their_origins():
+    """A bar in the row itself stays."""
+    parts = ByTablePrefix("d").split(Messages([b"a|1,x", b"b|2", b"a|3|4", b"b|"]))
+    assert {ref: list(part.values) for ref, part in parts.items()} == {
+        TableRef("d", "a"): [b"1,x", b"3|4"],
+        TableRef("d", "b"): [b"2", b""],
+    }
+    assert parts[TableRef("d", "a")].origin(1).offset == 2
+    assert parts[TableRef("d", "b")].origin(1).offset == 3
+
+
+def test_tombstones_and_empty_values_are_passed_over():
+    """They name no table and carry no row."""
+    assert ByTablePrefix("d").split(Messages([None, b""])) == {}
+    parts = ByTablePrefix("d").split(Messages([None, b"", b"a|1"]))
+    assert list(parts) == [TableRef("d", "a")]
+    assert parts[TableRef("d", "a")].origin(0).offset == 2
+
+
+def test_a_value_without_a_bar_is_an_unknown_table():
+    """Doris takes the whole value for the name."""
+    with pytest.raises(UnknownTable, match="table name is abc"):
+        ByTablePrefix("d").split(Messages([b"a|1", b"abc"]))
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b", "ü"]), st.binary(max_size=8)), max_size=30))
+def test_no_row_is_lost_and_none_doubled(rows):
+    """The parts together are the chunk."""
+    values = [name.encode() + b"|" + row for name, row in rows]
+    parts = ByTablePrefix("d").split(Messages(values))
+    back = sorted(
+        (part.origin(i).offset, ref.table.encode() + b"|" + value)
+        for ref, part in parts.items()
+        for i, value in enumerate(part.values)
+    )
+    assert [value for _, value in back] == values

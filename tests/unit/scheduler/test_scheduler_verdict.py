@@ -1,0 +1,59 @@
+"""What a failed task means for its job."""
+
+from __future__ import annotations
+
+import pytest
+
+from routine_load import errors
+from routine_load.ids import Compat
+from routine_load.scheduler.verdict import RETRIES_BEFORE_PAUSE, Case, Step, judge
+
+SR, DORIS = Compat.STARROCKS, Compat.DORIS
+
+
+@pytest.mark.parametrize(
+    ("error", "compat", "step", "code", "words"),
+    [
+        (errors.OffsetOutOfRange("gone"), SR, Step.PAUSE, 104, "kafka_offsets"),
+        (errors.OffsetOutOfRange("gone"), DORIS, Step.PAUSE, 105, "does not exist in kafka"),
+        (errors.SourceUnavailable("no answer"), SR, Step.RETRY, 0, "no answer"),
+        (errors.SourceError("topic x is unknown"), SR, Step.PAUSE, 4, "topic x"),
+        (errors.UnknownTable("t"), SR, Step.CANCEL, 6, "table not exist"),
+        (errors.UnknownTable("t"), DORIS, Step.CANCEL, 6, "table does not exist"),
+        (errors.UnknownDatabase("d"), SR, Step.CANCEL, 5, "d"),
+        (errors.LoadRejected("too many filtered rows"), SR, Step.PAUSE, 102, "'max_filter_ratio'"),
+        (errors.AnalysisError("no column"), SR, Step.PAUSE, 2, "failed to create task: no column"),
+        (errors.AnalysisError("no column"), DORIS, Step.PAUSE, 103, "failed to create task: no column"),
+        (errors.StaleRange("moved"), SR, Step.REPLAN, 0, "moved"),
+        (errors.SinkError("disk full"), SR, Step.RETRY, 0, "disk full"),
+        (errors.BrokenInvariant("never"), SR, Step.PAUSE, 2, "never"),
+    ],
+)
+def test_each_error_leads_to_its_step(error, compat, step, code, words):
+    """StarRocks: causes of every transition; Doris: causes of a system pause."""
+    verdict = judge(Case(error=error, compat=compat))
+    assert (verdict.step, verdict.code) == (step, code)
+    assert words in verdict.text
+
+
+def test_an_unknown_table_of_a_multi_table_job_pauses_it():
+    """Doris: code 100, so that it does not resume by itself."""
+    verdict = judge(Case(error=errors.UnknownTable("table name is x"), compat=DORIS, multi_table=True))
+    assert (verdict.step, verdict.code) == (Step.PAUSE, 100)
+    assert "failed to get stream load plan, errCode = 7" in verdict.text
+
+
+def test_a_sink_that_keeps_failing_pauses_the_job():
+    """The retry budget is bounded, and the last error is in the reason."""
+    verdict = judge(Case(error=errors.SinkError("disk full"), compat=SR, failures=RETRIES_BEFORE_PAUSE))
+    assert verdict.step is Step.PAUSE
+    assert "disk full" in verdict.text
+
+
+def test_every_error_of_ours_has_a_verdict():
+    """The table is total."""
+    pending = [errors.RoutineLoadError]
+    while pending:
+        kind = pending.pop()
+        pending += kind.__subclasses__()
+        assert judge(Case(error=kind("x"), compat=SR)).text
