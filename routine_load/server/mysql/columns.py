@@ -186,11 +186,7 @@ def column_definition(column: ResultColumn, *, field_list: bool = False) -> byte
     """ColumnDefinition41."""
     wire = _TYPES[column.type]
     name = str_len(column.name.encode(errors="replace"))
-    flags = ColumnDefinition(0)
-    if wire.charset == _BINARY:
-        flags |= ColumnDefinition.BINARY_FLAG
-    if column.type is ResultType.BLOB:
-        flags |= ColumnDefinition.BLOB_FLAG
+    flags = ColumnDefinition.BINARY_FLAG | ColumnDefinition.BLOB_FLAG if column.type is ResultType.BLOB else 0
     decimals = column.scale if column.type is ResultType.DECIMAL else wire.decimals
     fixed = struct.pack("<HIBHBH", wire.charset, wire.length, wire.number, flags, decimals, 0)
     empty = str_len(b"")
