@@ -76,12 +76,13 @@ class KafkaSource:
     @contextlib.contextmanager
     def open(self, spec: KafkaSpec, start: Mapping[PartitionId, int]) -> Iterator[KafkaConsumption]:
         """Consume these partitions from these offsets; the consumer goes back to its pool at the end."""
+        patience = Patience(self._clock, self._unavailable_s)
         with self._pool.use(spec) as connection:
             consumer = connection.consumer
             try:
                 _learn(connection, spec, start)
                 consumer.assign([TopicPartition(spec.topic, each, offset) for each, offset in start.items()])
-                yield KafkaConsumption(connection, spec, start, Patience(self._clock, self._unavailable_s))
+                yield KafkaConsumption(connection, spec, start, patience)
                 consumer.unassign()
                 for _ in range(_DRAIN_CALLS):  # nothing of this assignment may reach the next one
                     if not consumer.consume(_CALL_ROWS, 0):
@@ -202,7 +203,8 @@ class KafkaConsumption:
         while (room := gathered.room) and self._failure is None:
             if self._held:
                 self._hand_out(gathered)
-                continue
+                if self._held:  # the next message does not fit
+                    break
             self._mind_events()
             if self._failure is not None or self._receive(self._consume(room)):
                 continue

@@ -14,7 +14,7 @@ Value = bytes | str | None | Mapping[str, Any]
 _FLUSH_S = 60.0
 
 
-class BrokerFailed(RuntimeError):  # noqa: N818 - names the finding
+class BrokerFailed(RuntimeError):
     """A test broker could not be started, or did not take what it was given."""
 
 
