@@ -123,7 +123,7 @@ def parse_expression(text: str) -> exp.Expr:
         tree = _normalised(parsed[0])
         _check(tree, text)
     except ParseError as error:
-        raise _syntax_error(error, text, tokens) from error
+        raise _syntax_error(error, text, tokens) from None  # sqlglot quotes the text, which may hold a secret
     except RecursionError as error:
         raise AnalysisError(f"the expression is nested more than {NESTING_MAX} levels deep") from error
     return tree
@@ -141,7 +141,10 @@ def read_expression(text: str, position: Position | None = None) -> Expression:
 def column_names(tree: exp.Expr) -> tuple[str, ...]:
     """Columns the tree reads, in order of appearance, once each (names compare case-insensitively)."""
     columns = sorted(tree.find_all(exp.Column), key=lambda column: column.this.meta.get("start", 0))
-    return tuple({column.name.lower(): column.name for column in reversed(columns)}.values())[::-1]
+    first: dict[str, str] = {}
+    for column in columns:
+        first.setdefault(column.name.lower(), column.name)
+    return tuple(first.values())
 
 
 def function_names(tree: exp.Expr) -> tuple[str, ...]:

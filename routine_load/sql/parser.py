@@ -13,6 +13,7 @@ from typing import Final
 
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+from lark.lexer import PatternRE, PatternStr, TerminalDef
 
 from routine_load.errors import LimitExceeded, Position, RoutineLoadError, StatementSyntaxError
 from routine_load.ids import Compat
@@ -35,6 +36,7 @@ _OWNED: Final = (
 _EXPRESSION_TERMINALS: Final = frozenset(
     {"NAME", "QUOTED_NAME", "STRING", "NUMBER", "OPERATOR", "LPAR", "LSQB", "DOT", "EQUAL", "AT"}
 )
+_EXPRESSION_ENDS: Final = frozenset({"COMMA", "RPAR", "RSQB", "FROM", "PROPERTIES", "ORDER", "LIMIT", "$END"})
 _READABLE: Final = {
     "STRING": "a quoted text",
     "PROPERTY_WORD": "a word",
@@ -64,7 +66,21 @@ def is_owned(statement: str) -> bool:
 def grammar() -> Lark:
     """The ROUTINE LOAD language, built once."""
     text = (shipped("grammar") / "routine_load.lark").read_text(encoding="utf-8")
-    return Lark(text, parser="lalr", lexer="contextual", propagate_positions=True, maybe_placeholders=False)
+    return Lark(
+        text,
+        parser="lalr",
+        lexer="contextual",
+        propagate_positions=True,
+        maybe_placeholders=False,
+        edit_terminals=_whole_word,
+    )
+
+
+def _whole_word(terminal: TerminalDef) -> None:
+    """A keyword ends where the word ends: `LOADS` is not LOAD and a name that begins with a keyword is a name."""
+    if isinstance(terminal.pattern, PatternStr) and terminal.pattern.value.isalpha():
+        terminal.pattern = PatternRE(rf"{terminal.pattern.value}(?![\w$])", terminal.pattern.flags)
+        terminal.priority = 2
 
 
 def _parse_one(piece: Piece, compat: Compat) -> Statement:
@@ -148,12 +164,12 @@ def _expected(error: UnexpectedInput) -> str:
     words: list[str] = []
     if "OPERATOR" in names:
         names -= _EXPRESSION_TERMINALS
-        if not names:
+        if not names & _EXPRESSION_ENDS:
             words.append("an expression")
     if {"NAME", "QUOTED_NAME"} & names:
         names -= {"NAME", "QUOTED_NAME"}
         words.append("a name")
-    words = sorted(_readable(name) for name in names - {"$END"}) + words
+    words += sorted(_readable(name) for name in names - {"$END"})
     words.sort(key=lambda word: (not word.isupper(), word.startswith("'")))
     if "$END" in names:
         words.append(_READABLE["$END"])
@@ -168,5 +184,4 @@ def _readable(name: str) -> str:
     definition = next((t for t in grammar().terminals if t.name == name), None)
     if definition is None:
         return name
-    value = str(definition.pattern.value)
-    return value.upper() if value.isalpha() else f"'{value}'"
+    return f"'{definition.pattern.value}'" if isinstance(definition.pattern, PatternStr) else name
