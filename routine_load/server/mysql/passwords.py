@@ -14,6 +14,7 @@ import hashlib
 import hmac
 import secrets
 
+from routine_load.errors import LimitExceeded
 from routine_load.server.ports import Verifiers
 
 _SCHEME = "scrypt"
@@ -28,12 +29,12 @@ PASSWORD_BYTES_MAX = 1024
 
 
 def make_verifiers(password: str) -> Verifiers:
-    """What to store of ``password``; the empty password gives empty verifiers."""
+    """What to store of ``password``; the empty one gives empty verifiers. Raises LimitExceeded above 1,024 bytes."""
     if not password:
         return Verifiers()
     clear = password.encode()
     if len(clear) > PASSWORD_BYTES_MAX:
-        raise ValueError(f"a password has {len(clear)} bytes; at most {PASSWORD_BYTES_MAX} are allowed")
+        raise LimitExceeded(f"a password has {len(clear)} bytes; at most {PASSWORD_BYTES_MAX} are allowed")
     salt = secrets.token_bytes(_SALT_BYTES)
     digest = _scrypt(clear, salt, _LOG2_N, _R, _P)
     text = f"${_SCHEME}${_LOG2_N}${_R}${_P}${_encode(salt)}${_encode(digest)}"

@@ -8,6 +8,7 @@ import stat
 
 import pytest
 
+from routine_load.errors import LimitExceeded
 from routine_load.server.mysql.authentication import FastPath, RsaKey, denied, fresh_nonce
 from routine_load.server.mysql.passwords import (
     PASSWORD_BYTES_MAX,
@@ -52,7 +53,7 @@ def test_damaged_verifier(text):
 
 def test_long_password():
     """A password is bounded."""
-    with pytest.raises(ValueError, match="1025 bytes; at most 1024"):
+    with pytest.raises(LimitExceeded, match="1025 bytes; at most 1024"):
         make_verifiers("x" * (PASSWORD_BYTES_MAX + 1))
 
 
