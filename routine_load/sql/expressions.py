@@ -37,6 +37,7 @@ from routine_load.sql.statements import Expression
 
 TEXT_MAX: Final = 64 * 1024
 DEPTH_MAX: Final = 100
+_CHAIN_MAX: Final = 16
 
 OPERATORS: Final[tuple[type[exp.Expr], ...]] = (
     *(exp.And, exp.Or, exp.Xor, exp.Not),
@@ -192,7 +193,7 @@ def _syntax_error(error: ParseError, text: str, tokens: list[Token]) -> Statemen
 def _normalised(tree: exp.Expr) -> exp.Expr:
     """The tree in the promised shape, rewritten from the leaves up."""
     for node in reversed(list(tree.bfs())):
-        rewritten = _one_normalised(node)
+        rewritten = _balanced(node) if isinstance(node, exp.And | exp.Or) else _one_normalised(node)
         if rewritten is node:
             continue
         if node is tree:
@@ -200,6 +201,26 @@ def _normalised(tree: exp.Expr) -> exp.Expr:
         else:
             node.replace(rewritten)
     return tree
+
+
+def _balanced(node: exp.Connector) -> exp.Expr:
+    """A long chain of one connector as a flat tree, so that hundreds of alternatives stay within DEPTH_MAX."""
+    kind = type(node)
+    if type(node.parent) is kind:
+        return node
+    operands: list[exp.Expr] = []
+    link: exp.Expr = node
+    while type(link) is kind:
+        operands.append(link.args["expression"])
+        link = link.args["this"]
+    operands = [link, *reversed(operands)]
+    if len(operands) <= _CHAIN_MAX:
+        return node
+    while len(operands) > 1:
+        pairs = zip(operands[::2], operands[1::2], strict=False)
+        left_over = operands[-1:] if len(operands) % 2 else []
+        operands = [kind(this=left, expression=right) for left, right in pairs] + left_over
+    return operands[0]
 
 
 def _one_normalised(node: exp.Expr) -> exp.Expr:

@@ -234,6 +234,16 @@ def test_spellings_that_are_calls_in_disguise_are_calls():
     assert set(function_names(parse_expression(text))) == names
 
 
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 100, 777])
+def test_hundreds_of_alternatives_stay_in_order_and_shallow(count):
+    """A chain of AND or OR may be long: it becomes a flat tree with its operands in their order."""
+    text = " or ".join(f"a{i} = {i} and not b{i}" for i in range(count))
+    tree = parse_expression(text)
+    assert tree.sql("mysql").lower() == text
+    assert read_expression(text).columns == tuple(name for i in range(count) for name in (f"a{i}", f"b{i}"))
+    assert max(node.depth for node in tree.walk()) < 25
+
+
 @pytest.mark.parametrize("count", [10, 32, 33, 1000, 6000])
 @pytest.mark.parametrize(
     ("left", "middle", "right"),
