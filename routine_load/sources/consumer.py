@@ -199,25 +199,27 @@ class KafkaConsumption:
         if self._failure is not None:
             raise self._failure
         gathered = _Gathered(max_rows, max_bytes)
-        waits_at_end = self.caught_up
-        while (room := gathered.room) and self._failure is None:
-            if self._held:
-                self._hand_out(gathered)
-                if self._held:  # the next message does not fit
-                    break
-            self._mind_events()
-            if self._failure is not None or self._receive(self._consume(room)):
-                continue
-            if (gathered.values or not waits_at_end) and self._reached_end():
-                break
-            if deadline.expired:
-                break
-            self._wait(min(_WAIT_S, deadline.remaining))
+        self._gather(gathered, deadline)
         if gathered.values:  # a failure is told by the next poll: what was handed out counts first
             return KafkaChunk(self._spec.topic, gathered.values, gathered.messages, gathered.bytes, gathered.last)
         if self._failure is not None:
             raise self._failure
         return None
+
+    def _gather(self, gathered: _Gathered, deadline: Deadline) -> None:
+        waits_at_end = self.caught_up
+        while (room := gathered.room) and self._failure is None:
+            if self._held:
+                self._hand_out(gathered)
+                if self._held:  # the next message does not fit
+                    return
+            self._mind_events()
+            if self._failure is not None or self._receive(self._consume(room)):
+                continue
+            at_end = (gathered.values or not waits_at_end) and self._reached_end()
+            if at_end or deadline.expired:
+                return
+            self._wait(min(_WAIT_S, deadline.remaining))
 
     def positions(self) -> dict[PartitionId, int]:
         return {PartitionId(each): offset for each, offset in self._next.items()}
