@@ -1,0 +1,38 @@
+"""Chooses the decoder for a load."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from routine_load.errors import AnalysisError
+from routine_load.formats.csv import CsvDecoder
+from routine_load.formats.json import JsonDecoder
+from routine_load.formats.jsonpaths import parse_jsonpaths, parse_path
+from routine_load.loads.values import Decoder, Format, LoadSpec, SourceColumn
+
+COLUMN_SEPARATOR_BYTES_MAX = 50
+
+
+def check(spec: LoadSpec) -> None:
+    """Raise AnalysisError for options of the format that cannot work, in the vendor's words."""
+    if spec.format is Format.JSON:
+        if spec.jsonpaths:
+            parse_jsonpaths(spec.jsonpaths)
+        if spec.json_root:
+            parse_path(spec.json_root)
+        return
+    for what, text in (("column separator", spec.column_separator), ("row delimiter", spec.row_delimiter)):
+        size = len(text.encode())
+        if not 1 <= size <= COLUMN_SEPARATOR_BYTES_MAX:
+            raise AnalysisError(f"Invalid {what} of {size} bytes: 1 to {COLUMN_SEPARATOR_BYTES_MAX} bytes are allowed")
+    for what, text in (("enclose", spec.enclose), ("escape", spec.escape)):
+        if len(text.encode()) > 1:
+            raise AnalysisError(f"{what} must be a single-char")
+
+
+def decoder_for(spec: LoadSpec, columns: Sequence[SourceColumn]) -> Decoder:
+    """A decoder that produces exactly ``columns``, in that order. One per task, not shared between threads."""
+    check(spec)
+    if spec.format is Format.JSON:
+        return JsonDecoder(spec, tuple(columns))
+    return CsvDecoder(spec, tuple(columns))

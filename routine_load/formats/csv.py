@@ -1,0 +1,177 @@
+"""CSV: each message is one or more rows of delimited fields.
+
+Two paths that agree. The fast one joins all messages by line breaks and lets pyarrow parse them in one call; it is
+taken only when it is provably the same (one line per message, one-byte separator, no carriage return, …). Everything
+odd goes to the exact path, which is still columnar. Quotes are ordinary characters unless ``enclose`` names them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+
+from routine_load.formats.csv_enclosed import EnclosedSplitter
+from routine_load.formats.memory import MemoryDuckDB
+from routine_load.formats.rows import Rejects, nothing, present, valid_text
+from routine_load.ids import Compat
+from routine_load.loads.values import Decoded, LoadSpec, Payloads, SourceColumn
+
+NULL_TEXT = "\\N"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class CsvDecoder:
+    """Decodes CSV messages into the given source columns, by sequence."""
+
+    def __init__(self, spec: LoadSpec, columns: tuple[SourceColumn, ...]) -> None:
+        self._spec = spec
+        self._columns = columns
+        self._names = [column.name for column in columns]
+        self._row_delimiter = spec.row_delimiter.encode()
+        self._fast = _is_plain(spec)
+        self._slots = [f"f{i}" for i in range(len(columns))]
+        self._null_values = [NULL_TEXT, ""] if spec.empty_field_as_null else [NULL_TEXT]
+        self._duck: MemoryDuckDB | None = None
+        self._enclosed = EnclosedSplitter(spec) if spec.enclose or spec.escape else None
+
+    def decode(self, payloads: Payloads) -> Decoded:
+        values = payloads.values
+        if self._fast:
+            decoded = self._decode_joined(values)
+            if decoded is not None:
+                return decoded
+        return self._decode_exact(values)
+
+    # The fast path.
+
+    def _decode_joined(self, values: Sequence[bytes | None]) -> Decoded | None:
+        """One pyarrow call for all messages, or None when it could differ from the exact path."""
+        try:
+            joined = b"\n".join(values)  # type: ignore[arg-type] # a tombstone raises TypeError
+        except TypeError:
+            return None
+        if not self._one_line_each(joined, len(values)):
+            return None
+        wrong: list[tuple[int, int, str]] = []
+
+        def skip(row: pacsv.InvalidRow) -> str:
+            wrong.append((row.number - 1, row.actual_columns, row.text))
+            return "skip"
+
+        try:
+            table = pacsv.read_csv(
+                pa.BufferReader(pa.py_buffer(joined)),
+                # One block on this thread: row numbers of wrong rows exist only so, and it costs the least CPU.
+                read_options=pacsv.ReadOptions(use_threads=False, column_names=self._slots, block_size=len(joined) + 1),
+                parse_options=self._parse_options(skip),
+                convert_options=pacsv.ConvertOptions(
+                    check_utf8=True,
+                    column_types=dict.fromkeys(self._slots, pa.string()),
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=self._spec.compat is Compat.STARROCKS,
+                    null_values=self._null_values,
+                ),
+            )
+        except (pa.ArrowException, UnicodeDecodeError):
+            return None
+        # Every row took at least one of the n line ends, so n rows mean that none was blank or ran over its message.
+        if table.num_rows + len(wrong) != len(values):
+            return None
+        table = table.rename_columns(self._names)
+        if not wrong:
+            return Decoded(table, None)
+        rejects = Rejects()
+        for payload, found, text in wrong:
+            rejects.add(payload, text, self._wrong_count(found))
+        every = pa.array(range(len(values)), pa.int64())
+        bad = pa.array([payload for payload, _, _ in wrong], pa.int64())
+        return Decoded(table, every.filter(pc.invert(pc.is_in(every, value_set=bad))), rejects.sorted())
+
+    def _one_line_each(self, joined: bytes, messages: int) -> bool:
+        return (
+            bool(joined)
+            and joined.count(b"\n") == messages - 1
+            and b"\r" not in joined  # pyarrow ends a line there as well
+            and not joined.startswith(BYTE_ORDER_MARK)  # pyarrow would drop it
+            and (self._row_delimiter == b"\n" or self._row_delimiter not in joined)
+        )
+
+    def _parse_options(self, invalid_row_handler: object) -> pacsv.ParseOptions:
+        enclose = self._spec.enclose or False
+        return pacsv.ParseOptions(
+            delimiter=self._spec.column_separator,
+            quote_char=enclose,
+            double_quote=bool(enclose),
+            escape_char=False,
+            newlines_in_values=bool(enclose),
+            ignore_empty_lines=True,
+            invalid_row_handler=invalid_row_handler,
+        )
+
+    # The exact path.
+
+    def _decode_exact(self, values: Sequence[bytes | None]) -> Decoded:
+        rejects = Rejects()
+        duck = self._duck = self._duck or MemoryDuckDB()
+        if self._enclosed is not None:
+            rows = self._enclosed.split(valid_text(present(values), rejects, duck), rejects, duck)
+        else:
+            rows = self._split(values, rejects, duck)
+        counts = pc.list_value_length(rows["fields"])
+        right = pc.equal(counts, len(self._columns))
+        for row in rows.filter(pc.invert(right)).to_pylist():
+            rejects.add(row["payload"], row["text"], self._wrong_count(len(row["fields"])))
+        rows = rows.filter(right)
+        if rows.num_rows == 0:
+            return nothing(self._columns, rejects)
+        fields = rows["fields"].combine_chunks()
+        columns = [pc.list_element(fields, i) for i in range(len(self._columns))]
+        if self._enclosed is None:
+            columns = [self._with_nulls(column) for column in columns]
+        return Decoded(pa.table(columns, names=self._names), rows["payload"].combine_chunks(), rejects.sorted())
+
+    def _split(self, values: Sequence[bytes | None], rejects: Rejects, duck: MemoryDuckDB) -> pa.Table:
+        """``payload``, ``text`` and ``fields`` of every row that is not blank."""
+        messages = present(values)
+        lines = pc.split_pattern(messages["raw"].combine_chunks(), self._row_delimiter)
+        raw = pc.list_flatten(lines)
+        payload = messages["payload"].combine_chunks().take(pc.list_parent_indices(lines))
+        if self._spec.compat is Compat.DORIS and self._row_delimiter == b"\n":
+            # Doris: a carriage return right before the default row delimiter is dropped.
+            raw = pc.if_else(pc.ends_with(raw, b"\r"), pc.binary_slice(raw, 0, -1), raw)
+        rows = pa.table({"payload": payload, "raw": raw}).filter(pc.greater(pc.binary_length(raw), 0))
+        texts = valid_text(rows, rejects, duck)
+        fields = pc.split_pattern(texts["text"], self._spec.column_separator)
+        return texts.append_column("fields", fields)
+
+    def _with_nulls(self, column: pa.Array) -> pa.Array:
+        if self._spec.trim_space:
+            column = pc.utf8_trim(column, " ")
+        is_null = pc.is_in(column, value_set=pa.array(self._null_values, pa.string()))
+        return pc.if_else(is_null, pa.scalar(None, pa.string()), column)
+
+    def _wrong_count(self, found: int) -> str:
+        return (
+            f"Target column count: {len(self._columns)} doesn't match source value column count: {found}. "
+            f"Column separator: '{_visible(self._spec.column_separator)}', "
+            f"Row delimiter: '{_visible(self._spec.row_delimiter)}'"
+        )
+
+
+def _is_plain(spec: LoadSpec) -> bool:
+    """Whether pyarrow's parser can read this dialect."""
+    separator = spec.column_separator.encode()
+    if len(separator) != 1 or separator in b"\r\n\x00" or separator[0] > 0x7F:
+        return False
+    if spec.enclose and (spec.enclose in "\r\n\x00" or spec.enclose == spec.column_separator):
+        return False
+    # A blank field is NULL in Doris only unquoted; pyarrow's switch covers \N and the blank together.
+    return not spec.escape and not spec.trim_space and not (spec.enclose and spec.empty_field_as_null)
+
+
+def _visible(text: str) -> str:
+    """The delimiter as the vendors print it: control characters as their escapes."""
+    return text.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")

@@ -1,0 +1,88 @@
+"""JSON: each message is one or more documents, each document one row or (``strip_outer_array``) an array of rows.
+
+The fast path is one DuckDB parse of all messages: it is taken when every message is one object. A message that is
+anything else goes through ``json_documents``, which says what is wrong with it. Text columns keep a number as it was
+written (``1.50`` stays ``1.50``): where a value could have been printed anew, ``json_exact`` reads it again.
+"""
+
+from __future__ import annotations
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from routine_load.formats.json_documents import Documents
+from routine_load.formats.json_exact import exact_values
+from routine_load.formats.json_select import Selection
+from routine_load.formats.memory import MemoryDuckDB
+from routine_load.formats.rows import Rejects, nothing, present, valid_text
+from routine_load.ids import Compat
+from routine_load.loads.values import Decoded, LoadSpec, Payloads, SourceColumn
+
+
+class JsonDecoder:
+    """Decodes JSON messages into the given source columns, by key or by ``jsonpaths``."""
+
+    def __init__(self, spec: LoadSpec, columns: tuple[SourceColumn, ...]) -> None:
+        self._spec = spec
+        self._columns = columns
+        self._duck = MemoryDuckDB()
+        self._selection = Selection(spec, columns)
+        self._documents = Documents(spec, self._duck)
+        self._one_object_each = not spec.json_root and not spec.strip_outer_array
+
+    def decode(self, payloads: Payloads) -> Decoded:
+        values = payloads.values
+        if self._one_object_each:
+            try:
+                text = pa.array(values, pa.string())
+            except pa.ArrowInvalid:
+                text = pa.array([], pa.string())  # some message is not UTF-8
+            if len(text) and text.null_count == 0 and pc.all(pc.starts_with(text, "{")).as_py():
+                try:
+                    return self._select(pa.table({"doc": text}), None, Rejects())
+                except duckdb.Error:
+                    pass  # some message is not one object: find out which
+        rejects = Rejects()
+        messages = valid_text(present(values), rejects, self._duck)
+        documents = self._documents.of(messages, rejects)
+        rows = self._documents.rows(documents, rejects)
+        if rows.num_rows == 0:
+            return nothing(self._columns, rejects)
+        return self._select(rows.select(["doc"]), rows, rejects)
+
+    def _select(self, docs: pa.Table, rows: pa.Table | None, rejects: Rejects) -> Decoded:
+        """The source columns of row documents; ``rows`` says which payload and document each came from."""
+        table = self._duck.query(self._selection.sql(), docs)
+        payload_of = None if rows is None else rows["payload"].combine_chunks()
+        doubtful = self._selection.doubtful(table)
+        if doubtful is not None:
+            table = exact_values(self._duck, self._selection, docs if rows is None else rows, (table, doubtful))
+        if self._spec.compat is Compat.DORIS and not self._spec.jsonpaths:
+            table, payload_of = self._reject_strangers(table, docs, payload_of, rejects)
+        return Decoded(table.rename_columns([c.name for c in self._columns]), payload_of, rejects.sorted())
+
+    def _reject_strangers(
+        self, table: pa.Table, docs: pa.Table, payload_of: pa.Array | None, rejects: Rejects
+    ) -> tuple[pa.Table, pa.Array | None]:
+        """Doris: an object that has none of the keys is an error row."""
+        blank = pc.is_null(table.column(0))
+        for index in range(1, table.num_columns):
+            if not pc.any(blank).as_py():
+                return table, payload_of
+            blank = pc.and_(blank, pc.is_null(table.column(index)))
+        if not pc.any(blank).as_py():
+            return table, payload_of
+        known = self._duck.query(self._selection.known_sql(), docs)["known"]
+        strange = pc.and_(blank, pc.invert(known))
+        payloads = payload_of if payload_of is not None else pa.array(range(len(docs)), pa.int64())
+        names = ", ".join(column.name for column in self._columns)
+        reason = (
+            f"There is no column matching jsonpaths in the json file, columns:[{names}], "
+            "please check columns and jsonpaths"
+        )
+        found = pa.table({"payload": payloads, "doc": docs["doc"]}).filter(strange)
+        for row in found.to_pylist():
+            rejects.add(row["payload"], row["doc"], reason)
+        keep = pc.invert(strange)
+        return table.filter(keep), payloads.filter(keep.combine_chunks())

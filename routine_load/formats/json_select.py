@@ -1,0 +1,102 @@
+"""From a row's JSON document to its source columns: one SELECT with one parse, and which values to read again."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from routine_load.formats.jsonpaths import Path, dollar, is_single, parse_jsonpaths, pointer
+from routine_load.loads.values import LoadSpec, Reading, SourceColumn
+
+# A printed value that may not be what was written: a fraction, an exponent, or a boolean that the vendors write as 1/0.
+_REPRINTED_TEXT = r"^(-?[0-9]+(\.[0-9]+([eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)|true|false)$"
+# As a decimal only more digits than a double keeps, or an exponent, can differ.
+_REPRINTED_DECIMAL = r"^(-?[0-9.]{16,}|-?[0-9.]+[eE].*|true|false)$"
+
+
+class Selection:
+    """The paths of one load; SQL over a table ``src`` with the column ``doc``."""
+
+    def __init__(self, spec: LoadSpec, columns: tuple[SourceColumn, ...]) -> None:
+        self.columns = columns
+        if spec.jsonpaths:
+            paths = parse_jsonpaths(spec.jsonpaths)
+            # Fewer paths than columns: the rest is NULL. More: they are not used.
+            self.paths: tuple[Path | None, ...] = tuple(paths[: len(columns)]) + (None,) * (len(columns) - len(paths))
+            self.paths = tuple(
+                (column.name,) if path is None and column.name.lower() == "__op" else path
+                for column, path in zip(columns, self.paths, strict=True)
+            )
+        else:
+            self.paths = tuple((column.name,) for column in columns)
+
+    def sql(self, function: str = "json_extract_string") -> str:
+        """SELECT that gives column ``c<i>`` for every source column."""
+        as_text = [
+            p
+            for p, c in zip(self.paths, self.columns, strict=True)
+            if p is not None and is_single(p) and not _as_json(c)
+        ]
+        listed = ", ".join(_literal(pointer(path)) for path in as_text)
+        items, taken = [], 0
+        for index, (path, column) in enumerate(zip(self.paths, self.columns, strict=True)):
+            if path is None:
+                item = "NULL::VARCHAR"
+            elif not is_single(path):
+                item = f"to_json(json_extract(doc, {_literal(dollar(path))}))::VARCHAR"
+            elif _as_json(column):
+                at = _literal(pointer(path))
+                item = f"CASE WHEN json_type(doc, {at}) <> 'NULL' THEN json_extract(doc, {at})::VARCHAR END"
+            else:
+                taken += 1
+                item = f"p[{taken}]"
+            if column.missing is not None and path is not None and is_single(path):
+                there = f"json_exists(doc, {_literal(pointer(path))})"
+                item = f"CASE WHEN {there} THEN {item} ELSE {_literal(column.missing)} END"
+            items.append(f"{item} AS c{index}")
+        source = f"(SELECT doc, {function}(doc, [{listed}]) AS p FROM src)" if as_text else "src"
+        return f"SELECT {', '.join(items)} FROM {source}"
+
+    def types_sql(self) -> str:
+        """SELECT of each value's JSON type."""
+        items = [
+            f"json_type(doc, {_literal(pointer(path))}) AS c{index}"
+            if path is not None and is_single(path)
+            else f"NULL::VARCHAR AS c{index}"
+            for index, path in enumerate(self.paths)
+        ]
+        return f"SELECT {', '.join(items)} FROM src"
+
+    def known_sql(self) -> str:
+        """SELECT of whether a document has any of the keys."""
+        there = [f"json_exists(doc, {_literal(pointer(path))})" for path in self.paths if path is not None]
+        return f"SELECT {' OR '.join(there)} AS known FROM src"
+
+    def doubtful(self, table: pa.Table) -> pa.Array | None:
+        """Which rows have a value that may have been printed anew; None when there is none."""
+        found: pa.Array | None = None
+        for index, column in enumerate(self.columns):
+            values = table.column(index)
+            if column.reading is Reading.TEXT:
+                here = pc.match_substring_regex(values, _REPRINTED_TEXT)
+            elif column.reading is Reading.DECIMAL:
+                here = pc.match_substring_regex(values, _REPRINTED_DECIMAL)
+            elif column.reading is Reading.NUMBER:
+                here = pc.is_in(values, value_set=_BOOLEANS)
+            else:
+                continue
+            if pc.any(here).as_py():
+                here = pc.fill_null(here, False)
+                found = here if found is None else pc.or_(found, here)
+        return found
+
+
+_BOOLEANS = pa.array(["true", "false"], pa.string())
+
+
+def _as_json(column: SourceColumn) -> bool:
+    return column.reading is Reading.JSON
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,34 @@
+"""A locked DuckDB in memory for decoding: no files, no extensions, no settings, no Python variables, bounded memory."""
+
+from __future__ import annotations
+
+import duckdb
+import pyarrow as pa
+
+MEMORY_LIMIT = "192MB"
+
+
+class MemoryDuckDB:
+    """One connection of one decoder; ``query`` reads the Arrow table it is given under the name ``src``."""
+
+    def __init__(self) -> None:
+        self._connection = duckdb.connect(
+            ":memory:",
+            config={
+                "threads": "1",
+                "memory_limit": MEMORY_LIMIT,
+                "enable_external_access": "false",
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                "python_enable_replacements": "false",
+            },
+        )
+        self._connection.execute("SET lock_configuration = true")
+
+    def query(self, sql: str, src: pa.Table) -> pa.Table:
+        """Run one SELECT over ``src``; rows keep their order. Raises duckdb.Error."""
+        self._connection.register("src", src)
+        try:
+            return self._connection.sql(sql).to_arrow_table()
+        finally:
+            self._connection.unregister("src")

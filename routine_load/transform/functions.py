@@ -1,0 +1,29 @@
+"""Every vendor function this program knows, by name. A function without an entry is refused when a job is created.
+
+Each is mapped by meaning, not by name: what the vendor answers for the same arguments, NULL and nonsense included.
+Left out on purpose: murmur_hash3_32 (DuckDB has no exact equal), HLL, BITMAP and QUANTILE_STATE constructors (their
+types cannot be kept), random and sleeping functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from routine_load.transform.functions_json import JSON
+from routine_load.transform.functions_logic import LOGIC
+from routine_load.transform.functions_number import NUMBER
+from routine_load.transform.functions_text import TEXT
+from routine_load.transform.functions_time import TIME
+from routine_load.transform.registry import Function
+
+FAMILIES = (("Text", TEXT), ("Time", TIME), ("Number", NUMBER), ("Condition", LOGIC), ("JSON and array", JSON))
+
+FUNCTIONS: Mapping[str, Function] = MappingProxyType(
+    {name: function for _, family in FAMILIES for name, function in family.functions.items()}
+)
+
+SPECIAL = frozenset({"timestampdiff", "timestampadd"})
+"""Functions whose first argument is a bare unit; the translator knows them."""
+
+KNOWN_FUNCTIONS: frozenset[str] = frozenset(FUNCTIONS) | SPECIAL

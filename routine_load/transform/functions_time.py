@@ -1,0 +1,157 @@
+"""Time functions. Seconds since 1970 and "now" are read in the job's time zone, which every expression names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from routine_load.errors import AnalysisError
+from routine_load.transform.moments import (
+    epoch_in_zone,
+    in_zone,
+    local_of_epoch,
+    strftime_format,
+    text_to_date,
+    text_to_datetime,
+)
+from routine_load.transform.registry import Builder, Context, Family
+from routine_load.transform.typed import Kind, Typed, quoted
+
+TIME = Family()
+_SECONDS_MAX = 253_402_243_199
+"""The vendors' last second: 9999-12-31 15:59:59 UTC."""
+_DEFAULT_FORMAT = "%Y-%m-%d %H:%M:%S"
+
+
+def _format(args: list[Typed], index: int, function: str) -> str:
+    """The constant format argument as a DuckDB literal."""
+    if len(args) <= index:
+        return quoted(_DEFAULT_FORMAT)
+    text = args[index].literal
+    if text is None:
+        raise AnalysisError(f"{function}: the format must be a constant text")
+    return quoted(strftime_format(text, function))
+
+
+def _from_unixtime(args: list[Typed], context: Context) -> str:
+    seconds = args[0].sql
+    moment = local_of_epoch(seconds, context.zone)
+    form = _format(args, 1, "from_unixtime")
+    return f"CASE WHEN {seconds} BETWEEN 0 AND {_SECONDS_MAX} THEN strftime({moment}, {form}) END"
+
+
+def _unix_timestamp(args: list[Typed], context: Context) -> str:
+    if not args:
+        return "epoch(now())::BIGINT"
+    moment = (
+        f"try_strptime({args[0].sql}, {_format(args, 1, 'unix_timestamp')})"
+        if len(args) > 1
+        else _moment(args[0], context)
+    )
+    seconds = f"TRY_CAST(floor({epoch_in_zone(moment, context.zone)}) AS BIGINT)"
+    # Before 1970 and beyond the last second: 0, as the vendors answer.
+    return f"CASE WHEN {seconds} BETWEEN 0 AND {_SECONDS_MAX} THEN {seconds} WHEN {seconds} IS NOT NULL THEN 0 END"
+
+
+def _moment(arg: Typed, context: Context) -> str:
+    return text_to_datetime(arg.sql, context.zone) if arg.kind is Kind.TEXT else f"CAST({arg.sql} AS TIMESTAMP)"
+
+
+def _str_to_date(args: list[Typed], _: Context) -> str:
+    return f"try_strptime({args[0].sql}, {_format(args, 1, 'str_to_date')})"
+
+
+def _str_to_date_kind(args: list[Typed]) -> Kind:
+    """A format without a time of day makes a DATE."""
+    text = args[1].literal or ""
+    return Kind.DATETIME if any(f"%{letter}" in text for letter in "HhIiklSsfTr") else Kind.DATE
+
+
+def _date_format(args: list[Typed], _: Context) -> str:
+    return f"strftime({args[0].sql}, {_format(args, 1, 'date_format')})"
+
+
+def _now(context: Context) -> str:
+    return in_zone("now()", context.zone)
+
+
+def _to_date(args: list[Typed], context: Context) -> str:
+    arg = args[0]
+    if arg.kind is Kind.TEXT:
+        return text_to_date(arg.sql, context.zone)
+    return f"CAST({arg.sql} AS DATE)"
+
+
+def _shift(unit: str, sign: int) -> Builder:
+    def build(args: list[Typed], _: Context) -> str:
+        # A count beyond any calendar would overflow: TRY makes it NULL.
+        count = f"TRY_CAST({sign} * least(greatest({args[1].sql}, -400000000000), 400000000000) AS BIGINT)"
+        if unit not in {"seconds", "hours", "minutes", "microseconds", "milliseconds"}:
+            count = f"TRY_CAST({count} AS INTEGER)"
+        return f"TRY({args[0].sql} + to_{unit}({count}))"
+
+    return build
+
+
+UNITS = {
+    "YEAR": "years", "QUARTER": "quarters", "MONTH": "months", "WEEK": "weeks", "DAY": "days", "HOUR": "hours",
+    "MINUTE": "minutes", "SECOND": "seconds", "MILLISECOND": "milliseconds", "MICROSECOND": "microseconds",
+}  # fmt: skip
+"""Interval units → DuckDB's to_<unit>."""
+
+
+def shift(unit: str, *, back: bool) -> Builder:
+    """Adds (or subtracts) a count of units to a moment. Raises AnalysisError for a unit that is none."""
+    if unit.upper() not in UNITS:
+        raise AnalysisError(f"interval unit {unit} is not supported, use one of {', '.join(UNITS)}")
+    return _shift(UNITS[unit.upper()], -1 if back else 1)
+
+
+def _date_trunc(args: list[Typed], _: Context) -> str:
+    unit = (args[0].literal or "").lower()
+    if unit not in {"year", "quarter", "month", "week", "day", "hour", "minute", "second", "millisecond"}:
+        raise AnalysisError("date_trunc function just support year|quarter|month|week|day|hour|minute|second")
+    return f"date_trunc({quoted(unit)}, {args[1].sql})"
+
+
+def _difference(part: str) -> Callable[[list[Typed], Context], str]:
+    def build(args: list[Typed], _: Context) -> str:
+        # Whole units that passed, so date_sub (DuckDB counts boundaries in date_diff).
+        return f"date_sub({quoted(part)}, {args[1].sql}, {args[0].sql})"
+
+    return build
+
+
+TIME.add("from_unixtime", "IF?", Kind.TEXT, _from_unixtime)
+TIME.add("unix_timestamp", "A?F?", Kind.INT, _unix_timestamp)
+TIME.add("str_to_date str2date", "TF", _str_to_date_kind, _str_to_date)
+TIME.add("date_format", "mF", Kind.TEXT, _date_format)
+TIME.add("to_date date", "A", Kind.DATE, _to_date)
+TIME.add("timestamp to_datetime", "m", Kind.DATETIME, "{0}")
+TIME.add(
+    "now current_timestamp localtime localtimestamp", "", Kind.DATETIME, lambda _, c: f"date_trunc('second', {_now(c)})"
+)
+TIME.add("curdate current_date", "", Kind.DATE, lambda _, c: f"CAST({_now(c)} AS DATE)")
+TIME.add("utc_timestamp", "", Kind.DATETIME, "date_trunc('second', timezone('UTC', now()))")
+for _part in ("year", "quarter", "month", "hour", "minute", "second", "dayofyear"):
+    TIME.add(_part, "m", Kind.INT, f"{_part}({{0}})")
+TIME.add("day dayofmonth", "m", Kind.INT, "day({0})")
+TIME.add("dayofweek", "m", Kind.INT, "dayofweek({0}) + 1")
+TIME.add("weekday", "m", Kind.INT, "isodow({0}) - 1")
+TIME.add("weekofyear", "m", Kind.INT, "weekofyear({0})")
+TIME.add("dayname", "m", Kind.TEXT, "dayname({0})")
+TIME.add("monthname", "m", Kind.TEXT, "monthname({0})")
+TIME.add("last_day", "m", Kind.DATE, "last_day({0})")
+TIME.add("date_trunc", "Fm", Kind.DATETIME, _date_trunc)
+TIME.add("datediff", "mm", Kind.INT, "date_diff('day', {1}, {0})")
+TIME.add("makedate", "II", Kind.DATE,
+         "CASE WHEN {0} BETWEEN 0 AND 9999 AND {1} BETWEEN 1 AND 4000000 "
+         "THEN TRY(make_date({0}, 1, 1) + ({1} - 1)::INTEGER) END")  # fmt: skip
+TIME.add("to_days", "d", Kind.INT, "date_diff('day', DATE '0001-01-01', {0}) + 366")
+TIME.add("date_add adddate days_add", "mI", Kind.DATETIME, _shift("days", 1))
+TIME.add("date_sub subdate days_sub", "mI", Kind.DATETIME, _shift("days", -1))
+for _unit in ("years", "months", "weeks", "hours", "minutes", "seconds", "milliseconds", "microseconds"):
+    TIME.add(f"{_unit}_add", "mI", Kind.DATETIME, _shift(_unit, 1))
+    TIME.add(f"{_unit}_sub", "mI", Kind.DATETIME, _shift(_unit, -1))
+TIME.add("add_months", "mI", Kind.DATETIME, _shift("months", 1))
+for _part in ("year", "month", "week", "day", "hour", "minute", "second"):
+    TIME.add(f"{_part}s_diff", "mm", Kind.INT, _difference(_part))

@@ -1,0 +1,172 @@
+"""Dates and times: the many spellings that load, the job's time zone, and both vendors' format strings.
+
+Nothing here depends on DuckDB's session time zone: a zone is always written into the expression.
+"""
+
+from __future__ import annotations
+
+import re
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from routine_load.errors import AnalysisError
+from routine_load.transform.typed import quoted
+
+_BLANKS = "' ' || chr(9) || chr(10) || chr(13)"
+_DAY = r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})"
+_SHORT_DAY = r"(\d{2})[-/.](\d{1,2})[-/.](\d{1,2})"
+_FRACTION = r"(\.\d{1,6})?\d*"
+_GAP = r"(?:[T:]| +)"
+_OFFSET = re.compile(r"([+-])(\d{1,2}):(\d{2})")
+
+# (pattern, canonical form); a two-digit year is made four-digit first.
+_SPELLINGS = (
+    (_DAY, r"\1-\2-\3"),
+    (rf"{_DAY}{_GAP}(\d{{1,2}})", r"\1-\2-\3 \4:00:00"),
+    (rf"{_DAY}{_GAP}(\d{{1,2}}):(\d{{1,2}})", r"\1-\2-\3 \4:\5:00"),
+    (rf"{_DAY}{_GAP}(\d{{1,2}}):(\d{{1,2}}):(\d{{1,2}}){_FRACTION}", r"\1-\2-\3 \4:\5:\6\7"),
+    (r"(\d{4})(\d{2})(\d{2})", r"\1-\2-\3"),
+    (rf"(\d{{4}})(\d{{2}})(\d{{2}})[T ]?(\d{{2}})(\d{{2}})(\d{{2}}){_FRACTION}", r"\1-\2-\3 \4:\5:\6\7"),
+)
+_SHORT_YEAR = r"(\d{6}|\d{12}|\d{2}[-/.].*)"
+
+
+def text_to_datetime(text: str, zone: str) -> str:
+    """SQL: TIMESTAMP of any spelling the vendors load; NULL when it is none. ``text`` must be cheap to repeat."""
+    fast = f"TRY_CAST({text} AS TIMESTAMP)"
+    return (
+        f"CASE WHEN {fast}::VARCHAR = {text} AND {text} LIKE '____-__-__ __:__:__%' THEN {fast} "
+        f"ELSE {_slow_datetime(text, zone)} END"
+    )
+
+
+def text_to_date(text: str, zone: str) -> str:
+    """SQL: DATE of the same spellings; a time of day is cut off."""
+    fast = f"TRY_CAST({text} AS DATE)"
+    return (
+        f"CASE WHEN {fast}::VARCHAR = {text} AND strlen({text}) = 10 THEN {fast} "
+        f"ELSE CAST({_slow_datetime(text, zone)} AS DATE) END"
+    )
+
+
+def _slow_datetime(text: str, zone: str) -> str:
+    bare = f"trim({text}, {_BLANKS})"
+    short = f"regexp_full_match({bare}, {quoted(_SHORT_YEAR)})"
+    # MySQL: two-digit years 70-99 are 19xx, 00-69 are 20xx.
+    full = f"CASE WHEN {short} THEN (CASE WHEN {bare} >= '70' THEN '19' ELSE '20' END) || {bare} ELSE {bare} END"
+    cases = " ".join(
+        f"WHEN regexp_full_match({full}, {quoted(pattern)}) "
+        f"THEN TRY_CAST(regexp_replace({full}, {quoted('^' + pattern + '$')}, {quoted(form)}) AS TIMESTAMP)"
+        for pattern, form in _SPELLINGS
+    )
+    zoned = r"\d{4}-\d{1,2}-\d{1,2}[T ]\d{1,2}:\d{1,2}:\d{1,2}(?:\.\d+)? ?(?:Z|[+-]\d{2}:?\d{2})"
+    moment = in_zone(f"TRY_CAST({bare} AS TIMESTAMPTZ)", zone)
+    cases += f" WHEN regexp_full_match({bare}, {quoted(zoned)}) THEN {moment}"
+    return f"(CASE {cases} END)"
+
+
+def check_zone(zone: str) -> None:
+    """Raise AnalysisError for a time zone that is neither a region nor ``±HH:MM``."""
+    match = _OFFSET.fullmatch(zone)
+    if match is not None:
+        if int(match[2]) <= 14 and int(match[3]) < 60:
+            return
+    elif zone.upper() not in {"UTC", "GMT", "CST"}:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as cause:
+            raise AnalysisError(f"Unknown or incorrect time zone: '{zone}'") from cause
+        return
+    else:
+        return
+    raise AnalysisError(f"Unknown or incorrect time zone: '{zone}'")
+
+
+def _region(zone: str) -> str:
+    return "Asia/Shanghai" if zone.upper() == "CST" else zone
+
+
+def _offset_seconds(zone: str) -> int | None:
+    match = _OFFSET.fullmatch(zone)
+    if match is None:
+        return 0 if zone.upper() in {"UTC", "GMT"} else None
+    seconds = int(match[2]) * 3600 + int(match[3]) * 60
+    return -seconds if match[1] == "-" else seconds
+
+
+def in_zone(instant: str, zone: str) -> str:
+    """SQL: local TIMESTAMP in ``zone`` of a TIMESTAMPTZ."""
+    offset = _offset_seconds(zone)
+    if offset is not None:
+        return f"TRY((timezone('UTC', {instant}) + to_seconds({offset})))"
+    return f"timezone({quoted(_region(zone))}, {instant})"
+
+
+def epoch_in_zone(local: str, zone: str) -> str:
+    """SQL: seconds since 1970 (DOUBLE) of a local TIMESTAMP in ``zone``."""
+    offset = _offset_seconds(zone)
+    if offset is not None:
+        return f"(epoch({local}) - {offset})"
+    return f"epoch(timezone({quoted(_region(zone))}, {local}))"
+
+
+def local_of_epoch(seconds: str, zone: str) -> str:
+    """SQL: local TIMESTAMP in ``zone`` of seconds since 1970 (a number); NULL beyond year 9999."""
+    offset = _offset_seconds(zone)
+    # make_timestamp takes microseconds and knows no zone: for an offset that is all there is to do.
+    if offset is not None:
+        return f"make_timestamp((({seconds}) + {offset})::BIGINT * 1000000)"
+    return f"timezone({quoted(_region(zone))}, to_timestamp({seconds}))"
+
+
+# Both vendors' format letters → DuckDB's strftime.
+_MYSQL = {
+    "a": "%a", "b": "%b", "c": "%-m", "d": "%d", "e": "%-d", "f": "%f", "H": "%H", "h": "%I", "I": "%I", "i": "%M",
+    "j": "%j", "k": "%-H", "l": "%-I", "M": "%B", "m": "%m", "p": "%p", "r": "%I:%M:%S %p", "S": "%S", "s": "%S",
+    "T": "%H:%M:%S", "W": "%A", "Y": "%Y", "y": "%y", "w": "%w", "v": "%V", "x": "%G", "U": "%U", "u": "%W", "%": "%%",
+}  # fmt: skip
+_JAVA = {"yyyy-MM-dd HH:mm:ss": "%Y-%m-%d %H:%M:%S", "yyyy-MM-dd": "%Y-%m-%d", "yyyyMMdd": "%Y%m%d"}
+_JAVA_LETTERS = (
+    ("yyyy", "%Y"), ("yy", "%y"), ("MM", "%m"), ("dd", "%d"), ("HH", "%H"), ("hh", "%I"), ("mm", "%M"), ("ss", "%S"),
+    ("SSS", "%g"),
+)  # fmt: skip
+
+
+def strftime_format(text: str, function: str) -> str:
+    """A vendor's format string as DuckDB writes it. Raises AnalysisError for a letter that has no equal."""
+    if "%" not in text:
+        return _java_format(text)
+    out: list[str] = []
+    at = 0
+    while at < len(text):
+        char = text[at]
+        if char != "%":
+            out.append(char)
+            at += 1
+            continue
+        letter = text[at + 1 : at + 2]
+        if not letter:
+            out.append("%%")
+        elif letter in _MYSQL:
+            out.append(_MYSQL[letter])
+        elif letter in "DVX":
+            raise AnalysisError(f"{function}: the format specifier %{letter} is not supported here")
+        else:
+            out.append(letter.replace("%", "%%"))
+        at += 2
+    return "".join(out)
+
+
+def _java_format(text: str) -> str:
+    if text in _JAVA:
+        return _JAVA[text]
+    out, at = "", 0
+    while at < len(text):
+        for letters, form in _JAVA_LETTERS:
+            if text.startswith(letters, at):
+                out += form
+                at += len(letters)
+                break
+        else:
+            out += text[at]
+            at += 1
+    return out

@@ -1,0 +1,216 @@
+"""The load plan: which source columns there are, what fills each table column, what is dropped, in the vendors' rules.
+
+A plan is names and trees only. Whether the expressions make sense is found when ``program`` translates them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from routine_load.errors import AnalysisError
+from routine_load.ids import Compat
+from routine_load.loads.values import Format, LoadSpec, Reading, SourceColumn
+from routine_load.sql.expressions import parse_expression
+from routine_load.sql.schema import Column, KeyModel, Table, TypeName
+from routine_load.sql.statements import Expression, MergeType
+
+OP_COLUMN = "__op"
+DELETE_SIGN = "__doris_delete_sign__"
+
+_READINGS = {
+    TypeName.BOOLEAN: Reading.BOOLEAN,
+    TypeName.DECIMAL: Reading.DECIMAL,
+    TypeName.JSON: Reading.JSON,
+    TypeName.ARRAY: Reading.OTHER,
+    TypeName.MAP: Reading.OTHER,
+    TypeName.STRUCT: Reading.OTHER,
+    TypeName.CHAR: Reading.TEXT,
+    TypeName.VARCHAR: Reading.TEXT,
+    TypeName.STRING: Reading.TEXT,
+    TypeName.VARBINARY: Reading.TEXT,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Derived:
+    """An expression with its text, for error messages."""
+
+    text: str
+    tree: exp.Expr
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A table column that the load fills: from source column ``source`` (its index), or from an expression."""
+
+    column: Column
+    source: int | None = None
+    expression: Derived | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """``op_source``/``op_expression``: where the row's operation comes from; ``all_deletes``: MERGE type DELETE."""
+
+    spec: LoadSpec
+    table: Table
+    sources: tuple[SourceColumn, ...]
+    targets: tuple[Target, ...]
+    op_source: int | None = None
+    op_expression: Derived | None = None
+    delete_on: Derived | None = None
+    all_deletes: bool = False
+    where: Derived | None = None
+    preceding_filter: Derived | None = None
+    sequence_source: int | None = None
+
+
+def make_plan(spec: LoadSpec, table: Table) -> Plan:
+    """Check the mapping and lay it out. Raises AnalysisError in the vendor's words."""
+    deletes = _deletes(spec, table)
+    items = spec.columns or ()
+    assigned = _assignments(spec, table, deletes=deletes)
+    plain = [item.name for item in items if item.expression is None and not item.is_default]
+    defaulted = {item.name.lower() for item in items if item.is_default}
+    names = plain or [column.name for column in table.columns if not column.auto_increment]
+    _unique(names, "Duplicate column: {}")
+    if deletes and not plain and spec.compat is Compat.STARROCKS and spec.format is Format.JSON:
+        names = [*names, OP_COLUMN]  # StarRocks reads the key __op by itself
+    elif deletes and plain and spec.format is Format.JSON and not _named(names, assigned, OP_COLUMN):
+        names = [*names, OP_COLUMN] if spec.compat is Compat.STARROCKS else names
+    index = {name.lower(): at for at, name in enumerate(names)}
+    used = _used_columns(spec, assigned, index)
+    sources = tuple(_source_column(spec, table, name, used) for name in names)
+    targets = []
+    for column in table.columns:
+        key = column.name.lower()
+        if key in assigned:
+            targets.append(Target(column=column, expression=assigned[key]))
+        elif key in index and key not in defaulted:
+            targets.append(Target(column=column, source=index[key]))
+        elif not spec.partial_update and column.default is None and not column.nullable and not column.auto_increment:
+            raise AnalysisError(f"Column has no default value. column: {column.name}")
+    op = OP_COLUMN if spec.compat is Compat.STARROCKS else DELETE_SIGN
+    return Plan(
+        spec=spec,
+        table=table,
+        sources=sources,
+        targets=tuple(targets),
+        op_source=index.get(op) if deletes and op not in assigned else None,
+        op_expression=assigned.get(op) if deletes else None,
+        delete_on=_tree(spec.delete_on),
+        all_deletes=spec.merge_type is MergeType.DELETE,
+        where=_tree(spec.where),
+        preceding_filter=_tree(spec.preceding_filter),
+        sequence_source=_sequence_source(spec, table, index),
+    )
+
+
+def _named(names: list[str], assigned: dict[str, Derived], wanted: str) -> bool:
+    return wanted in assigned or any(name.lower() == wanted for name in names)
+
+
+def _tree(expression: Expression | None) -> Derived | None:
+    return None if expression is None else Derived(text=expression.text, tree=parse_expression(expression.text))
+
+
+def _deletes(spec: LoadSpec, table: Table) -> bool:
+    """The load can delete rows. Raises AnalysisError for a merge type that the table does not take."""
+    if spec.compat is Compat.STARROCKS:
+        return table.key_model is KeyModel.PRIMARY
+    if spec.merge_type is not MergeType.APPEND and table.key_model is not KeyModel.UNIQUE:
+        raise AnalysisError("load by MERGE or DELETE is only supported in unique tables.")
+    if spec.merge_type is MergeType.MERGE and spec.delete_on is None:
+        raise AnalysisError("Excepted DELETE ON clause when merge type is MERGE.")
+    if spec.merge_type is not MergeType.MERGE and spec.delete_on is not None:
+        raise AnalysisError("not support DELETE ON clause when merge type is not MERGE.")
+    return table.key_model is KeyModel.UNIQUE
+
+
+def _assignments(spec: LoadSpec, table: Table, *, deletes: bool) -> dict[str, Derived]:
+    """Lower-case table column → expression."""
+    assigned: dict[str, Derived] = {}
+    hidden = {OP_COLUMN} if spec.compat is Compat.STARROCKS else {DELETE_SIGN}
+    for item in spec.columns or ():
+        if item.expression is None and not item.is_default:
+            continue
+        key = item.name.lower()
+        if key in assigned:
+            raise AnalysisError(f"Duplicate column mapping: {item.name}")
+        if key in hidden:
+            if not deletes:
+                continue
+        elif table.column(item.name) is None:
+            raise AnalysisError(f"Mapping column is not in table. column: {item.name}")
+        if item.expression is not None:
+            assigned[key] = Derived(text=item.expression.text, tree=parse_expression(item.expression.text))
+    return assigned
+
+
+def _unique(names: list[str], text: str) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name.lower() in seen:
+            raise AnalysisError(text.format(name))
+        seen.add(name.lower())
+
+
+def _used_columns(spec: LoadSpec, assigned: dict[str, Derived], index: dict[str, int]) -> set[str]:
+    """Source columns that expressions read. Raises AnalysisError for a name that is none."""
+    used: set[str] = set()
+    for target, derived in assigned.items():
+        for column in derived.tree.find_all(exp.Column):
+            if column.name.lower() not in index:
+                raise AnalysisError(_unknown_reference(spec, column.name, derived.text, target))
+            used.add(column.name.lower())
+    for expression in (spec.preceding_filter, spec.delete_on):
+        if expression is not None:
+            used |= {column.name.lower() for column in parse_expression(expression.text).find_all(exp.Column)}
+    return used
+
+
+def _unknown_reference(spec: LoadSpec, name: str, text: str, target: str) -> str:
+    if spec.compat is Compat.DORIS:
+        return f"unknown reference column, column={target}, reference={name}"
+    return f"Referenced column '{name}' in expr '{text}' can't be found in column list, derived column is '{target}'"
+
+
+def _source_column(spec: LoadSpec, table: Table, name: str, used: set[str]) -> SourceColumn:
+    column = table.column(name)
+    if name.lower() == OP_COLUMN:
+        return SourceColumn(name, Reading.NUMBER)
+    if column is None:
+        return SourceColumn(name, Reading.TEXT)
+    missing = None
+    if spec.compat is Compat.DORIS and spec.format is Format.JSON and not spec.jsonpaths:
+        missing = default_text(column)
+    reading = Reading.TEXT if name.lower() in used else _READINGS.get(column.type.name, Reading.NUMBER)
+    # JSON text column: values keep their quotes unless an expression reads them as text.
+    return SourceColumn(name if spec.columns else column.name, reading, missing)
+
+
+def default_text(column: Column) -> str | None:
+    """The constant default as text; None when there is none or it is computed (CURRENT_TIMESTAMP)."""
+    default = column.default
+    if default is None or default.strip().upper() == "NULL" or "(" in default or "CURRENT" in default.upper():
+        return None
+    text = default.strip()
+    if len(text) >= 2 and text[0] == text[-1] and text[0] in "'\"":
+        return text[1:-1].replace(text[0] * 2, text[0])
+    return text
+
+
+def _sequence_source(spec: LoadSpec, table: Table, index: dict[str, int]) -> int | None:
+    """Index of the source column that feeds a hidden sequence column; None where a table column does, or nothing."""
+    name = spec.sequence_column
+    if name is None:
+        return None
+    if table.key_model is not KeyModel.UNIQUE:
+        raise AnalysisError("sequence column only support UNIQUE_KEYS")
+    if name.lower() in index:
+        return None if table.column(name) is not None else index[name.lower()]
+    if table.column(name) is None:
+        raise AnalysisError(f"There is no sequence column in the COLUMNS specified, sequence column: {name}")
+    return None

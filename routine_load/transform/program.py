@@ -1,0 +1,328 @@
+"""The plan as two SELECTs over ``src`` (text columns ``s0`` …): one for all rows, one that explains rejected rows.
+
+Order of evaluation (Doris: order of evaluation; StarRocks: filtered, unselected, loaded): preceding filter, conversion
+in strict mode, WHERE on table columns, NOT NULL and table partitions. The outcome of a row is one number, ``status``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from sqlglot import exp
+
+from routine_load.errors import AnalysisError
+from routine_load.ids import Compat
+from routine_load.loads.values import Format, LoadSpec, SourceColumn
+from routine_load.sql.schema import Table, TypeName
+from routine_load.transform.convert import Rules, convert, kind_of, to_text, type_text
+from routine_load.transform.expressions import Translator
+from routine_load.transform.operators import as_kind
+from routine_load.transform.partitions import in_partitions
+from routine_load.transform.plan import OP_COLUMN, Derived, Plan, Target, default_text, make_plan
+from routine_load.transform.registry import Context
+from routine_load.transform.typed import Kind, Stages, Typed, derived, quoted
+
+LOADED, UNSELECTED, REJECTED = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One way a row can be rejected: when, the value to show, and what to say (``{value}``, ``{size}``)."""
+
+    when: Typed
+    value: Typed | None
+    column: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """``names`` are the output columns, in order; ``has_status`` is false when every row loads whatever it holds."""
+
+    sources: tuple[SourceColumn, ...]
+    main: str
+    explain: str
+    names: tuple[str, ...]
+    has_status: bool
+    faults: tuple[tuple[str, str], ...]
+
+
+@lru_cache(maxsize=256)
+def make_program(spec: LoadSpec, table: Table) -> Program:
+    """Plan and translate. Raises AnalysisError."""
+    return _Builder(make_plan(spec, table)).build()
+
+
+@dataclass(slots=True)
+class _Filled:
+    target: Target
+    before: Typed
+    after: Typed
+
+
+@dataclass(slots=True)
+class _Builder:
+    plan: Plan
+    stages: Stages = field(default_factory=Stages)
+    filled: list[_Filled] = field(default_factory=list)
+
+    @property
+    def spec(self) -> LoadSpec:
+        return self.plan.spec
+
+    @property
+    def context(self) -> Context:
+        return Context(compat=self.spec.compat, zone=self.spec.timezone, stages=self.stages)
+
+    @property
+    def rules(self) -> Rules:
+        # A JSON number with a fraction is cut for an integer column; so is text in Doris.
+        cut = self.spec.format is Format.JSON or self.spec.compat is Compat.DORIS
+        return Rules(compat=self.spec.compat, zone=self.spec.timezone, strict=self.spec.strict_mode, fraction_cut=cut)
+
+    def build(self) -> Program:
+        sources = {
+            column.name.lower(): Typed(f"s{i}", Kind.TEXT, atomic=True) for i, column in enumerate(self.plan.sources)
+        }
+        for target in self.plan.targets:
+            self.filled.append(self._fill(target, sources))
+        op, op_fault = self._operation(sources)
+        early, late = self._conversion_faults(), self._late_faults(op)
+        if op_fault is not None:
+            early.append(op_fault)
+        before = self._filter(self.plan.preceding_filter, sources, "preceding filter")
+        where = self._where()
+        status = _status(before, early, where, late)
+        outputs = [(f"c{i}", filled.after) for i, filled in enumerate(self.filled)]
+        names = [filled.target.column.name for filled in self.filled]
+        if op is not None:
+            outputs.append((f"c{len(outputs)}", op))
+            names.append(OP_COLUMN)
+        if self.plan.sequence_source is not None and self.spec.sequence_column is not None:
+            outputs.append((f"c{len(outputs)}", self._sequence(self.plan.sequence_source)))
+            names.append(self.spec.sequence_column)
+        if status is not None:
+            outputs.append(("status", status))
+        faults = [*early, *late]
+        return Program(
+            sources=self.plan.sources,
+            main=self.stages.select(outputs),
+            explain=self._explain(faults),
+            names=tuple(names),
+            has_status=status is not None,
+            faults=tuple((fault.column, fault.reason) for fault in faults),
+        )
+
+    def _fill(self, target: Target, sources: dict[str, Typed]) -> _Filled:
+        if target.expression is None:
+            assert target.source is not None
+            before = Typed(f"s{target.source}", Kind.TEXT, atomic=True)
+        else:
+            before = self.stages.bind(self._translate(target.expression, sources, target.column.name))
+        after = derived(convert(before.sql, before.kind, target.column.type, self.rules), before.kind, before)
+        if after.sql == before.sql:
+            return _Filled(target, before, before)
+        return _Filled(target, before, self.stages.bind(after))
+
+    def _translate(self, expression: Derived, scope: dict[str, Typed], column: str) -> Typed:
+        try:
+            return Translator(scope, self.context).translate(expression.tree)
+        except AnalysisError as cause:
+            if self.spec.compat is Compat.DORIS:
+                raise
+            text = f"Expr '{expression.text}' analyze error: {cause.message}, derived column is '{column}'"
+            raise AnalysisError(text) from cause
+
+    def _filter(self, expression: Derived | None, scope: dict[str, Typed], what: str) -> Typed | None:
+        """A condition over ``scope``, bound: true keeps the row."""
+        if expression is None:
+            return None
+        for column in expression.tree.find_all(exp.Column):
+            if column.name.lower() not in scope:
+                raise AnalysisError(self._unknown(column.name, what))
+        try:
+            condition = Translator(scope, self.context).condition(expression.tree)
+        except AnalysisError as cause:
+            raise AnalysisError(f"{what} is not a valid statement return bool: {cause.message}") from cause
+        return self.stages.bind(condition)
+
+    def _unknown(self, name: str, what: str) -> str:
+        if what == "where statement" and self.spec.compat is Compat.STARROCKS:
+            return (
+                f"unknown column in where statement. the column '{name}' in where clause must be in the target table."
+            )
+        return f"unknown column reference in {what}, reference={name}"
+
+    def _where(self) -> Typed | None:
+        if self.plan.where is None:
+            return None
+        return self._filter(self.plan.where, self._table_scope(), "where statement")
+
+    def _table_scope(self) -> dict[str, Typed]:
+        """Every table column's value: converted, or its default where the load does not fill it."""
+        scope = {
+            filled.target.column.name.lower(): Typed(
+                filled.after.sql, kind_of(filled.target.column.type), filled.after.level, atomic=True
+            )
+            for filled in self.filled
+        }
+        for column in self.plan.table.columns:
+            if column.name.lower() in scope:
+                continue
+            text = default_text(column)
+            sql = "NULL::VARCHAR" if text is None else quoted(text)
+            value = derived(f"({convert(sql, Kind.TEXT, column.type, self.rules)})", kind_of(column.type))
+            scope[column.name.lower()] = self.stages.bind(value)
+        return scope
+
+    def _conversion_faults(self) -> list[Fault]:
+        """Strict mode: a value that was not NULL and became NULL. Derived columns are exempt in Doris."""
+        if not self.spec.strict_mode:
+            return []
+        faults = []
+        for position, filled in enumerate(self.filled):
+            if filled.after is filled.before:
+                continue
+            if filled.target.expression is not None and self.spec.compat is Compat.DORIS:
+                continue
+            when = derived(
+                f"({filled.before.sql} IS NOT NULL AND {filled.after.sql} IS NULL)",
+                Kind.BOOL,
+                filled.before,
+                filled.after,
+            )
+            column = filled.target.column
+            at = filled.target.source if filled.target.source is not None else position
+            value = derived(to_text(filled.before.sql, filled.before.kind), Kind.TEXT, filled.before)
+            faults.append(Fault(when=when, value=value, column=column.name, reason=self._out_of_range(filled, at)))
+        return faults
+
+    def _out_of_range(self, filled: _Filled, position: int) -> str:
+        column = filled.target.column
+        name, kind = _braced(column.name), _braced(type_text(column.type))
+        if self.spec.compat is Compat.DORIS:
+            return f"column({name}) value is incorrect while strict mode is true, src value is {{value}}"
+        if self.spec.format is Format.JSON:
+            return f"Value '{{value}}' is out of range. The type of '{name}' is {kind}"
+        return (
+            f"The field (name = {name}, pos = {position}) is out of range. "
+            f"Type: {kind}, Value length: {{size}}, Value: {{value}}"
+        )
+
+    def _late_faults(self, op: Typed | None) -> list[Fault]:
+        """NULL where it must not be; a row that no table partition takes."""
+        faults = []
+        for filled in self.filled:
+            column = filled.target.column
+            if column.nullable or column.auto_increment:
+                continue
+            sql, parts = f"{filled.after.sql} IS NULL", [filled.after]
+            if op is not None and not column.is_key:
+                # A delete needs only its key.
+                sql, parts = f"{sql} AND {op.sql} = 0", [filled.after, op]
+            name = _braced(column.name)
+            reason = f"NULL value in non-nullable column '{name}'"
+            if self.spec.compat is Compat.DORIS:
+                reason = f"column({name}) values is null while columns is not nullable"
+            when = derived(f"({sql})", Kind.BOOL, *parts)
+            faults.append(Fault(when=when, value=None, column=column.name, reason=reason))
+        scope = {filled.target.column.name.lower(): filled.after for filled in self.filled}
+        inside = in_partitions(self.plan.table, self.spec, scope, self.rules)
+        if inside is not None:
+            reason = "The row is out of partition ranges. Please add a new partition."
+            if self.spec.compat is Compat.DORIS:
+                reason = "no partition for this tuple"
+            when = derived(f"(NOT coalesce({inside.sql}, false))", Kind.BOOL, inside)
+            faults.append(Fault(when=when, value=None, column="", reason=reason))
+        return faults
+
+    def _operation(self, sources: dict[str, Typed]) -> tuple[Typed | None, Fault | None]:
+        """The row's operation as TINYINT (0 upsert, 1 delete), and when its text is neither."""
+        if self.plan.all_deletes:
+            return Typed("1::TINYINT", Kind.INT, atomic=True), None
+        if self.plan.delete_on is not None:
+            # Table columns first: DELETE ON speaks of the row as it will be; other names are source columns.
+            scope = {**sources, **self._table_scope()}
+            condition = self._filter(self.plan.delete_on, scope, "delete on clause")
+            assert condition is not None
+            return self.stages.bind(derived(f"{condition.sql}::TINYINT", Kind.INT, condition)), None
+        if self.plan.op_expression is not None:
+            given = self._constant_checked(self.plan.op_expression, sources)
+        elif self.plan.op_source is not None:
+            given = Typed(f"s{self.plan.op_source}", Kind.TEXT, atomic=True)
+        else:
+            return None, None
+        text = self.stages.bind(derived(f"lower(trim({to_text(given.sql, given.kind)}))", Kind.TEXT, given))
+        op = self.stages.bind(
+            derived(
+                f"(CASE WHEN {text.sql} IN ('1', 'delete') THEN 1 WHEN {text.sql} IN ('0', 'upsert') "
+                f"OR {text.sql} IS NULL THEN 0 END)::TINYINT",
+                Kind.INT,
+                text,
+            )
+        )
+        reason = f"Value '{{value}}' is out of range. The type of '{OP_COLUMN}' is TINYINT"
+        return op, Fault(
+            when=derived(f"({op.sql} IS NULL)", Kind.BOOL, op), value=text, column=OP_COLUMN, reason=reason
+        )
+
+    def _constant_checked(self, expression: Derived, sources: dict[str, Typed]) -> Typed:
+        value = self._translate(expression, sources, OP_COLUMN)
+        if value.literal is not None:
+            if value.kind is Kind.TEXT and value.literal.lower() not in {"0", "1", "upsert", "delete"}:
+                raise AnalysisError(f"load op type string not supported: {value.literal.lower()}")
+            if value.kind is not Kind.TEXT and value.literal not in {"0", "1"}:
+                raise AnalysisError("const load op type column should only be upsert(0)/delete(1)")
+        return self.stages.bind(as_kind(value, Kind.INT, self.context) if value.kind is Kind.BOOL else value)
+
+    def _sequence(self, index: int) -> Typed:
+        """The hidden sequence column's value, in the type that the table's properties declare."""
+        declared = dict(self.plan.table.properties).get("function_column.sequence_type", "").lower()
+        text = f"s{index}"
+        if declared in {"date", "datetime", "datev2", "datetimev2"}:
+            to, name = Kind.DATETIME, TypeName.DATETIME
+        elif declared in {"tinyint", "smallint", "int", "bigint", "largeint", ""}:
+            to, name = Kind.LARGEINT, TypeName.LARGEINT
+        else:
+            raise AnalysisError(f"sequence type only support integer types and date types, not {declared}")
+        value = as_kind(Typed(text, Kind.TEXT, atomic=True), to, self.context)
+        return self.stages.bind(derived(value.sql, Kind.INT if name is TypeName.LARGEINT else Kind.DATETIME, value))
+
+    def _explain(self, faults: list[Fault]) -> str:
+        """SELECT of the first fault (its index) and its value, for rows known to have one."""
+        if not faults:
+            return ""
+        which = " ".join(f"WHEN {fault.when.sql} THEN {i}" for i, fault in enumerate(faults))
+        shown = " ".join(f"WHEN {fault.when.sql} THEN {fault.value.sql if fault.value else 'NULL'}" for fault in faults)
+        parts = [fault.when for fault in faults] + [fault.value for fault in faults if fault.value]
+        return self.stages.select(
+            [
+                ("fault", derived(f"CASE {which} END", Kind.INT, *parts)),
+                ("value", derived(f"CASE {shown} END::VARCHAR", Kind.TEXT, *parts)),
+            ]
+        )
+
+
+def _status(before: Typed | None, early: list[Fault], where: Typed | None, late: list[Fault]) -> Typed | None:
+    cases: list[str] = []
+    parts: list[Typed] = []
+    if before is not None:
+        cases.append(f"WHEN NOT {before.sql} THEN {UNSELECTED}")
+        parts.append(before)
+    if early:
+        cases.append(f"WHEN {' OR '.join(fault.when.sql for fault in early)} THEN {REJECTED}")
+    if where is not None:
+        cases.append(f"WHEN NOT {where.sql} THEN {UNSELECTED}")
+        parts.append(where)
+    if late:
+        cases.append(f"WHEN {' OR '.join(fault.when.sql for fault in late)} THEN {REJECTED}")
+    if not cases:
+        return None
+    parts += [fault.when for fault in (*early, *late)]
+    return derived(f"(CASE {' '.join(cases)} ELSE {LOADED} END)::TINYINT", Kind.INT, *parts)
+
+
+def _braced(text: str) -> str:
+    """A name inside a format template."""
+    return text.replace("{", "{{").replace("}", "}}")

@@ -1,0 +1,146 @@
+"""Runs a program over decoded chunks in a locked DuckDB in memory, and turns what it rejects into reasons."""
+
+from __future__ import annotations
+
+import threading
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from routine_load.errors import LimitExceeded
+from routine_load.loads.values import RAW_BYTES_MAX, Decoded, Format, LoadSpec, RejectedRow, Transformed
+from routine_load.transform.program import LOADED, REJECTED, UNSELECTED, Program
+
+MEMORY_LIMIT = "192MB"
+TIMEOUT_SECONDS = 30.0
+"""An expression that needs longer for one chunk is interrupted: the task fails instead of hanging."""
+SHOWN_CHARS_MAX = 200
+
+
+class SqlTransformer:
+    """One task's transformer: one connection, one thread at a time."""
+
+    def __init__(self, spec: LoadSpec, program: Program) -> None:
+        self._spec = spec
+        self._program = program
+        self._slots = [f"s{i}" for i in range(len(program.sources))]
+        self._connection = duckdb.connect(
+            ":memory:",
+            config={
+                "threads": "1",
+                "memory_limit": MEMORY_LIMIT,
+                "enable_external_access": "false",
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                "python_enable_replacements": "false",
+                # HUGEINT would travel as a double otherwise.
+                "arrow_lossless_conversion": "true",
+            },
+        )
+        self._connection.execute("SET lock_configuration = true")
+
+    def transform(self, decoded: Decoded) -> Transformed:
+        """Raises LimitExceeded when an expression takes too long or too much memory; never for bad rows."""
+        src = decoded.columns.rename_columns(self._slots)
+        rejected: list[RejectedRow] = []
+        payloads = decoded.payload_of
+        timer = threading.Timer(TIMEOUT_SECONDS, self._connection.interrupt)
+        timer.daemon = True
+        timer.start()
+        try:
+            rows, unselected = self._run(src, payloads, 0, rejected)
+        except duckdb.InterruptException as cause:
+            raise LimitExceeded(
+                f"The load's expressions took more than {TIMEOUT_SECONDS:.0f} s for one chunk"
+            ) from cause
+        except duckdb.OutOfMemoryException as cause:
+            raise LimitExceeded(f"The load's expressions need more than {MEMORY_LIMIT} for one chunk") from cause
+        finally:
+            timer.cancel()
+        return Transformed(rows.rename_columns(list(self._program.names)), tuple(rejected), unselected)
+
+    def dry_run(self, src: pa.Table) -> None:
+        """Run both SELECTs; raises duckdb.Error where a chunk of rows would be cut to find the bad one."""
+        self._query(self._program.main, src)
+        if self._program.explain:
+            self._query(self._program.explain, src)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _run(
+        self, src: pa.Table, payloads: pa.Array | None, first: int, rejected: list[RejectedRow]
+    ) -> tuple[pa.Table, int]:
+        """Output columns of the loaded rows, and how many were unselected. ``first`` is src's row in the chunk."""
+        try:
+            out = self._query(self._program.main, src)
+        except (duckdb.InterruptException, duckdb.OutOfMemoryException):
+            raise
+        except duckdb.Error as cause:
+            return self._run_halves(src, payloads, first, rejected, cause)
+        if not self._program.has_status:
+            return out, 0
+        status = out.column(out.num_columns - 1)
+        out = out.remove_column(out.num_columns - 1)
+        worst = pc.max(status).as_py()
+        if worst in {None, LOADED}:
+            return out, 0
+        if worst == REJECTED:
+            self._explain(src, pc.indices_nonzero(pc.equal(status, REJECTED)), payloads, first, rejected)
+        unselected = pc.sum(pc.equal(status, UNSELECTED)).as_py() or 0
+        return out.filter(pc.equal(status, LOADED)), unselected
+
+    def _run_halves(
+        self, src: pa.Table, payloads: pa.Array | None, first: int, rejected: list[RejectedRow], cause: duckdb.Error
+    ) -> tuple[pa.Table, int]:
+        """Some row makes an expression fail where it should give NULL: find it, reject it, load the others."""
+        if src.num_rows <= 1:
+            reason = str(cause).partition("\n")[0][:SHOWN_CHARS_MAX]
+            if src.num_rows:
+                rejected.append(self._rejected(src, 0, _payload(payloads, first), ("", reason)))
+            return self._query(self._program.main, src.slice(0, 0)).select(range(len(self._program.names))), 0
+        middle = src.num_rows // 2
+        left, dropped_left = self._run(src.slice(0, middle), payloads, first, rejected)
+        right, dropped_right = self._run(src.slice(middle), payloads, first + middle, rejected)
+        return pa.concat_tables([left, right]), dropped_left + dropped_right
+
+    def _explain(
+        self, src: pa.Table, indices: pa.Array, payloads: pa.Array | None, first: int, rejected: list[RejectedRow]
+    ) -> None:
+        bad = src.take(indices)
+        found = self._query(self._program.explain, bad)
+        rows = zip(indices.to_pylist(), found["fault"].to_pylist(), found["value"].to_pylist(), strict=True)
+        for at, (index, fault, value) in enumerate(rows):
+            column, reason = self._program.faults[fault]
+            shown = (value or "")[:SHOWN_CHARS_MAX]
+            text = reason.format(value=shown, size=len((value or "").encode()))
+            rejected.append(self._rejected(bad, at, _payload(payloads, first + index), (column, text)))
+
+    def _rejected(self, src: pa.Table, at: int, payload: int, why: tuple[str, str]) -> RejectedRow:
+        """A JSON row is its payload; a CSV row's text is put together again from its fields."""
+        raw = b""
+        if self._spec.format is Format.CSV:
+            fields = (column[at].as_py() for column in src.columns)
+            text = self._spec.column_separator.join("\\N" if field is None else field for field in fields)
+            raw = text[:RAW_BYTES_MAX].encode()[:RAW_BYTES_MAX]
+        return RejectedRow(payload=payload, raw=raw, column=why[0], reason=why[1])
+
+    def _query(self, sql: str, src: pa.Table) -> pa.Table:
+        self._connection.register("src", src)
+        try:
+            return _plain_booleans(self._connection.sql(sql).to_arrow_table())
+        finally:
+            self._connection.unregister("src")
+
+
+def _plain_booleans(table: pa.Table) -> pa.Table:
+    """The lossless conversion makes BOOLEAN an extension type of bytes; everyone else expects Arrow's own."""
+    for index, column in enumerate(table.schema):
+        if column.type == pa.bool8():
+            table = table.set_column(index, column.name, table.column(index).cast(pa.bool_()))
+    return table
+
+
+def _payload(payloads: pa.Array | None, row: int) -> int:
+    return row if payloads is None else int(payloads[row].as_py())
