@@ -261,7 +261,7 @@ def _key_clause(reader: Reader) -> KeyModel | None:
     return None
 
 
-def _table_clause(reader: Reader, draft: TableDraft) -> None:
+def _table_clause(reader: Reader, draft: TableDraft) -> None:  # noqa: C901 - a flat table of clauses
     if (model := _key_clause(reader)) is not None:
         draft.set_key(model, reader.names())
         if reader.accept("CLUSTER", "BY"):
@@ -335,7 +335,7 @@ def _alter(reader: Reader, context: DdlContext) -> AlterTable:
     ref = read_ref(reader, context)
     actions = [_alter_action(reader, context)]
     while reader.accept_symbol(","):
-        actions.extend([_alter_action(reader, context)])
+        actions.append(_alter_action(reader, context))
     reader.expect_end()
     return AlterTable(ref=ref, actions=tuple(actions))
 

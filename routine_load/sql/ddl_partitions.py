@@ -21,10 +21,7 @@ def read_partitioning(reader: Reader) -> Partitioning:
     start = reader.peek().start
     reader.accept("AUTO")
     reader.expect("PARTITION", "BY")
-    if reader.accept("RANGE") or reader.accept("LIST"):
-        columns = _expressions(reader)
-        partitions = _partitions(reader)
-    elif reader.peek().text == "(":
+    if reader.accept("RANGE") or reader.accept("LIST") or reader.peek().text == "(":
         columns = _expressions(reader)
         partitions = _partitions(reader)
     else:

@@ -169,7 +169,11 @@ class Catalog:
             cursor.close()
 
 
-def _refuse_twin(name: str, existing: dict[str, Table] | dict[str, dict[str, Table]] | dict[str, None], what: str) -> None:
+def _refuse_twin(
+    name: str, existing: dict[str, Table] | dict[str, dict[str, Table]] | dict[str, None], what: str
+) -> None:
     twin = next((other for other in existing if other != name and other.lower() == name.lower()), None)
     if twin is not None:
-        raise AnalysisError(f"{what} '{name}' differs from existing '{twin}' only by case, which cannot be kept apart here")
+        raise AnalysisError(
+            f"{what} '{name}' differs from existing '{twin}' only by case, which cannot be kept apart here"
+        )

@@ -67,9 +67,7 @@ class Changes:
         cursor.execute(f"CREATE TEMP TABLE {quote(_STAGE)} ({plan.stage_columns()})")
         targets = ", ".join([quoted([c.name for c in columns]), quote(ORDINAL)])
         values = ", ".join([quoted([c.name for c in columns], "s."), "row_number() OVER ()"])
-        inserted = _count(
-            cursor.execute(f"INSERT INTO temp.{quote(_STAGE)} ({targets}) SELECT {values} FROM {named}")
-        )
+        inserted = _count(cursor.execute(f"INSERT INTO temp.{quote(_STAGE)} ({targets}) SELECT {values} FROM {named}"))
         for statement in merge_statements(plan, f"temp.{quote(_STAGE)}", self._names):
             cursor.execute(statement)
         return inserted

@@ -14,6 +14,7 @@ from routine_load.engines.duckdb.guard import Translate
 from routine_load.engines.duckdb.merging import MergeLock
 from routine_load.engines.duckdb.opening import Warehouse, open_warehouse
 from routine_load.engines.duckdb.query import Queries
+from routine_load.engines.duckdb.session import Session
 from routine_load.engines.duckdb.show import Shows
 from routine_load.engines.duckdb.sink import LoadSink
 from routine_load.engines.duckdb.system_tables import SystemTables
@@ -34,7 +35,6 @@ from routine_load.sql.ddl import (
 )
 from routine_load.sql.results import Ok, Result
 from routine_load.sql.schema import Table
-from routine_load.engines.duckdb.session import Session
 
 
 class DuckDbEngine:
@@ -51,7 +51,7 @@ class DuckDbEngine:
         self._sink = LoadSink(warehouse, self._catalog, merge_lock, clock)
 
     @classmethod
-    def open(
+    def open(  # noqa: PLR0913 - the settings of one file
         cls,
         path: Path,
         *,

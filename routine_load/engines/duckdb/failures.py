@@ -25,7 +25,7 @@ def plain(error: duckdb.Error) -> str:
     return text[:MESSAGE_MAX] or type(error).__name__
 
 
-def query_failure(error: duckdb.Error, compat: Compat) -> RoutineLoadError:
+def query_failure(error: duckdb.Error, compat: Compat) -> RoutineLoadError:  # noqa: PLR0911 - one return per cause
     """What a client is told about a query that DuckDB refused."""
     text = str(error)
     if match := _UNKNOWN_COLUMN.search(text):

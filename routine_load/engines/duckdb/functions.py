@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlglot import exp
 
 _NODE_NAMES = (
@@ -65,7 +67,7 @@ _RENAMED = {
 }
 
 
-def meaning(node: exp.Expr, timezone: str) -> exp.Expr:
+def meaning(node: exp.Expr, timezone: str) -> exp.Expr:  # noqa: PLR0911 - one return per meaning
     """The node with the vendors' meaning in DuckDB, where plain transpiling gives it another one."""
     match node:
         case exp.Length():
@@ -87,8 +89,8 @@ def meaning(node: exp.Expr, timezone: str) -> exp.Expr:
             return node
 
 
-def _chained(parts: list[exp.Expr]) -> exp.Expr:
-    whole = parts[0]
+def _chained(parts: Sequence[exp.Expr]) -> exp.Expr:
+    whole: exp.Expr = parts[0]
     for part in parts[1:]:
         whole = exp.DPipe(this=whole, expression=part, safe=True)
     return whole

@@ -57,7 +57,8 @@ class Guard:
         self._names = names
         self._translate = translate
 
-    def read(self, text: str, session: Session) -> exp.Expr:
+    @staticmethod
+    def read(text: str) -> exp.Expr:
         """The one statement that the text is. Raises StatementSyntaxError."""
         try:
             trees = [tree for tree in sqlglot.parse(text, read=DIALECT) if tree is not None]
@@ -76,9 +77,7 @@ class Guard:
         if self._translate is not None:
             tree = self._translate(tree)
         checked = Checked(tree)
-        seen = 0
-        for node in tree.walk():
-            seen += 1
+        for seen, node in enumerate(tree.walk()):
             if seen > NODES_MAX:
                 raise AnalysisError(f"The statement has more than {NODES_MAX} parts")
             _allow(node, session.compat)
@@ -99,9 +98,7 @@ class Guard:
             kind.is_type(exp.DType.INT128, exp.DType.INT256) for kind in tree.find_all(exp.DataType)
         )
 
-    def _resolve_table(
-        self, checked: Checked, node: exp.Table, session: Session, system: Callable[[str], str]
-    ) -> None:
+    def _resolve_table(self, checked: Checked, node: exp.Table, session: Session, system: Callable[[str], str]) -> None:
         if node.catalog and node.catalog not in CATALOGS:
             raise AnalysisError(f"Unknown catalog '{node.catalog}'")
         database = node.db or session.database

@@ -41,11 +41,7 @@ class Ledger:
         ).fetchone()
         moved = row[0] if row else 0
         if moved != len(ranges):
-            raise StaleRange(self._stale(cursor, job_id, ranges))
-
-    def _stale(self, cursor: duckdb.DuckDBPyConnection, job_id: JobId, ranges: Sequence[OffsetRange]) -> str:
-        told = ", ".join(f"{r.partition} from {r.start}" for r in ranges[:8])
-        return f"Job {job_id}: progress of the batch's partitions ({told}) is no longer where the batch starts"
+            raise StaleRange(_stale(job_id, ranges))
 
     def record(self, cursor: duckdb.DuckDBPyConnection, record: CommitRecord) -> None:
         counts = record.counts
@@ -73,7 +69,8 @@ class Ledger:
         values = ", ".join("(?, ?, ?)" for _ in offsets)
         arguments = [number for p, offset in offsets.items() for number in (int(job_id), int(p), offset)]
         cursor.execute(
-            f"INSERT INTO {self._progress} VALUES {values} ON CONFLICT DO UPDATE SET next_offset = excluded.next_offset",
+            f"INSERT INTO {self._progress} VALUES {values}"
+            " ON CONFLICT DO UPDATE SET next_offset = excluded.next_offset",
             arguments,
         )
 
@@ -109,3 +106,8 @@ def _record(row: Sequence[object]) -> CommitRecord:
         committed_at_ms=int(str(committed_at_ms)),
         first_error=str(first_error),
     )
+
+
+def _stale(job_id: JobId, ranges: Sequence[OffsetRange]) -> str:
+    told = ", ".join(f"{r.partition} from {r.start}" for r in ranges[:8])
+    return f"Job {job_id}: progress of the batch's partitions ({told}) is no longer where the batch starts"

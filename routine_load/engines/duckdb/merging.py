@@ -18,7 +18,7 @@ import pyarrow as pa
 from routine_load.engines.duckdb.catalog import Catalog
 from routine_load.engines.duckdb.merge_sql import MergePlan, merge_statements, staged_columns
 from routine_load.engines.duckdb.names import Names, quote, quoted
-from routine_load.engines.duckdb.writers import OP, ORDINAL, chunk_view, table_columns
+from routine_load.engines.duckdb.writers import OP, ORDINAL, Chunks, table_columns
 from routine_load.errors import SinkError
 from routine_load.loads.values import WriteMode
 from routine_load.sql.schema import Table
@@ -69,8 +69,9 @@ class _Stage:
 class Staging:
     """Rows that wait for the merge: temporary tables of one cursor, in arrival order. They spill to disk."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, names: Names) -> None:
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, chunks: Chunks, names: Names) -> None:
         self._cursor = cursor
+        self._chunks = chunks
         self._names = names
         self._stages: list[_Stage] = []
 
@@ -84,7 +85,7 @@ class Staging:
         stage = self._stage_for(plan)
         pairs = staged_columns(plan, rows.column_names)
         ordinals = pa.arange(stage.rows, stage.rows + rows.num_rows)
-        with chunk_view(self._cursor, rows.append_column(ORDINAL, ordinals)) as chunk:
+        with self._chunks.view(rows.append_column(ORDINAL, ordinals)) as chunk:
             targets = ", ".join([quoted([t for t, _ in pairs]), quote(ORDINAL)])
             sources = ", ".join([quoted([s for _, s in pairs]), quote(ORDINAL)])
             self._cursor.execute(f"INSERT INTO temp.{quote(stage.name)} ({targets}) SELECT {sources} FROM {chunk}")

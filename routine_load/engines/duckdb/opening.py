@@ -6,6 +6,7 @@ can be read is the error log's (Parquet files of rejected rows).
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import uuid
 import weakref
@@ -68,8 +69,9 @@ class Warehouse:
                 return
             self._closed = True
             for cursor in list(self._cursors):
-                cursor.interrupt()
-                cursor.close()
+                with contextlib.suppress(duckdb.Error):
+                    cursor.interrupt()
+                    cursor.close()
             self._root.close()
 
 
@@ -95,9 +97,7 @@ def open_warehouse(path: Path, *, error_log_dir: Path, memory: str, threads: int
     return Warehouse(root, names, incarnation, error_log_dir)
 
 
-def _configure(
-    root: duckdb.DuckDBPyConnection, limits: tuple[str, int], temporary: Path, error_log_dir: Path
-) -> None:
+def _configure(root: duckdb.DuckDBPyConnection, limits: tuple[str, int], temporary: Path, error_log_dir: Path) -> None:
     memory, threads = limits
     settings = {
         "memory_limit": literal(memory),
@@ -124,7 +124,8 @@ def _own_tables(root: duckdb.DuckDBPyConnection, names: Names) -> str:
     root.execute(_OWN_TABLES.format(schema=names.schema(OWN_SCHEMA)))
     meta = names.own("meta")
     root.execute(
-        f"INSERT INTO {meta} VALUES ('incarnation', ?), ('layout', ?) ON CONFLICT DO NOTHING", [uuid.uuid4().hex, LAYOUT]
+        f"INSERT INTO {meta} VALUES ('incarnation', ?), ('layout', ?) ON CONFLICT DO NOTHING",
+        [uuid.uuid4().hex, LAYOUT],
     )
     layout = _one(root, f"SELECT value FROM {meta} WHERE key = 'layout'")
     incarnation = _one(root, f"SELECT value FROM {meta} WHERE key = 'incarnation'")

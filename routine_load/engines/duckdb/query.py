@@ -45,7 +45,7 @@ class Queries:
         self._changes = Changes(warehouse.names, merge_lock)
 
     def execute(self, text: str, session: Session) -> Result:
-        tree = self._guard.read(text, session)
+        tree = self._guard.read(text)
         if isinstance(tree, _READS):
             return self._select(self._check(tree, session), session)
         if isinstance(tree, exp.Describe) and isinstance(tree.this, exp.Expr) and isinstance(tree.this, _READS):
@@ -56,7 +56,7 @@ class Queries:
 
     def create_from_query(self, create: CreateTable, tables: Tables, session: Session) -> Result:
         """CREATE TABLE … AS: the query's columns decide the table's."""
-        tree = self._guard.read(create.query, session)
+        tree = self._guard.read(create.query)
         if not isinstance(tree, _READS):
             raise AnalysisError("CREATE TABLE … AS needs a SELECT")
         checked = self._check(tree, session)
@@ -110,5 +110,7 @@ class Queries:
 def _table_of_query(draft: Table, described: list[tuple[str, str]]) -> Table:
     if draft.key_model is not KeyModel.DUPLICATE:
         raise UnsupportedFeature(f"CREATE TABLE … AS makes DUPLICATE KEY tables here, not {draft.key_model}")
-    columns = tuple(Column(name=name, type=column_type(text), is_key=i == 0) for i, (name, text) in enumerate(described))
+    columns = tuple(
+        Column(name=name, type=column_type(text), is_key=i == 0) for i, (name, text) in enumerate(described)
+    )
     return replace(draft, columns=columns)

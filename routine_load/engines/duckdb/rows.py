@@ -11,7 +11,7 @@ import struct
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 
@@ -88,7 +88,7 @@ def vendor_text(value: Any) -> str:
 class _Number(float):
     """A decimal that prints its own digits."""
 
-    def __new__(cls, value: Decimal) -> _Number:
+    def __new__(cls, value: Decimal) -> Self:
         return super().__new__(cls, value)
 
     def __init__(self, value: Decimal) -> None:
@@ -98,7 +98,7 @@ class _Number(float):
         return self._text
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> Any:  # noqa: PLR0911 - one return per kind
     match value:
         case bool():
             return int(value)

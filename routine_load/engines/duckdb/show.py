@@ -18,11 +18,12 @@ from routine_load.sql.schema import Column, KeyModel, Table
 
 _COLUMN_NAMES = ["Field", "Type", "Null", "Key", "Default", "Extra"]
 _FULL_COLUMN_NAMES = ["Field", "Type", "Collation", "Null", "Key", "Default", "Extra", "Privileges", "Comment"]
-_STATUS_NAMES = (
-    "Name Engine Version Row_format Rows Avg_row_length Data_length Max_data_length Index_length Data_free"
-    " Auto_increment Create_time Update_time Check_time Collation Checksum Create_options Comment"
-).split()
-_PARTITION_NAMES = "PartitionId PartitionName State PartitionKey Range DistributionKey Buckets".split()
+_STATUS_NAMES = [
+    *("Name", "Engine", "Version", "Row_format", "Rows", "Avg_row_length", "Data_length", "Max_data_length"),
+    *("Index_length", "Data_free", "Auto_increment", "Create_time", "Update_time", "Check_time", "Collation"),
+    *("Checksum", "Create_options", "Comment"),
+]
+_PARTITION_NAMES = ["PartitionId", "PartitionName", "State", "PartitionKey", "Range", "DistributionKey", "Buckets"]
 
 
 class Shows:
@@ -39,24 +40,26 @@ class Shows:
         reader = Reader(text)
         if reader.accept("DESC") or reader.accept("DESCRIBE") or reader.accept("EXPLAIN"):
             return self._describe(reader, session)
-        if not reader.accept("SHOW"):
-            return None
-        if reader.accept("DATABASES") or reader.accept("SCHEMAS"):
-            return self._databases(reader)
-        if reader.accept("CREATE"):
-            return self._create(reader, session)
-        if reader.accept("TABLE", "STATUS"):
-            return self._status(reader, session)
-        if reader.accept("PARTITIONS"):
-            return self._partitions(reader, session)
+        return self._show(reader, session) if reader.accept("SHOW") else None
+
+    def _show(self, reader: Reader, session: Session) -> Result | None:
         full = reader.accept("FULL")
+        for words, answer in (
+            (("DATABASES",), self._databases),
+            (("SCHEMAS",), self._databases),
+            (("CREATE",), self._create),
+            (("TABLE", "STATUS"), self._status),
+            (("PARTITIONS",), self._partitions),
+        ):
+            if not full and reader.accept(*words):
+                return answer(reader, session)
         if reader.accept("TABLES"):
             return self._tables(reader, session, full=full)
         if reader.accept("COLUMNS") or reader.accept("FIELDS"):
             return self._columns(reader, session, full=full)
         return None
 
-    def _databases(self, reader: Reader) -> Result:
+    def _databases(self, reader: Reader, session: Session) -> Result:  # noqa: ARG002 - the same shape as its peers
         if reader.accept("FROM") or reader.accept("IN"):
             reader.name()
         pattern = _like(reader)
@@ -105,7 +108,9 @@ class Shows:
         spread, _, buckets = table.distribution.partition(" BUCKETS ")
         rows = []
         for number, p in enumerate(table.partitions, start=1):
-            rows.append((str(number), p.name, "NORMAL", keys, f"[{p.lower or 'MIN'}; {p.upper or 'MAX'})", spread, buckets))
+            rows.append(
+                (str(number), p.name, "NORMAL", keys, f"[{p.lower or 'MIN'}; {p.upper or 'MAX'})", spread, buckets)
+            )
         if not rows:
             rows.append(("1", table.ref.table, "NORMAL", keys, "", spread, buckets))
         return text_table(_PARTITION_NAMES, rows)
@@ -113,12 +118,10 @@ class Shows:
     def _columns(self, reader: Reader, session: Session, *, full: bool) -> Result:
         if not reader.accept("FROM"):
             reader.expect("IN")
-        ref_reader_database = session.database
-        start = read_ref(reader, DdlContext(ref_reader_database or "", session.compat)) if session.database else None
-        ref = start or read_ref_later(reader)
+        ref = read_ref(reader, DdlContext(session.database or INFORMATION_SCHEMA, session.compat))
         if reader.accept("FROM") or reader.accept("IN"):
             ref = TableRef(reader.name(), ref.table)
-        if not ref.database:
+        elif ref.database == INFORMATION_SCHEMA and not session.database:
             raise NoDatabaseSelected("No database selected")
         pattern = _like(reader)
         table = self._catalog.table(ref)
@@ -130,7 +133,7 @@ class Shows:
     def _describe(self, reader: Reader, session: Session) -> Result | None:
         if reader.peek().kind not in (Kind.WORD, Kind.QUOTED) or reader.peek().is_word("SELECT", "WITH", "INSERT"):
             return None
-        if reader.peek(1).kind is Kind.WORD and reader.peek(1).text.upper() not in ("ALL",):
+        if reader.peek(1).kind is Kind.WORD and not reader.peek(1).is_word("ALL"):
             return None
         table = self._catalog.table(read_ref(reader, _context(session)))
         reader.accept("ALL")
@@ -149,14 +152,6 @@ class Shows:
             raise UnknownDatabase(f"Unknown database '{name}'")
 
 
-def read_ref_later(reader: Reader) -> TableRef:
-    """A table name whose database may follow in FROM; empty until then."""
-    name = reader.name()
-    if reader.accept_symbol("."):
-        return TableRef(name, reader.name())
-    return TableRef("", name)
-
-
 def _context(session: Session) -> DdlContext:
     return DdlContext(session.database, session.compat)
 
@@ -167,13 +162,22 @@ def _like(reader: Reader) -> re.Pattern[str]:
     reader.expect_end()
     parts = re.split(r"(\\.|%|_)", text)
     wild = {"%": ".*", "_": "."}
-    return re.compile("".join(wild.get(p) or re.escape(p[1:] if p.startswith("\\") and len(p) == 2 else p) for p in parts), re.S)
+    return re.compile(
+        "".join(wild.get(p) or re.escape(p[1:] if p.startswith("\\") and len(p) == 2 else p) for p in parts), re.DOTALL
+    )
 
 
 def _row(table: Table, column: Column, compat: Compat) -> tuple[str | None, ...]:
     doris = compat is Compat.DORIS
     null = ("Yes" if column.nullable else "No") if doris else ("YES" if column.nullable else "NO")
-    return (column.name, spell(column.type), null, "true" if column.is_key else "false", default_text(column), _extra(table, column, compat))
+    return (
+        column.name,
+        spell(column.type),
+        null,
+        "true" if column.is_key else "false",
+        default_text(column),
+        _extra(table, column, compat),
+    )
 
 
 def _full_row(table: Table, column: Column, compat: Compat) -> tuple[str | None, ...]:

@@ -152,22 +152,22 @@ class SystemTables:
         return _table(_SCHEMATA, [("def", name, "utf8", "utf8_general_ci", None) for name in names])
 
     def _tables_rows(self) -> pa.Table:
-        none = (None,) * 8
         rows = [
-            ("def", t.ref.database, t.ref.table, "BASE TABLE", t.engine, None, None, None, *none, None)
-            + ("utf8_general_ci", None, None, t.comment)
+            _table_row(t.ref.database, t.ref.table, ("BASE TABLE", t.engine, t.comment))
             for t in self._catalog.declarations()
         ]
-        rows += [
-            ("def", INFORMATION_SCHEMA, name, "SYSTEM VIEW", "MEMORY", None, None, None, *none, None)
-            + ("utf8_general_ci", None, None, "")
-            for name in self.names()
-        ]
+        rows += [_table_row(INFORMATION_SCHEMA, name, ("SYSTEM VIEW", "MEMORY", "")) for name in self.names()]
         return _table(_TABLES, rows)
 
     def _columns(self) -> pa.Table:
         tables = self._catalog.declarations()
         return _table(_COLUMNS, [_column_row(t, c, i) for t in tables for i, c in enumerate(t.columns, start=1)])
+
+
+def _table_row(database: str, name: str, kind: tuple[str, str, str]) -> tuple[object, ...]:
+    table_type, engine, comment = kind
+    nothing = (None,) * 12
+    return ("def", database, name, table_type, engine, *nothing, "utf8_general_ci", None, None, comment)
 
 
 def _column_row(table: Table, column: Column, position: int) -> tuple[object, ...]:
@@ -181,7 +181,15 @@ def _column_row(table: Table, column: Column, position: int) -> tuple[object, ..
         *("YES" if column.nullable else "NO", str(kind.name), length, length, precision),
         *(kind.scale if kind.name is TypeName.DECIMAL else (0 if precision is not None else None), None),
         *("utf8" if text else None, "utf8_general_ci" if text else None, spell(kind), key if column.is_key else ""),
-        *("auto_increment" if column.auto_increment else "", "", column.comment, precision or length, kind.scale, "", None),
+        *(
+            "auto_increment" if column.auto_increment else "",
+            "",
+            column.comment,
+            precision or length,
+            kind.scale,
+            "",
+            None,
+        ),
     )
 
 

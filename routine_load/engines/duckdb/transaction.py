@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 
 import duckdb
@@ -22,7 +23,7 @@ from routine_load.engines.duckdb.failures import sink_failure
 from routine_load.engines.duckdb.ledger import Ledger
 from routine_load.engines.duckdb.merging import MergeLock, Staging
 from routine_load.engines.duckdb.opening import Warehouse
-from routine_load.engines.duckdb.writers import append
+from routine_load.engines.duckdb.writers import Chunks, append
 from routine_load.errors import RoutineLoadError, SinkError, StaleRange
 from routine_load.ids import JobId, Label
 from routine_load.loads.ports import PendingCommit
@@ -47,6 +48,7 @@ class LoadTransaction:
         self._label = label
         self._job_id = job_id
         self._cursor: duckdb.DuckDBPyConnection | None = None
+        self._chunks: Chunks | None = None
         self._staging: Staging | None = None
         self._appending = False
         self._merges_seen = 0
@@ -63,15 +65,18 @@ class LoadTransaction:
             if batch.rows.num_rows == 0:
                 return 0
             self._begin(cursor)
-            return append(cursor, self._warehouse.names, table, batch.rows)
+            return append(cursor, self._open_chunks(cursor), self._warehouse.names.table(table.ref), table, batch.rows)
 
     def commit(self, commit: PendingCommit) -> CommitRecord:
-        """1 merge what was staged; 2 move progress; 3 write the record; 4 COMMIT. Before 4 returns nothing is visible."""
+        """Make everything visible, in this order: merge what was staged, move progress, write the record, COMMIT.
+
+        Before the last step returns nothing is visible, and any failure rolls all of it back.
+        """
         self._require_open()
         with self._undone_on_failure(f"Commit of {self._label}"):
             cursor = self._open_cursor()
             if self._staging is not None:
-                self._lock_merges(cursor)
+                self._lock_merges()
                 self._begin(cursor)
                 self._staging.merge(self._catalog)
             self._begin(cursor)
@@ -110,17 +115,19 @@ class LoadTransaction:
         try:
             self._shared.ledger.advance(cursor, record.job_id, record.ranges)
         except duckdb.TransactionException as error:
-            raise StaleRange(f"Job {record.job_id}: another transaction moved the progress of the batch's partitions") from error
+            raise StaleRange(
+                f"Job {record.job_id}: another transaction moved the progress of the batch's partitions"
+            ) from error
 
     def _stage(self, cursor: duckdb.DuckDBPyConnection, batch: TableBatch) -> int:
         table = self._catalog.table(batch.table)
         if self._staging is None:
-            self._staging = Staging(cursor, self._warehouse.names)
+            self._staging = Staging(cursor, self._open_chunks(cursor), self._warehouse.names)
             if self._appending:
-                self._lock_merges(cursor)
+                self._lock_merges()
         return self._staging.add(table, batch.rows, batch.mode)
 
-    def _lock_merges(self, cursor: duckdb.DuckDBPyConnection) -> None:
+    def _lock_merges(self) -> None:
         if self._has_lock:
             return
         self._shared.merge_lock.acquire()
@@ -132,7 +139,7 @@ class LoadTransaction:
         if self._appending:
             return
         if self._staging is not None:
-            self._lock_merges(cursor)
+            self._lock_merges()
         self._merges_seen = self._shared.merge_lock.merges
         cursor.execute("BEGIN")
         self._appending = True
@@ -142,12 +149,17 @@ class LoadTransaction:
             self._cursor = self._warehouse.cursor()
         return self._cursor
 
+    def _open_chunks(self, cursor: duckdb.DuckDBPyConnection) -> Chunks:
+        if self._chunks is None:
+            self._chunks = Chunks(cursor)
+        return self._chunks
+
     def _require_open(self) -> None:
         if self._spent:
             raise SinkError(f"The transaction {self._label} has ended")
 
     @contextlib.contextmanager
-    def _undone_on_failure(self, doing: str):  # type: ignore[no-untyped-def] # noqa: ANN202 - a generator of None
+    def _undone_on_failure(self, doing: str) -> Iterator[None]:
         try:
             yield
         except RoutineLoadError:

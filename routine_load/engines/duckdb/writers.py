@@ -11,24 +11,55 @@ from contextlib import contextmanager
 import duckdb
 import pyarrow as pa
 
-from routine_load.engines.duckdb.names import Names, quote, quoted
+from routine_load.engines.duckdb.names import quote, quoted
 from routine_load.errors import SinkError
 from routine_load.sql.schema import Table
 
 OP = "__op"
 SEQUENCE = "__DORIS_SEQUENCE_COL__"
 ORDINAL = "__rl_ord"
-_CHUNK = "__rl_chunk"
+SCHEMAS_MAX = 10_000
 
 
-@contextmanager
-def chunk_view(cursor: duckdb.DuckDBPyConnection, rows: pa.Table) -> Iterator[str]:
-    """The name under which the cursor sees the Arrow rows, while the block lasts."""
-    cursor.register(_CHUNK, rows)
-    try:
-        yield quote(_CHUNK)
-    finally:
-        cursor.unregister(_CHUNK)
+class _Slot:
+    """What DuckDB scans: whatever Arrow rows are in it when a statement runs."""
+
+    def __init__(self) -> None:
+        self.rows: pa.Table | None = None
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        assert self.rows is not None
+        return self.rows.__arrow_c_stream__(requested_schema)
+
+
+class Chunks:
+    """Shows one Arrow chunk after another to one cursor.
+
+    A view registered inside a transaction keeps its rows until the end of it (measured: a 10 M row load then holds all
+    its chunks), so a view is registered once per schema, over a slot whose rows change.
+    """
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        self._cursor = cursor
+        self._slots: dict[pa.Schema, tuple[str, _Slot]] = {}
+
+    @contextmanager
+    def view(self, rows: pa.Table) -> Iterator[str]:
+        """The quoted name under which the cursor sees the rows, while the block lasts."""
+        schema = rows.schema.remove_metadata()
+        if schema not in self._slots:
+            if len(self._slots) >= SCHEMAS_MAX:
+                raise SinkError(f"A load transaction may bring rows of at most {SCHEMAS_MAX} shapes")
+            name, slot = f"__rl_chunk_{len(self._slots)}", _Slot()
+            slot.rows = rows
+            self._cursor.register(name, slot)
+            self._slots[schema] = (name, slot)
+        name, slot = self._slots[schema]
+        slot.rows = rows
+        try:
+            yield quote(name)
+        finally:
+            slot.rows = None
 
 
 def table_columns(table: Table, rows: pa.Table) -> list[tuple[str, str]]:
@@ -43,14 +74,14 @@ def table_columns(table: Table, rows: pa.Table) -> list[tuple[str, str]]:
     return [(c.name, given[c.name.lower()]) for c in table.columns if c.name.lower() in given]
 
 
-def append(cursor: duckdb.DuckDBPyConnection, names: Names, table: Table, rows: pa.Table) -> int:
-    """Append a chunk in the cursor's transaction. Columns that the chunk lacks get their default."""
+def append(cursor: duckdb.DuckDBPyConnection, chunks: Chunks, target: str, table: Table, rows: pa.Table) -> int:
+    """Append a chunk to ``target`` in the cursor's transaction. Columns that the chunk lacks get their default."""
     if OP in rows.column_names:
         rows = rows.drop_columns([OP])
     pairs = table_columns(table, rows)
     if not pairs:
         raise SinkError(f"{table.ref}: the rows have none of its columns")
     targets, sources = quoted([t for t, _ in pairs]), quoted([s for _, s in pairs])
-    with chunk_view(cursor, rows) as chunk:
-        cursor.execute(f"INSERT INTO {names.table(table.ref)} ({targets}) SELECT {sources} FROM {chunk}")
+    with chunks.view(rows) as chunk:
+        cursor.execute(f"INSERT INTO {target} ({targets}) SELECT {sources} FROM {chunk}")
     return int(rows.num_rows)
