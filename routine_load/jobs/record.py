@@ -52,7 +52,10 @@ def record_text(job: Job) -> str:
 
 def read_job(job_id: JobId, version: int, definition: JobDefinition, text: str) -> Job:
     """The job that was written. Raises MetadataError."""
-    return Job(id=job_id, version=version, definition=definition, **decode_fields(Job, _load(text)))
+    values = decode_fields(Job, _load(text))
+    if "created_at" not in values:
+        raise MetadataError("a stored job lacks the moment of its creation")
+    return Job(id=job_id, version=version, definition=definition, **values)
 
 
 def _with_secrets(definition: JobDefinition, transform: Transform) -> JobDefinition:
@@ -67,7 +70,12 @@ def _dump(value: dict[str, Any]) -> str:
 
 
 def _load(text: str) -> dict[str, Any]:
-    value: dict[str, Any] = json.loads(text)
+    try:
+        value = json.loads(text)
+    except ValueError as cause:
+        raise MetadataError("a stored job is not JSON") from cause
+    if not isinstance(value, dict):
+        raise MetadataError("a stored job is not a JSON object")
     version = value.pop("format", None)
     if version != FORMAT:
         raise MetadataError(f"a stored job has format {version}, this version of the program reads {FORMAT}")

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jobs_builders import NOON, commit_of, defined, job_of
+
+from routine_load.commit.values import Counts
+from routine_load.errors import BrokenInvariant
+from routine_load.ids import Compat, JobId, PartitionId
+from routine_load.jobs.budget import ErrorWindow
+from routine_load.jobs.job import Job, new_job, reconciled
+from routine_load.jobs.states import JobState, paused_by
+
+P0, P1, P2 = PartitionId(0), PartitionId(1), PartitionId(2)
+
+
+def test_a_commit_moves_progress_and_counts():
+    """One record: next offsets, counters, timestamps, rejected rows and the sequence, together."""
+    counts = Counts(loaded=7, filtered=1, unselected=2, received_bytes=500, messages=10)
+    record = commit_of(5, {0: (0, 10), 1: (4, 4)}, counts, timestamps_ms=((P0, 99),), rejects="log1", first_error="bad")
+    job = job_of(defined(properties={"max_error_number": "1"}), progress={0: 0, 1: 4, 2: 9}).after_commit(record)
+    assert dict(job.progress) == {P0: 10, P1: 4, P2: 9}
+    assert (job.statistic.total_rows, job.statistic.loaded_rows, job.statistic.error_rows) == (10, 7, 1)
+    assert (job.statistic.received_bytes, job.statistic.execute_ms, job.statistic.committed_tasks) == (500, 11, 1)
+    assert (dict(job.timestamps_ms), job.error_logs, job.first_error, job.sequence) == (
+        {P0: 99},
+        ("log1",),
+        "bad",
+        5,
+    )
+    assert (job.window, job.state) == (ErrorWindow(1, 10), JobState.RUNNING)
+
+
+def test_a_commit_is_applied_once():
+    """A record whose sequence is not beyond the job's changes nothing: replies may come twice."""
+    once = job_of().after_commit(commit_of(1, {0: (0, 5)}))
+    assert once.after_commit(commit_of(1, {0: (0, 5)})) is once
+
+
+def test_a_gap_or_overlap_stops_the_job():
+    """Ranges tile: a record that starts elsewhere is a broken invariant, named with both offsets."""
+    job = job_of(progress={0: 5})
+    for start in (4, 6):
+        with pytest.raises(BrokenInvariant, match=f"starts at offset {start} of partition 0, job db.j stands at 5"):
+            job.after_commit(commit_of(1, {0: (start, 9)}))
+    with pytest.raises(BrokenInvariant):
+        job.after_commit(commit_of(1, {3: (0, 1)}))
+    with pytest.raises(BrokenInvariant):
+        job.after_commit(replace(commit_of(1, {0: (5, 6)}), job_id=JobId(8)))
+
+
+def test_the_batch_that_spends_the_budget_is_kept_and_the_job_pauses_behind_it():
+    """The pause comes after the commit: progress has moved, RESUME goes on behind the bad rows."""
+    job = job_of().after_commit(commit_of(1, {0: (0, 5)}, Counts(loaded=4, filtered=1)))
+    assert (job.state, dict(job.progress), job.paused_at) == (JobState.PAUSED, {P0: 5}, NOON)
+    assert job.reason is not None
+    assert job.reason.code == 102
+    assert job.statistic.loaded_rows == 4
+
+
+@pytest.mark.parametrize("state", [JobState.PAUSED, JobState.STOPPED, JobState.CANCELLED])
+def test_a_late_commit_counts_without_a_second_pause(state):
+    """A batch that became visible after PAUSE or STOP is booked; the state and its reason stay."""
+    job = replace(job_of(state=state), reason=paused_by("root"))
+    after = job.after_commit(commit_of(1, {0: (0, 5)}, Counts(filtered=5)))
+    assert (after.state, after.reason, dict(after.progress)) == (state, paused_by("root"), {P0: 5})
+
+
+def test_the_last_three_error_logs_are_kept():
+    """ErrorLogUrls holds the last three; a commit without rejected rows adds none."""
+    job = job_of(defined(properties={"max_error_number": "99"}))
+    for number in range(1, 6):
+        rejects = "" if number == 3 else f"log{number}"
+        job = job.after_commit(commit_of(number, {0: (number - 1, number)}, Counts(filtered=1), rejects=rejects))
+    assert job.error_logs == ("log2", "log4", "log5")
+
+
+def test_an_abort_moves_nothing():
+    """Progress stands still, the abort is counted, OtherMsg says why; some reasons pause."""
+    before = job_of(progress={0: 5})
+    after = before.after_abort("network failure", NOON)
+    assert (dict(after.progress), after.statistic.aborted_tasks, after.statistic.total_rows) == ({P0: 5}, 1, 0)
+    assert (after.state, after.other_msg.text) == (JobState.RUNNING, "network failure")
+    paused = before.after_abort("too many filtered rows", NOON, rejects="log")
+    assert (paused.state, paused.reason.code, paused.error_logs) == (JobState.PAUSED, 102, ("log",))
+    stopped = replace(before, state=JobState.STOPPED).after_abort("PAUSE", NOON)
+    assert stopped.state is JobState.STOPPED
+
+
+def test_doris_counts_errors_since_the_last_resume():
+    """Doris: errorRowsAfterResumed is the window's count, and 0 after a manual RESUME."""
+    job = job_of(defined(Compat.DORIS, {"max_error_number": "9"}))
+    job = job.after_commit(commit_of(1, {0: (0, 5)}, Counts(loaded=3, filtered=2)))
+    assert job.statistic.error_rows_after_resumed == 2
+    assert job.resumed(NOON).statistic.error_rows_after_resumed == 0
+
+
+ROWS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 30), st.integers(0, 3)), max_size=25)
+
+
+def history(rows: list[tuple[int, int, int]]):
+    progress, records = {0: 0, 1: 0, 2: 0}, []
+    for sequence, (partition, length, filtered) in enumerate(rows, 1):
+        start = progress[partition]
+        progress[partition] = start + length
+        counts = Counts(loaded=length, filtered=filtered)
+        records.append(commit_of(sequence, {partition: (start, start + length)}, counts))
+    return progress, records
+
+
+@given(ROWS, st.integers(0, 25))
+def test_recovery_and_live_bookkeeping_agree(rows, mirrored):
+    """Whatever part of the commits was mirrored before a crash, recovery ends where live bookkeeping ends."""
+    progress, records = history(rows)
+    live = job_of(progress={0: 0, 1: 0, 2: 0})
+    cut = live
+    for number, record in enumerate(records):
+        live = live.after_commit(record)
+        if number < mirrored:
+            cut = live
+    assert reconciled(cut, records, progress) == live
+    assert dict(live.progress) == progress
+    assert live.statistic.total_rows == sum(r.counts.total for r in records)
+
+
+def test_recovery_adopts_what_the_sink_was_told():
+    """A partition placed at the sink before a crash, and offsets placed by ALTER, are the sink's truth."""
+    job = job_of(progress={0: 5})
+    after = reconciled(job, [commit_of(3, {0: (5, 6), 1: (100, 120)})], {P0: 2, P1: 120})
+    assert (dict(after.progress), after.sequence) == ({P0: 2, P1: 120}, 3)
+
+
+def test_recovery_of_a_mirror_that_missed_nothing_changes_nothing():
+    """The job comes back as the same value, so that nothing is written."""
+    job = job_of(progress={0: 5})
+    assert reconciled(job, [], {P0: 5}) is job
+
+
+def test_progress_cannot_be_changed_in_place():
+    """A job is a value: its maps are read-only and sorted."""
+    job = job_of(progress={2: 1, 0: 1})
+    assert list(job.progress) == [0, 2]
+    with pytest.raises(TypeError):
+        job.progress[P0] = 9  # type: ignore[index]
+    with pytest.raises(AssertionError):
+        job_of(progress={0: -1})
+
+
+def test_a_new_job_waits_for_its_schedule():
+    """CREATE leaves NEED_SCHEDULE, no id yet, nothing counted."""
+    job = new_job(defined(), NOON, "sink-1")
+    assert (job.id, job.state, job.sink_incarnation, job.version) == (0, JobState.NEED_SCHEDULE, "sink-1", 0)
+    assert isinstance(job, Job)
