@@ -32,7 +32,9 @@ from routine_load.scheduler.scheduler import Parts, Scheduler
 from routine_load.server.http import Facts, HttpDoor
 from routine_load.server.mysql import MySqlDoor, self_signed
 from routine_load.server.ports import MySqlLimits, TlsFiles
-from routine_load.sources import KafkaMetadataClient, KafkaPropertyPolicy, KafkaSource, KafkaWatch
+from routine_load.sources.consumer import KafkaSource
+from routine_load.sources.metadata import KafkaMetadataClient
+from routine_load.sources.watch import KafkaWatch
 from routine_load.statements.context import Context
 from routine_load.statements.service import Processes, Service
 from routine_load.store import Metadata, SecretBox, open_metadata
@@ -121,7 +123,7 @@ class Coordinator:
         source, metadata, watch = KafkaSource(), KafkaMetadataClient(), KafkaWatch()
         for part in (source, metadata, watch):
             stack.callback(part.close)
-        compiler = Compiler(settings)
+        compiler = Compiler()
         config = self._frontend_config(store)
         backends = LocalBackends(
             settings.backends,
@@ -155,7 +157,6 @@ class Coordinator:
                 clock=clock,
             )
         )
-        policy = KafkaPropertyPolicy()
         processes = Processes()
         self.service = Service(
             Context(
@@ -167,7 +168,7 @@ class Coordinator:
                 metadata=metadata,
                 compiler=compiler,
                 scheduler=scheduler,
-                check_client_properties=policy.check_source,
+                check_client_properties=lambda brokers, properties: None,
                 clock=clock,
                 frontend_config=config,
                 error_log_url=self._error_log_url,

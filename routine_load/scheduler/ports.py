@@ -42,8 +42,8 @@ class Watch(Protocol):
     ) -> None:
         """Watch these partitions at ``next_offset``; replaces what was watched for these partitions of the job.
 
-        ``arrived(job_id)`` is called from the watch's thread, at most once per call of ``watch`` and partition set;
-        the partition is then no longer watched until it is given again. Must not block.
+        ``arrived(job_id)`` is called from the watch's thread when one of them has a new record; that partition is then
+        no longer watched until it is given again. It may be called once per partition given. Must not block.
         """
         ...
 

@@ -86,42 +86,42 @@ class KafkaWatch:
 
 
 class _Wanted:
-    """Who waits for what: per place the next offset of each job, and the jobs' callbacks. Guarded by its owner."""
+    """Who waits for what: per place the next offset of each job, and whom to tell. Guarded by its owner."""
 
     def __init__(self) -> None:
         self.waiting: dict[Place, dict[JobId, int]] = {}
         self.changed: set[Place] = set()
-        self._callbacks: dict[JobId, Arrived] = {}
+        self._callbacks: dict[tuple[Place, JobId], Arrived] = {}
         self._places: dict[JobId, set[Place]] = {}
 
     def add(self, job_id: JobId, topic: str, offsets: Mapping[PartitionId, int], arrived: Arrived) -> None:
-        self._callbacks[job_id] = arrived
         places = self._places.setdefault(job_id, set())
         for place in [place for place in places if place[0] != topic]:
             self._drop(place, job_id)  # the job reads another topic now
         for partition, offset in offsets.items():
             place = (topic, int(partition))
             self.waiting.setdefault(place, {})[job_id] = offset
+            self._callbacks[place, job_id] = arrived
             places.add(place)
             self.changed.add(place)
 
     def forget(self, job_id: JobId) -> None:
         for place in list(self._places.pop(job_id, ())):
             self._drop(place, job_id)
-        self._callbacks.pop(job_id, None)
 
-    def arrived_at(self, place: Place, offset: int | None) -> dict[JobId, Arrived]:
+    def arrived_at(self, place: Place, offset: int | None) -> set[tuple[JobId, Arrived]]:
         """Jobs that a message there concerns (None: all of the place); they no longer wait for this place."""
         jobs = self.waiting.get(place, {})
-        told = [job for job, wanted in jobs.items() if offset is None or wanted <= offset]
-        for job in told:
+        concerned = [job for job, wanted in jobs.items() if offset is None or wanted <= offset]
+        told = {(job, self._callbacks[place, job]) for job in concerned}
+        for job in concerned:
             self._drop(place, job)
         self.changed.add(place)
-        return {job: self._callbacks[job] for job in told}
+        return told
 
     def _drop(self, place: Place, job_id: JobId) -> None:
         jobs = self.waiting[place]
-        del jobs[job_id]
+        del jobs[job_id], self._callbacks[place, job_id]
         if not jobs:
             del self.waiting[place]
         self._places.get(job_id, set()).discard(place)
@@ -212,16 +212,16 @@ class _Watcher:
         first = connection.consumer.poll(_SLEEP_S)
         if first is None:
             return
-        told: dict[JobId, Arrived] = {}
+        told: set[tuple[JobId, Arrived]] = set()
         for message in [first, *connection.consumer.consume(_BURST, 0)]:
-            told.update(self._heard(message, assigned))
-        for job_id, arrived in told.items():
+            told |= self._heard(message, assigned)
+        for job_id, arrived in told:
             arrived(job_id)
 
-    def _heard(self, message: Message, assigned: dict[Place, int]) -> dict[JobId, Arrived]:
+    def _heard(self, message: Message, assigned: dict[Place, int]) -> set[tuple[JobId, Arrived]]:
         error, topic, partition = message.error(), message.topic(), message.partition()
         if topic is None or partition is None or (error is not None and error.code() not in _OUT_OF_RANGE):
-            return {}  # complaints that pass; a topic that is gone is found by the metadata's refresh
+            return set()  # complaints that pass; a topic that is gone is found by the metadata's refresh
         place = (topic, partition)
         with self._lock:
             told = self._wanted.arrived_at(place, message.offset() if error is None else None)
