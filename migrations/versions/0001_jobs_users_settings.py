@@ -22,30 +22,30 @@ def upgrade() -> None:
         sa.Column("definition", sa.Text, nullable=False),
         sa.Column("record", sa.Text, nullable=False),
         sa.Column("version", sa.BigInteger, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_jobs"),
-        sa.UniqueConstraint("database_name", "live_name", name="uq_jobs_database_name_live_name"),
-        sa.CheckConstraint("live_name IS NULL OR live_name = name", name="ck_jobs_live_name_is_name"),
-        sa.CheckConstraint("version > 0", name="ck_jobs_version_positive"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
+        sa.UniqueConstraint("database_name", "live_name", name=op.f("uq_jobs_database_name_live_name")),
+        sa.CheckConstraint("live_name IS NULL OR live_name = name", name=op.f("ck_jobs_live_name_is_name")),
+        sa.CheckConstraint("version > 0", name=op.f("ck_jobs_version_positive")),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_jobs_database_name_name", "jobs", ["database_name", "name"])
+    op.create_index(op.f("ix_jobs_database_name_name"), "jobs", ["database_name", "name"])
     op.create_table(
         "users",
         sa.Column("name", sa.String(256), nullable=False),
         sa.Column("native", sa.LargeBinary(20), nullable=False),
         sa.Column("sha2", sa.String(512), nullable=False),
-        sa.PrimaryKeyConstraint("name", name="pk_users"),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_users")),
     )
     op.create_table(
         "frontend_config",
         sa.Column("name", sa.String(256), nullable=False),
         sa.Column("value", sa.Text, nullable=False),
-        sa.PrimaryKeyConstraint("name", name="pk_frontend_config"),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_frontend_config")),
     )
 
 
 def downgrade() -> None:
     op.drop_table("frontend_config")
     op.drop_table("users")
-    op.drop_index("ix_jobs_database_name_name", "jobs")
+    op.drop_index(op.f("ix_jobs_database_name_name"), "jobs")
     op.drop_table("jobs")

@@ -108,8 +108,10 @@ TABLE_REFUSED = [
         {"merge_condition": "x"},
         {},
         table(),
-        "Merge condition column x does not exist. If you are doing partial update with condition update, please check "
-        "condition column is in the given update columns. Otherwise please check condition column is in table t",
+        (
+            "Merge condition column x does not exist. If you are doing partial update with condition update, please "
+            "check condition column is in the given update columns. Otherwise please check condition column is in table t"
+        ),
     ),
     (SR, {"merge_condition": "k"}, {}, table(), "Merge condition column k should not be primary key!"),
     (

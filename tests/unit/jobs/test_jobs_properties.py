@@ -124,8 +124,10 @@ DORIS_BOTH = [
     (
         "unique_key_update_mode",
         ("MERGE",),
-        "unique_key_update_mode should be one of {'UPSERT', 'UPDATE_FIXED_COLUMNS', 'UPDATE_FLEXIBLE_COLUMNS'}, "
-        "but found MERGE",
+        (
+            "unique_key_update_mode should be one of {'UPSERT', 'UPDATE_FIXED_COLUMNS', 'UPDATE_FLEXIBLE_COLUMNS'}, "
+            "but found MERGE"
+        ),
     ),
 ]
 DORIS_CREATE = [
@@ -193,7 +195,7 @@ def test_a_time_zone_has_its_own_error_number():
 
 def test_an_unknown_key_is_refused_before_any_value():
     """Unknown keys come first, whatever else is wrong."""
-    with pytest.raises(PropertyError, match="^nonsense is invalid property$"):
+    with pytest.raises(PropertyError, match=r"^nonsense is invalid property$"):
         create(DORIS, max_error_number="-1", nonsense="1")
 
 
@@ -237,7 +239,7 @@ def test_one_task_time_decides_the_other(given, times):
 
 def test_the_timeout_must_exceed_the_consume_time():
     """StarRocks: both given, timeout larger."""
-    with pytest.raises(PropertyError, match="^task_timeout_second must be larger than task_consume_second$"):
+    with pytest.raises(PropertyError, match=r"^task_timeout_second must be larger than task_consume_second$"):
         create(SR, task_consume_second="10", task_timeout_second="10")
 
 
@@ -275,7 +277,7 @@ def test_the_update_mode_wins_over_partial_columns():
 )
 def test_what_cannot_be_kept_is_refused(compat, given):
     """A property whose promise we do not keep is an error, not a silent difference."""
-    with pytest.raises(UnsupportedFeature, match="not supported here"):
+    with pytest.raises(UnsupportedFeature, match=r"not supported here"):
         create(compat, **given)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -78,8 +79,6 @@ SOURCES = st.builds(
 @given(CLAUSES, PROPERTIES, SOURCES, st.sampled_from(MergeType), maybe(TEXT), TEXT)
 def test_any_definition_comes_back_as_it_was(clauses, properties, source, merge_type, table, comment):
     """Writing and reading gives an equal definition, secrets sealed on the way."""
-    from dataclasses import replace
-
     definition = replace(
         defined(),
         clauses=clauses,

@@ -89,7 +89,7 @@ def test_a_wrong_source_is_refused_in_the_vendors_words(compat, given, refusal):
 
 def test_a_broker_of_doris_must_be_an_endpoint():
     """Doris: letters, digits and some signs only; the text names the pattern."""
-    with pytest.raises(PropertyError, match="^KAFKA_BROKER_LIST:h<1 not match pattern "):
+    with pytest.raises(PropertyError, match=r"^KAFKA_BROKER_LIST:h<1 not match pattern "):
         source(DORIS, {"kafka_broker_list": "h<1", "kafka_topic": "t"})
 
 
@@ -160,7 +160,7 @@ def test_blanks_in_brokers_and_topic_are_removed():
 
 def test_another_source_is_refused():
     """StarRocks: the type is named in upper case."""
-    with pytest.raises(PropertyError, match="^routine load job does not support this type PULSAR$"):
+    with pytest.raises(PropertyError, match=r"^routine load job does not support this type PULSAR$"):
         check_source_type("pulsar")
     check_source_type("kafka")
 

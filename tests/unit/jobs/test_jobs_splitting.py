@@ -58,7 +58,9 @@ def test_admission_by_slots_and_by_jobs():
         "Please modify FE config max_routine_load_task_num_per_be if you want more job"
     )
     admit_job(100, FrontendConfig.of(DORIS))
-    with pytest.raises(ExecutionError, match="^There are more than 100 routine load jobs are running. exceed limit.$"):
+    with pytest.raises(
+        ExecutionError, match=r"^There are more than 100 routine load jobs are running. exceed limit\.$"
+    ):
         admit_job(101, FrontendConfig.of(DORIS))
 
 
