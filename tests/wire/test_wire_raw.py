@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
 import socket
 import ssl
@@ -13,6 +14,9 @@ from contextlib import closing, suppress
 import pymysql
 import pytest
 
+from routine_load.errors import ExecutionError
+from routine_load.ids import Compat
+from routine_load.server.mysql import MySqlDoor
 from routine_load.server.ports import MySqlLimits
 
 PROTOCOL_41 = 0x200
@@ -396,3 +400,19 @@ def test_stop_cuts_off_after_the_budget(plain_door):
     plain_door.service.release.set()
     assert plain_door.service.session_closed.wait(10)
     assert not plain_door.service.open_sessions
+
+
+def test_a_port_that_is_taken(plain_door):
+    """A port in use is an error that names it."""
+    door = MySqlDoor(
+        service=plain_door.service,
+        users=plain_door.users,
+        host="127.0.0.1",
+        port=plain_door.port,
+        compat=Compat.STARROCKS,
+        limits=MySqlLimits(),
+        tls=None,
+    )
+    with pytest.raises(ExecutionError, match=f"127.0.0.1:{plain_door.port}.*in use"):
+        asyncio.run(door.start())
+    asyncio.run(door.stop(0))

@@ -93,7 +93,7 @@ class Connection:
         self._session: Session | None = None
         self._running: Future[Any] | None = None
         self._answers = Answers(stream, self._call, self._discard)
-        self._prepared = PreparedStatements(house.limits.max_allowed_packet)
+        self._prepared = PreparedStatements(2 * house.limits.max_allowed_packet)
         self.busy = False
         self._commands: dict[int, Callable[[bytes], Awaitable[None]]] = {
             Commands.COM_QUERY: self._query,

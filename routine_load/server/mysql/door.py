@@ -11,6 +11,7 @@ from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from routine_load.errors import ExecutionError
 from routine_load.ids import Compat
 from routine_load.observe import events
 from routine_load.observe.logs import logger
@@ -58,8 +59,12 @@ class MySqlDoor:
         self._open: dict[asyncio.Task[None], Connection] = {}
 
     async def start(self) -> int:
-        """Listens; answers the port, which for port 0 is one that the system chose."""
-        self._server = await asyncio.start_server(self._accept, self._host, self._port, backlog=_BACKLOG)
+        """Listens; answers the port, which for port 0 is one that the system chose. Raises ExecutionError."""
+        try:
+            self._server = await asyncio.start_server(self._accept, self._host, self._port, backlog=_BACKLOG)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise ExecutionError(f"the MySQL door cannot open {self._host}:{self._port}: {reason}") from error
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 

@@ -49,13 +49,15 @@ class _Statement:
     types: tuple[ParameterType, ...] = ()
     long_data: dict[int, bytearray] = field(default_factory=dict)
     long_bytes: int = 0
+    overflowed: bool = False
 
 
 class PreparedStatements:
-    """By id, bounded in number; ``text_bytes_max`` bounds long data and the text with its values."""
+    """By id, bounded in number; texts and long data of all of them together take at most ``bytes_max``."""
 
-    def __init__(self, text_bytes_max: int) -> None:
-        self._text_bytes_max = text_bytes_max
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._bytes = 0
         self._statements: dict[int, _Statement] = {}
         self._last_id = 0
 
@@ -65,11 +67,14 @@ class PreparedStatements:
             raise TooManyStatements(f"Can't create more than {STATEMENTS_MAX} prepared statements on one connection")
         if has_several_statements(text):
             raise StatementSyntaxError("one statement at a time can be prepared")
+        if self._bytes + len(text) > self._bytes_max:
+            raise TooManyStatements(f"The prepared statements of one connection take more than {self._bytes_max} bytes")
         places = marks(text)
         if len(places) > PARAMETERS_MAX:
             raise TooManyParameters
         self._last_id = self._last_id % 0xFFFFFFFF + 1
         self._statements[self._last_id] = _Statement(text, places)
+        self._bytes += len(text)
         return self._last_id, len(places)
 
     def bind(self, body: bytes) -> str:
@@ -77,9 +82,9 @@ class PreparedStatements:
         cursor = Cursor(body)
         statement = self._find(cursor.integer(4))
         cursor.take(1 + 4)
-        if statement.long_bytes > self._text_bytes_max:
+        if statement.overflowed:
             self._forget_long_data(statement)
-            raise LongDataTooBig(f"The long data of a prepared statement has more than {self._text_bytes_max} bytes")
+            raise LongDataTooBig(f"The prepared statements of one connection take more than {self._bytes_max} bytes")
         execution = parse_execution(cursor, len(statement.places), statement.types, statement.long_data)
         statement.types = execution.types
         self._forget_long_data(statement)
@@ -92,25 +97,33 @@ class PreparedStatements:
         if statement is None:
             return
         parameter = cursor.integer(2)
-        statement.long_bytes += cursor.left
-        if statement.long_bytes <= self._text_bytes_max and parameter < len(statement.places):
+        if self._bytes + cursor.left > self._bytes_max:
+            statement.overflowed = True
+        elif parameter < len(statement.places):
+            self._bytes += cursor.left
+            statement.long_bytes += cursor.left
             statement.long_data.setdefault(parameter, bytearray()).extend(cursor.rest())
 
     def reset(self, body: bytes) -> None:
         self._forget_long_data(self._find(Cursor(body).integer(4)))
 
     def close(self, body: bytes) -> None:
-        self._statements.pop(Cursor(body).integer(4), None)
+        statement = self._statements.pop(Cursor(body).integer(4), None)
+        if statement is not None:
+            self._forget_long_data(statement)
+            self._bytes -= len(statement.text)
 
     def clear(self) -> None:
         self._statements.clear()
+        self._bytes = 0
 
     def _find(self, statement_id: int) -> _Statement:
         if statement_id not in self._statements:
             raise UnknownStatement(f"Unknown prepared statement handler ({statement_id}) given to EXECUTE")
         return self._statements[statement_id]
 
-    @staticmethod
-    def _forget_long_data(statement: _Statement) -> None:
+    def _forget_long_data(self, statement: _Statement) -> None:
+        self._bytes -= statement.long_bytes
         statement.long_data.clear()
         statement.long_bytes = 0
+        statement.overflowed = False

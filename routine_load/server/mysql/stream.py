@@ -10,6 +10,7 @@ Refuses to know what packets mean.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from typing import Protocol
 
@@ -33,6 +34,9 @@ class ProtocolViolation(Exception):
 
 class Writer(Protocol):
     """The part of ``asyncio.StreamWriter`` that is used here."""
+
+    @property
+    def transport(self) -> asyncio.WriteTransport: ...
 
     def write(self, data: bytes) -> None: ...
 
@@ -113,8 +117,11 @@ class BoundedStream:
                 self._writer.write(self._outgoing.read())
             async with asyncio.timeout(self._write_timeout_s):
                 await self._writer.drain()
-        except (OSError, TimeoutError, ssl.SSLError) as error:
+        except TimeoutError as error:
+            self._writer.transport.abort()
             raise ConnectionClosed("the client does not take our answer") from error
+        except OSError as error:
+            raise ConnectionClosed("the connection broke") from error
 
     async def write(self, payload: bytes) -> None:
         self.put(payload)
@@ -139,6 +146,10 @@ class BoundedStream:
         self._tls = tls
 
     def close(self) -> None:
+        if self._tls is not None:
+            with contextlib.suppress(OSError):
+                self._tls.unwrap()
+            self._writer.write(self._outgoing.read())
         self._writer.close()
 
     async def _exactly(self, count: int) -> bytes:

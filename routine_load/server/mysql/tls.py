@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from routine_load.errors import PropertyError
 from routine_load.server.ports import TlsFiles
 
 _VALID_DAYS = 3650
@@ -33,11 +34,22 @@ def self_signed(directory: Path) -> TlsFiles:
 
 
 def server_context(files: TlsFiles) -> ssl.SSLContext:
-    """A context that speaks TLS 1.2 and later with these files."""
+    """A context that speaks TLS 1.2 and later with these files. Raises PropertyError when they do not serve."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(files.certificate, files.key)
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    try:
+        context.load_cert_chain(files.certificate, files.key, password=_no_password)
+    except (OSError, ValueError) as error:
+        raise PropertyError(
+            f"the TLS certificate {files.certificate} and key {files.key} cannot be used: {error}"
+        ) from error
     return context
+
+
+def _no_password() -> str:
+    """Keeps OpenSSL from asking the terminal."""
+    raise ValueError("the key is encrypted; a key without a passphrase is needed")
 
 
 def _usable(files: TlsFiles) -> bool:

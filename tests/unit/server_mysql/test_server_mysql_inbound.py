@@ -123,7 +123,7 @@ def test_any_bytes_parse_or_are_malformed():
 
 def test_prepared_statements_are_bounded():
     """A connection holds a bounded number of prepared statements, and closing one makes room."""
-    prepared = PreparedStatements(1000)
+    prepared = PreparedStatements(100_000)
     for _ in range(STATEMENTS_MAX):
         prepared.add("SELECT ?")
     with pytest.raises(LimitExceeded, match="1024"):
@@ -134,21 +134,26 @@ def test_prepared_statements_are_bounded():
         prepared.bind(struct.pack("<IBI", 1, 0, 1))
 
 
-def test_long_data_is_bounded():
-    """Long data above the bound is dropped, said at the execution, and forgotten after."""
-    prepared = PreparedStatements(10)
+def test_texts_and_long_data_are_bounded_together():
+    """Long data above the bound is dropped, said at the execution and forgotten after; so are texts refused."""
+    prepared = PreparedStatements(20)
     prepared.add("SELECT ?")
+    with pytest.raises(LimitExceeded, match="more than 20 bytes"):
+        prepared.add("SELECT 123456")
     for _ in range(3):
         prepared.collect(struct.pack("<IH", 1, 0) + b"x" * 5)
-    with pytest.raises(LimitExceeded, match="more than 10 bytes"):
+    with pytest.raises(LimitExceeded, match="more than 20 bytes"):
         prepared.bind(struct.pack("<IBI", 1, 0, 1) + b"\0\x01\xfd\0")
     assert prepared.bind(struct.pack("<IBI", 1, 0, 1) + b"\0\x01\xfd\0\x01y") == "SELECT 'y'"
     assert prepared.bind(struct.pack("<IBI", 1, 0, 1) + b"\0\0\x01z") == "SELECT 'z'"
+    prepared.collect(struct.pack("<IH", 1, 0) + b"x" * 5)
+    prepared.close(struct.pack("<I", 1))
+    prepared.add("SELECT 1234567890123")
 
 
 def test_types_must_come_once():
     """The first execution must bring types."""
-    prepared = PreparedStatements(10)
+    prepared = PreparedStatements(100)
     prepared.add("SELECT ?")
     with pytest.raises(MalformedPacket, match="1 parameters and 0 types"):
         prepared.bind(struct.pack("<IBI", 1, 0, 1) + b"\0\0\x01z")

@@ -7,8 +7,9 @@ import ssl
 import stat
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
-from routine_load.errors import LimitExceeded
+from routine_load.errors import LimitExceeded, PropertyError
 from routine_load.server.mysql.authentication import FastPath, RsaKey, denied, fresh_nonce
 from routine_load.server.mysql.passwords import (
     PASSWORD_BYTES_MAX,
@@ -19,7 +20,7 @@ from routine_load.server.mysql.passwords import (
     xor,
 )
 from routine_load.server.mysql.tls import self_signed, server_context
-from routine_load.server.ports import Verifiers
+from routine_load.server.ports import TlsFiles, Verifiers
 
 
 def test_clear_password():
@@ -127,3 +128,29 @@ def test_certificate_is_made_once(tmp_path):
     files.certificate.write_text("damaged")
     assert self_signed(tmp_path / "tls").certificate.read_bytes() != made
     assert {path.name for path in (tmp_path / "tls").iterdir()} == {"server-cert.pem", "server-key.pem"}
+
+
+def test_unusable_certificates_are_named(tmp_path):
+    """Files that are absent, are none or do not belong together are an error that names them."""
+    good, other = self_signed(tmp_path / "a"), self_signed(tmp_path / "b")
+    for files in (
+        TlsFiles(certificate=tmp_path / "absent", key=good.key),
+        TlsFiles(certificate=good.key, key=good.key),
+        TlsFiles(certificate=good.certificate, key=other.key),
+    ):
+        with pytest.raises(PropertyError, match="cannot be used"):
+            server_context(files)
+
+
+def test_encrypted_key_does_not_ask(tmp_path):
+    """A key with a passphrase is refused at once instead of asking a terminal."""
+    files = self_signed(tmp_path)
+    key = serialization.load_pem_private_key(files.key.read_bytes(), None)
+    encrypted = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"passphrase"),
+    )
+    files.key.write_bytes(encrypted)
+    with pytest.raises(PropertyError, match="without a passphrase"):
+        server_context(files)

@@ -125,15 +125,26 @@ def test_any_bytes():
 
 
 def test_client_that_takes_nothing():
-    """A peer that does not take our bytes in time is a closed connection."""
+    """A peer that does not take our bytes in time is cut off, with what it has not taken."""
 
     class Stuck(Sink):
+        aborted = False
+
+        @property
+        def transport(self):
+            return self
+
+        def abort(self):
+            self.aborted = True
+
         async def drain(self):
             await asyncio.Event().wait()
 
     async def body():
-        stream = BoundedStream(asyncio.StreamReader(), Stuck(), packet_bytes_max=10, write_timeout_s=0.01)
+        sink = Stuck()
+        stream = BoundedStream(asyncio.StreamReader(), sink, packet_bytes_max=10, write_timeout_s=0.01)
         with pytest.raises(ConnectionClosed):
             await stream.write(b"x")
+        assert sink.aborted
 
     run(body)
