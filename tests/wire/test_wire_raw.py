@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import resource
 import socket
 import ssl
@@ -416,3 +417,33 @@ def test_a_port_that_is_taken(plain_door):
     with pytest.raises(ExecutionError, match=f"127.0.0.1:{plain_door.port}.*in use"):
         asyncio.run(door.start())
     asyncio.run(door.stop(0))
+
+
+def test_any_command(plain_door, capsys):
+    """500 random commands are answered or end their own connection; the door serves the next client."""
+    seed = 11
+    chance = random.Random(seed)
+    peer = None
+    for _ in range(500):
+        if peer is None:
+            peer = entered(Peer(plain_door.port))
+        body = chance.randbytes(chance.choice([0, 1, 4, 9, 30]))
+        command = chance.choice(
+            [2, 3, 4, 9, 0x0E, 0x11, 0x16, 0x17, 0x18, 0x19, 0x1A, 0x1B, 0x1F, chance.randrange(256)]
+        )
+        try:
+            peer.command(bytes([command]) + body)
+            if command not in (0x18, 0x19):
+                peer.read()
+        except (EOFError, OSError):
+            peer.close()
+            peer = None
+            continue
+        if command == 0x16:  # its answer may have several packets
+            peer.close()
+            peer = None
+    if peer is not None:
+        peer.close()
+    with closing(Peer(plain_door.port)) as last:
+        entered(last)
+    assert "Traceback" not in "".join(capsys.readouterr()), f"seed {seed}"
