@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from routine_load.errors import AnalysisError
+from routine_load.errors import AnalysisError, UnsupportedFeature
 from routine_load.ids import TableRef
 from routine_load.sql.ddl_columns import ColumnDraft
 from routine_load.sql.ddl_partitions import Partitioning
@@ -68,6 +68,7 @@ def declare(draft: TableDraft, *, from_query: bool = False) -> Table:
         for column in columns:
             _check_column(column, model)
         _check_mentioned(draft, columns)
+    _check_properties(draft, columns)
     partitioning = draft.partitioning or Partitioning("", ())
     return Table(
         ref=draft.ref,
@@ -173,6 +174,18 @@ def _check_column(column: Column, model: KeyModel) -> None:
         raise AnalysisError(f"Column[{name}]: SUM needs a number, got {type_name.upper()}")
     if aggregation in (Aggregation.MIN, Aggregation.MAX) and type_name in _ORDERLESS:
         raise AnalysisError(f"Column[{name}]: {aggregation} needs a type with an order, got {type_name.upper()}")
+
+
+def _check_properties(draft: TableDraft, columns: tuple[Column, ...]) -> None:
+    properties = dict(draft.properties)
+    if "function_column.sequence_type" in properties:
+        raise UnsupportedFeature(
+            "A hidden sequence column (function_column.sequence_type) cannot be kept here; name a column of the table"
+            " with function_column.sequence_col"
+        )
+    sequence = properties.get("function_column.sequence_col")
+    if sequence is not None and sequence.lower() not in {c.name.lower() for c in columns}:
+        raise AnalysisError(f"The sequence column[{sequence}] doesn't exist")
 
 
 def _check_mentioned(draft: TableDraft, columns: tuple[Column, ...]) -> None:

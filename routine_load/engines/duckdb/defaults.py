@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from routine_load.engines.duckdb.names import OWN_SCHEMA
 from routine_load.engines.duckdb.types import duckdb_type
 from routine_load.sql.ddl_tokens import literal
 from routine_load.sql.schema import Column, TypeName
 
 TIMEZONE = "Asia/Shanghai"
 """Both vendors' default time zone; CURRENT_TIMESTAMP as a default is the time of day there."""
+
+AUTO_INCREMENT = "auto_increment"
+"""One sequence numbers the AUTO_INCREMENT columns of all tables: values are unique and grow, but have gaps."""
 
 LOCAL_NOW = f"(current_timestamp AT TIME ZONE {literal(TIMEZONE)})"
 
@@ -16,7 +20,9 @@ def default_expression(column: Column) -> str:
     """SQL text; NULL where the column declares no default."""
     text = column.default
     type_text = duckdb_type(column.type)
-    if column.auto_increment or text is None or text == "NULL":
+    if column.auto_increment:
+        return f"nextval({literal(f'{OWN_SCHEMA}.{AUTO_INCREMENT}')})"
+    if text is None or text == "NULL":
         return f"CAST(NULL AS {type_text})"
     if text == "CURRENT_TIMESTAMP":
         scale = column.type.scale or 0

@@ -47,7 +47,7 @@ class DuckDbEngine:
         self._system = SystemTables(self._catalog, warehouse.error_log_dir)
         self._tables = Tables(self._catalog, warehouse.names, merge_lock)
         self._queries = Queries(warehouse, self._catalog, self._system, merge_lock, translate)
-        self._shows = Shows(self._catalog)
+        self._shows = Shows(self._catalog, self._system)
         self._sink = LoadSink(warehouse, self._catalog, merge_lock, clock)
 
     @classmethod

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from routine_load.engines.duckdb.defaults import default_expression
 from routine_load.engines.duckdb.names import Names, quote, quoted
 from routine_load.engines.duckdb.types import duckdb_type
-from routine_load.engines.duckdb.writers import OP, ORDINAL, SEQUENCE
+from routine_load.engines.duckdb.writers import OP, ORDINAL, source_expression
 from routine_load.errors import SinkError
 from routine_load.loads.values import WriteMode
 from routine_load.sql.schema import Aggregation, Column, KeyModel, Table
 
 _REDUCED = 'temp."__rl_reduced"'
 _MERGED = 'temp."__rl_merged"'
+_ORDER = quote(ORDINAL)
+_IS_UPSERT = f"(coalesce({quote(OP)}, 0) = 0)"
+_FRESH = '"__rl_fresh"'
+SEQUENCE_PROPERTY = "function_column.sequence_col"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +43,22 @@ class MergePlan:
     @property
     def rank_column(self) -> str | None:
         """The table's column whose greater value wins; None where arrival order decides alone."""
-        wanted = self.mode.sequence_column or self.mode.merge_condition
+        wanted = self.sequence_column or self.mode.merge_condition
         if wanted is None:
             return None
         column = self.table.column(wanted)
         return column.name if column is not None else wanted
+
+    @property
+    def sequence_column(self) -> str | None:
+        """Doris: the load's ORDER BY, or the column that the table was created with."""
+        return self.mode.sequence_column or dict(self.table.properties).get(SEQUENCE_PROPERTY)
+
+    @property
+    def starts_anew(self) -> bool:
+        """Whether it matters that a key was deleted earlier in the batch: what was there before counts no more."""
+        held_back = self.rank_column is not None or self.keeps_missing
+        return self.has_op and self.sequence_column is None and held_back
 
     @property
     def loaded(self) -> list[Column]:
@@ -61,10 +76,10 @@ class MergePlan:
 
 
 def staged_columns(plan: MergePlan, given: Sequence[str]) -> list[tuple[str, str]]:
-    """Pairs (stage's column, chunk's column)."""
+    """Pairs (stage's column, its SQL expression over the chunk)."""
     by_name = {name.lower(): name for name in given}
-    pairs = [(c.name, by_name[c.name.lower()]) for c in plan.loaded]
-    return [*pairs, (OP, OP)] if plan.has_op else pairs
+    pairs = [(c.name, source_expression(c, by_name[c.name.lower()])) for c in plan.loaded]
+    return [*pairs, (OP, quote(OP))] if plan.has_op else pairs
 
 
 def merge_statements(plan: MergePlan, stage: str, names: Names) -> list[str]:
@@ -114,7 +129,7 @@ def _aggregate(plan: MergePlan, stage: str, target: str) -> list[str]:
 
 
 def _reduced(column: Column) -> str:
-    name, order = quote(column.name), quote(ORDINAL)
+    name = quote(column.name)
     match column.aggregation:
         case Aggregation.SUM:
             value = f"CAST({name} AS TINYINT)" if duckdb_type(column.type) == "BOOLEAN" else name
@@ -124,9 +139,9 @@ def _reduced(column: Column) -> str:
         case Aggregation.MAX:
             return f"max({name})"
         case Aggregation.REPLACE_IF_NOT_NULL:
-            return f"arg_max({name}, {order})"
+            return f"arg_max({name}, {_ORDER})"
         case _:
-            return f"arg_max_null({name}, {order})"
+            return f"arg_max_null({name}, {_ORDER})"
 
 
 def _combined(column: Column) -> str:
@@ -146,15 +161,10 @@ def _combined(column: Column) -> str:
 
 def _replace(plan: MergePlan, stage: str, target: str) -> list[str]:
     """UNIQUE and PRIMARY: the winning row of each key replaces the one that is there, or deletes it."""
-    order = quote(ORDINAL)
-    rank = plan.rank_column
-    by_rank = f"{quote(rank)} DESC NULLS LAST, " if rank is not None else ""
-    window = f"PARTITION BY {_keys(plan)} ORDER BY {by_rank}{order} DESC"
-    statements = [f"CREATE TEMP TABLE {_REDUCED} AS SELECT * FROM {stage} QUALIFY row_number() OVER ({window}) = 1"]
-    if rank is not None:
-        statements.append(_drop_losers(plan, target, rank))
-    source, dropped = _REDUCED, [_REDUCED]
-    alive = f" WHERE coalesce({quote(OP)}, 0) = 0" if plan.has_op else ""
+    statements = [_winners(plan, stage)]
+    if plan.rank_column is not None:
+        statements.append(_drop_losers(plan, target, plan.rank_column))
+    alive = f" WHERE {_IS_UPSERT}" if plan.has_op else ""
     missing = [c for c in plan.table.columns if c.name not in plan.columns]
     if plan.keeps_missing and missing:
         kept = [f"r.{quote(c.name)}" for c in plan.loaded]
@@ -162,22 +172,34 @@ def _replace(plan: MergePlan, stage: str, target: str) -> list[str]:
             f"CASE WHEN t.rowid IS NULL THEN {default_expression(c)} ELSE t.{quote(c.name)} END AS {quote(c.name)}"
             for c in missing
         ]
-        joined = f"(SELECT * FROM {_REDUCED}{alive}) AS r LEFT JOIN {target} AS t ON {_same_key(plan, 't', 'r')}"
+        anew = f" AND NOT r.{_FRESH}" if plan.starts_anew else ""
+        joined = f"(SELECT * FROM {_REDUCED}{alive}) AS r LEFT JOIN {target} AS t ON {_same_key(plan, 't', 'r')}{anew}"
         statements.append(f"CREATE TEMP TABLE {_MERGED} AS SELECT {', '.join(kept)} FROM {joined}")
         return [*statements, *_finish(plan, target, _MERGED, (_REDUCED, _MERGED))]
     filled = [f"{default_expression(c)} AS {quote(c.name)}" for c in missing]
     selected = ", ".join([quoted([c.name for c in plan.loaded]), *filled])
-    return [*statements, *_finish(plan, target, f"(SELECT {selected} FROM {source}{alive})", dropped)]
+    return [*statements, *_finish(plan, target, f"(SELECT {selected} FROM {_REDUCED}{alive})", (_REDUCED,))]
+
+
+def _winners(plan: MergePlan, stage: str) -> str:
+    """One row per key: greatest rank, then latest. Where a delete starts a key anew, only what came after it counts."""
+    rank = f"{quote(plan.rank_column)} DESC NULLS LAST, " if plan.rank_column is not None else ""
+    source = f"SELECT * FROM {stage}"
+    if plan.starts_anew:
+        cut = f"max({_ORDER}) FILTER (WHERE NOT {_IS_UPSERT}) OVER (PARTITION BY {_keys(plan)})"
+        marked = f'SELECT *, {cut} AS "__rl_cut" FROM {stage}'
+        source = f'SELECT * EXCLUDE ("__rl_cut"), "__rl_cut" IS NOT NULL AS {_FRESH} FROM ({marked})'
+        source += f' WHERE "__rl_cut" IS NULL OR {_ORDER} >= "__rl_cut"'
+        rank = f"{_IS_UPSERT} DESC, {rank}"
+    window = f"PARTITION BY {_keys(plan)} ORDER BY {rank}{_ORDER} DESC"
+    return f"CREATE TEMP TABLE {_REDUCED} AS {source} QUALIFY row_number() OVER ({window}) = 1"
 
 
 def _drop_losers(plan: MergePlan, target: str, rank: str) -> str:
     """Leave out rows that come after a greater one; StarRocks' merge condition does not hold deletes back."""
     name = quote(rank)
-    exempt = f"coalesce(r.{quote(OP)}, 0) = 0 AND " if plan.has_op and plan.mode.sequence_column is None else ""
+    exempt = f"NOT r.{_FRESH} AND " if plan.starts_anew else ""
     return (
         f"DELETE FROM {_REDUCED} AS r USING {target} AS t WHERE {_same_key(plan, 't', 'r')}"
         f" AND {exempt}t.{name} IS NOT NULL AND (r.{name} IS NULL OR r.{name} < t.{name})"
     )
-
-
-_ = SEQUENCE

@@ -87,7 +87,7 @@ class Staging:
         ordinals = pa.arange(stage.rows, stage.rows + rows.num_rows)
         with self._chunks.view(rows.append_column(ORDINAL, ordinals)) as chunk:
             targets = ", ".join([quoted([t for t, _ in pairs]), quote(ORDINAL)])
-            sources = ", ".join([quoted([s for _, s in pairs]), quote(ORDINAL)])
+            sources = ", ".join([*(expression for _, expression in pairs), quote(ORDINAL)])
             self._cursor.execute(f"INSERT INTO temp.{quote(stage.name)} ({targets}) SELECT {sources} FROM {chunk}")
         stage.rows += rows.num_rows
         return int(rows.num_rows)

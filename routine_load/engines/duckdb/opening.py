@@ -14,8 +14,9 @@ from pathlib import Path
 
 import duckdb
 
+from routine_load.engines.duckdb.defaults import AUTO_INCREMENT
 from routine_load.engines.duckdb.failures import plain
-from routine_load.engines.duckdb.names import OWN_SCHEMA, Names, quote
+from routine_load.engines.duckdb.names import OWN_SCHEMA, RESERVED_DATABASES, Names, quote
 from routine_load.errors import DirectoryInUse, EngineError
 from routine_load.sql.ddl_tokens import literal
 
@@ -28,6 +29,7 @@ LAYOUT = "1"
 _OWN_TABLES = """
 CREATE SCHEMA IF NOT EXISTS {schema};
 CREATE TABLE IF NOT EXISTS {schema}.meta (key VARCHAR PRIMARY KEY, value VARCHAR NOT NULL);
+CREATE SEQUENCE IF NOT EXISTS {schema}.{auto_increment};
 CREATE TABLE IF NOT EXISTS {schema}.databases (name VARCHAR PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS {schema}.tables (
     database VARCHAR NOT NULL, name VARCHAR NOT NULL, definition VARCHAR NOT NULL, PRIMARY KEY (database, name));
@@ -77,6 +79,8 @@ class Warehouse:
 
 def open_warehouse(path: Path, *, error_log_dir: Path, memory: str, threads: int) -> Warehouse:
     """Open or create the file. Raises DirectoryInUse when another process (or engine) has it, EngineError otherwise."""
+    if path.stem.lower() in RESERVED_DATABASES:
+        raise EngineError(f"The file cannot be called {path.name}: the name is reserved")
     path.parent.mkdir(parents=True, exist_ok=True)
     error_log_dir.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / "tmp"
@@ -121,7 +125,7 @@ def _configure(root: duckdb.DuckDBPyConnection, limits: tuple[str, int], tempora
 
 def _own_tables(root: duckdb.DuckDBPyConnection, names: Names) -> str:
     root.execute("BEGIN")
-    root.execute(_OWN_TABLES.format(schema=names.schema(OWN_SCHEMA)))
+    root.execute(_OWN_TABLES.format(schema=names.schema(OWN_SCHEMA), auto_increment=AUTO_INCREMENT))
     meta = names.own("meta")
     root.execute(
         f"INSERT INTO {meta} VALUES ('incarnation', ?), ('layout', ?) ON CONFLICT DO NOTHING",

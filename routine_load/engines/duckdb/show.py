@@ -7,6 +7,7 @@ import re
 from routine_load.engines.duckdb.catalog import Catalog
 from routine_load.engines.duckdb.names import INFORMATION_SCHEMA
 from routine_load.engines.duckdb.session import Session
+from routine_load.engines.duckdb.system_tables import SystemTables
 from routine_load.errors import NoDatabaseSelected, UnknownDatabase
 from routine_load.ids import Compat, TableRef
 from routine_load.sql.ddl import DdlContext, read_ref
@@ -29,8 +30,9 @@ _PARTITION_NAMES = ["PartitionId", "PartitionName", "State", "PartitionKey", "Ra
 class Shows:
     """Answers from the catalog alone."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, system: SystemTables) -> None:
         self._catalog = catalog
+        self._system = system
 
     def execute(self, text: str, session: Session) -> Result | None:
         """The answer, or None where the statement is not one of these."""
@@ -88,7 +90,7 @@ class Shows:
 
     def _names_in(self, database: str) -> list[str]:
         if database.lower() == INFORMATION_SCHEMA:
-            return ["columns", "routine_load_rejects", "schemata", "tables", "views"]
+            return self._system.names()
         return self._catalog.tables(database)
 
     def _status(self, reader: Reader, session: Session) -> Result:

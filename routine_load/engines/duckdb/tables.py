@@ -169,7 +169,7 @@ def _place(table: Table, after: str | None, column: Column) -> int:
 
 def _declared(column: Column) -> str:
     parts = [quote(column.name), duckdb_type(column.type)]
-    if column.default is not None:
+    if column.default is not None or column.auto_increment:
         parts.append(f"DEFAULT {default_expression(column)}")
     if not column.nullable and not column.auto_increment:
         parts.append("NOT NULL")

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 import duckdb
 import pyarrow as pa
 
+from routine_load.engines.duckdb.defaults import default_expression
 from routine_load.engines.duckdb.names import quote, quoted
 from routine_load.errors import SinkError
-from routine_load.sql.schema import Table
+from routine_load.sql.schema import Column, Table
 
 OP = "__op"
-SEQUENCE = "__DORIS_SEQUENCE_COL__"
 ORDINAL = "__rl_ord"
 SCHEMAS_MAX = 10_000
 
@@ -68,10 +68,17 @@ def table_columns(table: Table, rows: pa.Table) -> list[tuple[str, str]]:
     if len(given) != rows.num_columns:
         raise SinkError(f"{table.ref}: a column comes twice in {', '.join(rows.column_names)}")
     known = {column.name.lower() for column in table.columns}
-    unknown = [name for name in rows.column_names if name.lower() not in known and name not in (OP, SEQUENCE)]
+    unknown = [name for name in rows.column_names if name.lower() not in known and name != OP]
     if unknown:
         raise SinkError(f"{table.ref} has no column '{unknown[0]}'")
     return [(c.name, given[c.name.lower()]) for c in table.columns if c.name.lower() in given]
+
+
+def source_expression(column: Column, source: str) -> str:
+    """What a chunk's column gives: its value, or the next number where an AUTO_INCREMENT column has none."""
+    if column.auto_increment:
+        return f"coalesce({quote(source)}, {default_expression(column)})"
+    return quote(source)
 
 
 def append(cursor: duckdb.DuckDBPyConnection, chunks: Chunks, target: str, table: Table, rows: pa.Table) -> int:
@@ -81,7 +88,9 @@ def append(cursor: duckdb.DuckDBPyConnection, chunks: Chunks, target: str, table
     pairs = table_columns(table, rows)
     if not pairs:
         raise SinkError(f"{table.ref}: the rows have none of its columns")
-    targets, sources = quoted([t for t, _ in pairs]), quoted([s for _, s in pairs])
+    targets = quoted([target for target, _ in pairs])
+    columns = {column.name: column for column in table.columns}
+    sources = ", ".join(source_expression(columns[target], source) for target, source in pairs)
     with chunks.view(rows) as chunk:
         cursor.execute(f"INSERT INTO {target} ({targets}) SELECT {sources} FROM {chunk}")
     return int(rows.num_rows)
