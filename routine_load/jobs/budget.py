@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from routine_load.commit.values import Counts
 from routine_load.ids import Compat
+from routine_load.jobs.ports import RowCounts
 from routine_load.jobs.properties import JobProperties
 from routine_load.jobs.states import Reason, StarRocksReason
 
@@ -35,7 +35,7 @@ class Charged:
     pause: Reason | None = None
 
 
-def charge(window: ErrorWindow, counts: Counts, properties: JobProperties, compat: Compat) -> Charged:
+def charge(window: ErrorWindow, counts: RowCounts, properties: JobProperties, compat: Compat) -> Charged:
     """Count a visible batch in. The batch that breaks the budget stays loaded; the job pauses behind it."""
     errors, rows = window.errors + counts.filtered, window.rows + counts.total
     is_full = rows > properties.max_batch_rows * _WINDOW_BATCHES
@@ -65,7 +65,7 @@ def _starrocks_advice(key: str) -> str:
     )
 
 
-def ratio_exceeded(counts: Counts, properties: JobProperties, compat: Compat) -> bool:
+def ratio_exceeded(counts: RowCounts, properties: JobProperties, compat: Compat) -> bool:
     """StarRocks: a batch with too large a share of bad rows fails before it is loaded. Doris never fails one."""
     if compat is Compat.DORIS or properties.max_filter_ratio >= 1.0 - _RATIO_SLACK:
         return False

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from routine_load.commit.values import CommitRecord
 from routine_load.errors import BrokenInvariant
 from routine_load.ids import JobId, PartitionId
 from routine_load.jobs.aborts import pause_after_abort
 from routine_load.jobs.auto_resume import AutoResumeMemory
 from routine_load.jobs.budget import ErrorWindow, charge
 from routine_load.jobs.definition import JobDefinition
+from routine_load.jobs.ports import Committed
 from routine_load.jobs.states import Event, JobState, Reason, transition
 from routine_load.jobs.statistics import Statistic
 
@@ -131,7 +131,7 @@ class Job:
         """Progress of the named partitions overwritten, as the sink was told (CREATE, ALTER, a new partition)."""
         return replace(self, progress={**self.progress, **offsets})
 
-    def after_commit(self, record: CommitRecord) -> Job:
+    def after_commit(self, record: Committed) -> Job:
         """The job after one committed batch; unchanged for a batch that is already in it.
 
         Raises BrokenInvariant where the batch does not start where the progress stands.
@@ -152,7 +152,7 @@ class Job:
         )
         return _charged(counted, record, committed_at)
 
-    def _advanced(self, record: CommitRecord) -> dict[PartitionId, int]:
+    def _advanced(self, record: Committed) -> dict[PartitionId, int]:
         progress = dict(self.progress)
         for moved in record.ranges:
             if progress.get(moved.partition) != moved.start:
@@ -176,7 +176,7 @@ class Job:
         return (*self.error_logs, rejects)[-ERROR_LOGS_KEPT:] if rejects else self.error_logs
 
 
-def _charged(job: Job, record: CommitRecord, at: datetime) -> Job:
+def _charged(job: Job, record: Committed, at: datetime) -> Job:
     charged = charge(job.window, record.counts, job.definition.properties, job.definition.compat)
     statistic = replace(job.statistic, error_rows_after_resumed=charged.errors)
     if charged.was_full:
@@ -188,7 +188,7 @@ def _charged(job: Job, record: CommitRecord, at: datetime) -> Job:
     return job.paused(charged.pause, at)
 
 
-def reconciled(job: Job, records: Iterable[CommitRecord], sink_progress: Mapping[PartitionId, int]) -> Job:
+def reconciled(job: Job, records: Iterable[Committed], sink_progress: Mapping[PartitionId, int]) -> Job:
     """The mirror brought up to the sink, whose progress is the truth: what was missed is applied, then copied.
 
     ``records`` are those beyond ``job.sequence``, in order. A partition the mirror never heard of was placed at the

@@ -9,8 +9,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from routine_load.commit.values import Counts
 from routine_load.ids import PartitionId, TxnId
+from routine_load.jobs.ports import RowCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class Statistic:
     def loaded_rows(self) -> int:
         return self.total_rows - self.error_rows - self.unselected_rows
 
-    def committed(self, counts: Counts, execute_ms: int) -> Statistic:
+    def committed(self, counts: RowCounts, execute_ms: int) -> Statistic:
         """One task's batch became visible."""
         return replace(
             self,
