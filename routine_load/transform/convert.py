@@ -86,12 +86,21 @@ def kind_of(of: ColumnType) -> Kind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What a load decides about conversion. ``fraction_cut``: ``12.5`` is 12 for an integer column."""
+    """What a load decides about conversion. ``fraction_cut``: ``12.5`` is 12 for an integer column.
+
+    ``usual_only``: integers, dates and times in any but their usual spelling are NULL; ``has_usual`` names the types.
+    """
 
     compat: Compat
     zone: str
     strict: bool = False
     fraction_cut: bool = False
+    usual_only: bool = False
+
+
+def has_usual(of: ColumnType) -> bool:
+    """Text for this type has a usual spelling that is much cheaper to read than the others."""
+    return of.name in _INTEGERS or of.name in {TypeName.DATE, TypeName.DATETIME}
 
 
 def convert(sql: str, kind: Kind, to: ColumnType, rules: Rules) -> str:  # noqa: PLR0911 - a table of types
@@ -139,9 +148,11 @@ def to_text(sql: str, kind: Kind) -> str:
     return f"CAST({sql} AS VARCHAR)"
 
 
-def text_to_integer(text: str, duck: str, *, fraction_cut: bool) -> str:
+def text_to_integer(text: str, duck: str, *, fraction_cut: bool, usual_only: bool = False) -> str:
     """SQL: an integer of a DuckDB type, or NULL when the text is not one or out of range."""
     cast, bare = f"TRY_CAST({text} AS {duck})", f"trim({text}, {_BLANKS})"
+    if usual_only:
+        return f"CASE WHEN {cast}::VARCHAR = {text} THEN {cast} END"
     slow = f"WHEN regexp_full_match({bare}, {_WHOLE}) THEN TRY_CAST({bare} AS {duck})"
     if fraction_cut:
         whole = f"regexp_replace({bare}, '\\..*$', '')"
@@ -170,7 +181,7 @@ def text_to_bool(text: str, compat: Compat) -> str:
 
 def _from_text(text: str, to: ColumnType, rules: Rules) -> str:  # noqa: PLR0911 - a table of types
     if to.name in _INTEGERS:
-        return text_to_integer(text, duck_type(to), fraction_cut=rules.fraction_cut)
+        return text_to_integer(text, duck_type(to), fraction_cut=rules.fraction_cut, usual_only=rules.usual_only)
     if to.name in {TypeName.FLOAT, TypeName.DOUBLE}:
         return text_to_double(text, duck_type(to))
     if to.name is TypeName.DECIMAL:
@@ -178,9 +189,9 @@ def _from_text(text: str, to: ColumnType, rules: Rules) -> str:  # noqa: PLR0911
     if to.name is TypeName.BOOLEAN:
         return text_to_bool(text, rules.compat)
     if to.name is TypeName.DATE:
-        return text_to_date(text, rules.zone)
+        return text_to_date(text, rules.zone, usual_only=rules.usual_only)
     if to.name is TypeName.DATETIME:
-        return _rounded(text_to_datetime(text, rules.zone), to, rules)
+        return _rounded(text_to_datetime(text, rules.zone, usual_only=rules.usual_only), to, rules)
     if to.name is TypeName.VARBINARY:
         return f"encode({text})"
     if to.name is TypeName.JSON:

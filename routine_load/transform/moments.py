@@ -30,25 +30,24 @@ _SPELLINGS = (
 _SHORT_YEAR = r"(\d{6}|\d{12}|\d{2}[-/.].*)"
 
 
-def text_to_datetime(text: str, zone: str) -> str:
-    """SQL: TIMESTAMP of any spelling the vendors load; NULL when it is none. ``text`` must be cheap to repeat."""
-    fast = f"TRY_CAST({text} AS TIMESTAMP)"
-    return (
-        f"CASE WHEN {fast}::VARCHAR = {text} AND {text} LIKE '____-__-__ __:__:__%' THEN {fast} "
-        f"ELSE {_slow_datetime(text, zone)} END"
-    )
+def text_to_datetime(text: str, zone: str, *, usual_only: bool = False) -> str:
+    """SQL: TIMESTAMP of any spelling the vendors load; NULL when it is none. ``text`` must be cheap to repeat.
+
+    ``usual_only``: NULL for every spelling but the one that DuckDB prints.
+    """
+    cast = f"TRY_CAST({text} AS TIMESTAMP)"
+    usual = f"CASE WHEN {cast}::VARCHAR = {text} AND {text} LIKE '____-__-__ __:__:__%' THEN {cast}"
+    return f"{usual} END" if usual_only else f"{usual} ELSE {_any_datetime(text, zone)} END"
 
 
-def text_to_date(text: str, zone: str) -> str:
+def text_to_date(text: str, zone: str, *, usual_only: bool = False) -> str:
     """SQL: DATE of the same spellings; a time of day is cut off."""
-    fast = f"TRY_CAST({text} AS DATE)"
-    return (
-        f"CASE WHEN {fast}::VARCHAR = {text} AND strlen({text}) = 10 THEN {fast} "
-        f"ELSE CAST({_slow_datetime(text, zone)} AS DATE) END"
-    )
+    cast = f"TRY_CAST({text} AS DATE)"
+    usual = f"CASE WHEN {cast}::VARCHAR = {text} AND strlen({text}) = 10 THEN {cast}"
+    return f"{usual} END" if usual_only else f"{usual} ELSE CAST({_any_datetime(text, zone)} AS DATE) END"
 
 
-def _slow_datetime(text: str, zone: str) -> str:
+def _any_datetime(text: str, zone: str) -> str:
     bare = f"trim({text}, {_BLANKS})"
     short = f"regexp_full_match({bare}, {quoted(_SHORT_YEAR)})"
     # MySQL: two-digit years 70-99 are 19xx, 00-69 are 20xx.

@@ -6,7 +6,7 @@ in strict mode, WHERE on table columns, NOT NULL and table partitions. The outco
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from sqlglot import exp
@@ -15,7 +15,7 @@ from routine_load.errors import AnalysisError
 from routine_load.ids import Compat
 from routine_load.loads.values import Format, LoadSpec, SourceColumn
 from routine_load.sql.schema import Table, TypeName
-from routine_load.transform.convert import Rules, convert, kind_of, to_text, type_text
+from routine_load.transform.convert import Rules, convert, has_usual, kind_of, to_text, type_text
 from routine_load.transform.expressions import Translator
 from routine_load.transform.operators import as_kind
 from routine_load.transform.partitions import in_partitions
@@ -23,7 +23,7 @@ from routine_load.transform.plan import OP_COLUMN, Derived, Plan, Target, defaul
 from routine_load.transform.registry import Context
 from routine_load.transform.typed import Kind, Stages, Typed, derived, quoted
 
-LOADED, UNSELECTED, REJECTED = 0, 1, 2
+LOADED, UNSELECTED, REJECTED, UNUSUAL = 0, 1, 2, 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,20 +38,27 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """``names`` are the output columns, in order; ``has_status`` is false when every row loads whatever it holds."""
+    """``names`` are the output columns, in order; a last column ``status`` follows where a row may not load.
+
+    ``usual`` is ``main`` for chunks whose integers, dates and times are spelled as usual: planning the expressions for
+    all other spellings costs more than converting the rows. A row that is not gets the status UNUSUAL.
+    """
 
     sources: tuple[SourceColumn, ...]
     main: str
+    usual: str
     explain: str
     names: tuple[str, ...]
-    has_status: bool
     faults: tuple[tuple[str, str], ...]
 
 
 @lru_cache(maxsize=256)
 def make_program(spec: LoadSpec, table: Table) -> Program:
     """Plan and translate. Raises AnalysisError."""
-    return _Builder(make_plan(spec, table)).build()
+    plan = make_plan(spec, table)
+    program = _Builder(plan).build()
+    usual = _Builder(plan, usual_only=True).build()
+    return replace(program, usual=usual.main)
 
 
 @dataclass(slots=True)
@@ -64,6 +71,7 @@ class _Filled:
 @dataclass(slots=True)
 class _Builder:
     plan: Plan
+    usual_only: bool = False
     stages: Stages = field(default_factory=Stages)
     filled: list[_Filled] = field(default_factory=list)
 
@@ -79,7 +87,13 @@ class _Builder:
     def rules(self) -> Rules:
         # A JSON number with a fraction is cut for an integer column; so is text in Doris.
         cut = self.spec.format is Format.JSON or self.spec.compat is Compat.DORIS
-        return Rules(compat=self.spec.compat, zone=self.spec.timezone, strict=self.spec.strict_mode, fraction_cut=cut)
+        return Rules(
+            compat=self.spec.compat,
+            zone=self.spec.timezone,
+            strict=self.spec.strict_mode,
+            fraction_cut=cut,
+            usual_only=self.usual_only,
+        )
 
     def build(self) -> Program:
         sources = {
@@ -93,7 +107,7 @@ class _Builder:
             early.append(op_fault)
         before = self._filter(self.plan.preceding_filter, sources, "preceding filter")
         where = self._where()
-        status = _status(before, early, where, late)
+        status = _status(self._unusual(), (before, early), (where, late))
         outputs = [(f"c{i}", filled.after) for i, filled in enumerate(self.filled)]
         names = [filled.target.column.name for filled in self.filled]
         if op is not None:
@@ -108,9 +122,9 @@ class _Builder:
         return Program(
             sources=self.plan.sources,
             main=self.stages.select(outputs),
+            usual="",
             explain=self._explain(faults),
             names=tuple(names),
-            has_status=status is not None,
             faults=tuple((fault.column, fault.reason) for fault in faults),
         )
 
@@ -124,6 +138,16 @@ class _Builder:
         if after.sql == before.sql:
             return _Filled(target, before, before)
         return _Filled(target, before, self.stages.bind(after))
+
+    def _unusual(self) -> list[Typed]:
+        """Conditions that a value may convert, but not by its usual spelling."""
+        if not self.usual_only:
+            return []
+        return [
+            derived(f"({f.before.sql} IS NOT NULL AND {f.after.sql} IS NULL)", Kind.BOOL, f.before, f.after)
+            for f in self.filled
+            if f.before.kind in {Kind.TEXT, Kind.JSON} and has_usual(f.target.column.type)
+        ]
 
     def _translate(self, expression: Derived, scope: dict[str, Typed], column: str) -> Typed:
         try:
@@ -304,22 +328,23 @@ class _Builder:
         )
 
 
-def _status(before: Typed | None, early: list[Fault], where: Typed | None, late: list[Fault]) -> Typed | None:
+def _status(
+    unusual: list[Typed], first: tuple[Typed | None, list[Fault]], then: tuple[Typed | None, list[Fault]]
+) -> Typed | None:
+    """The row's outcome: ``first`` and ``then`` are each a filter and the faults of the rows that pass it."""
     cases: list[str] = []
-    parts: list[Typed] = []
-    if before is not None:
-        cases.append(f"WHEN NOT {before.sql} THEN {UNSELECTED}")
-        parts.append(before)
-    if early:
-        cases.append(f"WHEN {' OR '.join(fault.when.sql for fault in early)} THEN {REJECTED}")
-    if where is not None:
-        cases.append(f"WHEN NOT {where.sql} THEN {UNSELECTED}")
-        parts.append(where)
-    if late:
-        cases.append(f"WHEN {' OR '.join(fault.when.sql for fault in late)} THEN {REJECTED}")
+    parts = list(unusual)
+    if unusual:
+        cases.append(f"WHEN {' OR '.join(test.sql for test in unusual)} THEN {UNUSUAL}")
+    for keep, faults in (first, then):
+        if keep is not None:
+            cases.append(f"WHEN NOT {keep.sql} THEN {UNSELECTED}")
+            parts.append(keep)
+        if faults:
+            cases.append(f"WHEN {' OR '.join(fault.when.sql for fault in faults)} THEN {REJECTED}")
+            parts += [fault.when for fault in faults]
     if not cases:
         return None
-    parts += [fault.when for fault in (*early, *late)]
     return derived(f"(CASE {' '.join(cases)} ELSE {LOADED} END)::TINYINT", Kind.INT, *parts)
 
 

@@ -10,12 +10,14 @@ import pyarrow.compute as pc
 
 from routine_load.errors import LimitExceeded
 from routine_load.loads.values import RAW_BYTES_MAX, Decoded, Format, LoadSpec, RejectedRow, Transformed
-from routine_load.transform.program import LOADED, REJECTED, UNSELECTED, Program
+from routine_load.transform.program import LOADED, REJECTED, UNSELECTED, UNUSUAL, Program
 
 MEMORY_LIMIT = "192MB"
 TIMEOUT_SECONDS = 30.0
 """An expression that needs longer for one chunk is interrupted: the task fails instead of hanging."""
 SHOWN_CHARS_MAX = 200
+UNUSUAL_CHUNKS = 16
+"""After an unusual spelling so many chunks go straight to the full program: the data is probably like that."""
 
 
 class SqlTransformer:
@@ -24,6 +26,7 @@ class SqlTransformer:
     def __init__(self, spec: LoadSpec, program: Program) -> None:
         self._spec = spec
         self._program = program
+        self._unusual_chunks = 0
         self._slots = [f"s{i}" for i in range(len(program.sources))]
         self._connection = duckdb.connect(
             ":memory:",
@@ -63,6 +66,7 @@ class SqlTransformer:
     def dry_run(self, src: pa.Table) -> None:
         """Run both SELECTs; raises duckdb.Error where a chunk of rows would be cut to find the bad one."""
         self._query(self._program.main, src)
+        self._query(self._program.usual, src)
         if self._program.explain:
             self._query(self._program.explain, src)
 
@@ -74,12 +78,13 @@ class SqlTransformer:
     ) -> tuple[pa.Table, int]:
         """Output columns of the loaded rows, and how many were unselected. ``first`` is src's row in the chunk."""
         try:
-            out = self._query(self._program.main, src)
+            out = self._usual(src)
+            out = self._query(self._program.main, src) if out is None else out
         except (duckdb.InterruptException, duckdb.OutOfMemoryException):
             raise
         except duckdb.Error as cause:
             return self._run_halves(src, payloads, first, rejected, cause)
-        if not self._program.has_status:
+        if out.num_columns == len(self._program.names):
             return out, 0
         status = out.column(out.num_columns - 1)
         out = out.remove_column(out.num_columns - 1)
@@ -90,6 +95,17 @@ class SqlTransformer:
             self._explain(src, pc.indices_nonzero(pc.equal(status, REJECTED)), payloads, first, rejected)
         unselected = pc.sum(pc.equal(status, UNSELECTED)).as_py() or 0
         return out.filter(pc.equal(status, LOADED)), unselected
+
+    def _usual(self, src: pa.Table) -> pa.Table | None:
+        """The cheap program's output; None when some row is spelled unusually, and for a while after that."""
+        if self._unusual_chunks > 0:
+            self._unusual_chunks -= 1
+            return None
+        out = self._query(self._program.usual, src)
+        if out.num_columns > len(self._program.names) and pc.max(out.column(out.num_columns - 1)).as_py() == UNUSUAL:
+            self._unusual_chunks = UNUSUAL_CHUNKS
+            return None
+        return out
 
     def _run_halves(
         self, src: pa.Table, payloads: pa.Array | None, first: int, rejected: list[RejectedRow], cause: duckdb.Error
