@@ -101,7 +101,7 @@ def service(compat: str) -> Iterator[Service]:
             [sys.executable, "-m", "routine_load", "serve", *flags], stdout=subprocess.PIPE, stderr=stderr, text=True
         )
     try:
-        ready = _first_line(process, log)
+        ready = _first_line(process)
         yield Service(ready["mysql_port"], ready["http_port"], process)
         _stop(process)
     except (RoutineLoadError, Differs) as error:
@@ -194,13 +194,13 @@ def _text(value: Any) -> str:
     return format(value, ".15g") if isinstance(value, float) else str(value)
 
 
-def _first_line(process: subprocess.Popen[str], log: Path) -> dict[str, int]:
+def _first_line(process: subprocess.Popen[str]) -> dict[str, int]:
     assert process.stdout is not None
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         line = process.stdout.readline() if selector.select(_START_S) else ""
     if not line:
-        raise Differs(f"the service did not become ready:\n{_tail(log)}")
+        raise Differs("the service did not become ready")
     ready: dict[str, int] = json.loads(line)
     return ready
 

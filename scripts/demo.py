@@ -41,7 +41,8 @@ def tell(player: Player, connection: Connection) -> None:
             say(f"\n{len(lines)} messages to topic {example.topic}, such as\n  {lines[0]}")
         elif "wait_rows" in step:
             show(connection, f"SHOW ROUTINE LOAD FOR {example.job}\\G")
-            show(connection, f'SHOW ROUTINE LOAD TASK WHERE JobName = "{example.job.split(".")[1]}"')
+            database, job = example.job.split(".")
+            show(connection, f'SHOW ROUTINE LOAD TASK FROM {database} WHERE JobName = "{job}"')
         elif "query" in step:
             show(connection, step["query"])
             say(f"That is what {example.name}/{step['expect']} says.")

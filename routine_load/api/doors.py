@@ -16,6 +16,7 @@ from routine_load import errors
 from routine_load.api.settings import Given, build
 from routine_load.errors import ExecutionError, PropertyError, RoutineLoadError
 from routine_load.ids import Compat
+from routine_load.observe import logs
 from routine_load.sql.results import Ok, Result, ResultColumn, ResultTable, ResultType
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Door(Protocol):
     def close(self) -> None: ...
 
 
-class ServerRefused(ExecutionError):  # noqa: N818 - names what happened
+class ServerRefused(ExecutionError):
     """The server answered with an error."""
 
     def __init__(self, number: int, message: str) -> None:
@@ -54,6 +55,7 @@ class EmbeddedDoor:
     def __init__(self, path: Path | None, settings: Mapping[str, object]) -> None:
         from routine_load.app.coordinator import Coordinator  # noqa: PLC0415 - importing the API stays cheap
 
+        logs.quieten()
         self._scratch = tempfile.TemporaryDirectory(prefix="routine-load-") if path is None else None
         try:
             folder = path if self._scratch is None else self._scratch.name

@@ -25,6 +25,12 @@ def configure(*, level: str = "info", json: bool = True) -> None:
     )
 
 
+def quieten() -> None:
+    """Only warnings, on stderr, for a program that embeds us and has not set up structlog itself."""
+    if not structlog.is_configured():
+        configure(level="warning", json=False)
+
+
 def logger(room: str) -> structlog.typing.FilteringBoundLogger:
     """The logger of one room."""
     return cast("structlog.typing.FilteringBoundLogger", structlog.get_logger(room=room))
