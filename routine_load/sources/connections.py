@@ -16,9 +16,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from routine_load.clock import Clock, SystemClock
 from routine_load.errors import SourceError
+from routine_load.sources.property_rules import IGNORED
 from routine_load.tasks.ports import KafkaSpec
 
-Setting = str | int | bool
+Setting = str | int | float | bool
 ConnectionKey = tuple[str, tuple[tuple[str, str], ...]]
 
 NOT_FOR_LIBRDKAFKA = frozenset({"kafka_default_offsets", "kafka_origin_default_offsets"})
@@ -57,7 +58,11 @@ def client_settings(
     spec: KafkaSpec, defaults: Mapping[str, Setting], duties: Mapping[str, Setting], small_files: Path | None
 ) -> dict[str, Setting]:
     """All settings of one client; raises SourceError for a ``FILE:`` value that cannot be found."""
-    asked = {key: _located(key, value, small_files) for key, value in spec.properties if key not in NOT_FOR_LIBRDKAFKA}
+    asked = {
+        key: _located(key, value, small_files)
+        for key, value in spec.properties
+        if key not in NOT_FOR_LIBRDKAFKA | IGNORED
+    }
     return {**_DEFAULTS, **defaults, **asked, **_DUTIES, **duties, "bootstrap.servers": spec.brokers.replace(" ", "")}
 
 

@@ -211,8 +211,7 @@ def test_a_broker_that_does_not_answer_is_unavailable(source):
         pytest.raises(SourceUnavailable, match=r"127\.0\.0\.1:1 did not answer.*Connection refused"),
         source.open(spec, from_zero(0)) as consumption,
     ):
-        while time.monotonic() < began + 8:
-            consumption.poll(max_rows=10, max_bytes=100, deadline=Deadline.after(0.25))
+        read_to_end(consumption, seconds=8)
     assert time.monotonic() - began < 4
 
 

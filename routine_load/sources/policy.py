@@ -1,0 +1,108 @@
+"""Which ``property.*`` may reach librdkafka, and which brokers may be connected to. All else is refused at CREATE.
+
+librdkafka runs commands, loads libraries, opens files and fetches addresses when its settings say so, and a job's
+properties come from whoever may create jobs.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from routine_load.errors import PropertyError
+from routine_load.sources.connections import NOT_FOR_LIBRDKAFKA
+from routine_load.sources.property_rules import ALLOWED, IGNORED, REASONS
+
+BROKER_PATTERN = r".*?\[?([0-9a-zA-Z\-%._:]*)\]?:(\d+)"
+"""What StarRocks wants each item of kafka_broker_list to match."""
+
+_BROKERS_MAX = 100
+_METADATA_ADDRESSES = frozenset(
+    ipaddress.ip_address(each) for each in ("169.254.169.254", "100.100.100.200", "168.63.129.16", "fd00:ec2::254")
+)
+Resolve = Callable[[str], Iterable[str]]
+
+
+def resolve(host: str) -> list[str]:
+    """Addresses of a host; none where the name is unknown (the client will say so in its own words)."""
+    try:
+        return sorted({str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)})
+    except (OSError, UnicodeError):
+        return []
+
+
+class KafkaPropertyPolicy:
+    """Refuses what is not on the list, naming the property and what is allowed."""
+
+    def __init__(self, *, small_files: Path | None = None, resolve: Resolve = resolve) -> None:
+        self._small_files = small_files
+        self._resolve = resolve
+
+    def check_source(self, brokers: str, properties: Iterable[tuple[str, str]]) -> None:
+        """Check brokers and properties of one job. Raises PropertyError."""
+        self.check(dict(properties))
+        self.check_brokers(brokers)
+
+    def check(self, properties: Mapping[str, str]) -> None:
+        """Check ``property.*``, keys without the prefix. Raises PropertyError."""
+        for key, value in properties.items():
+            if key not in NOT_FOR_LIBRDKAFKA and key not in IGNORED:
+                self._check_one(key, value)
+
+    def check_brokers(self, brokers: str) -> None:
+        """Check the shape of the list, and that no broker is a link-local or cloud metadata address."""
+        items = [item for item in brokers.replace(" ", "").split(",") if item]
+        if not 1 <= len(items) <= _BROKERS_MAX:
+            raise PropertyError(f"kafka_broker_list has {len(items)} brokers; allowed are 1 to {_BROKERS_MAX}")
+        for item in items:
+            if not item.isascii() or "://" in item or re.fullmatch(BROKER_PATTERN, item) is None:
+                raise PropertyError(f"kafka_broker_list: {item} does not match pattern {BROKER_PATTERN}")
+            host, _, port = item.rpartition(":")
+            if not host or not 1 <= int(port[:6]) <= 65_535:
+                raise PropertyError(f"kafka_broker_list: {item} is not host:port with a port from 1 to 65535")
+            self._check_host(host.removeprefix("[").removesuffix("]"), item)
+
+    def _check_host(self, host: str, item: str) -> None:
+        for address in {host, *self._resolve(host)}:
+            try:
+                number = ipaddress.ip_address(address.split("%")[0])
+            except ValueError:
+                continue  # a name; its addresses are in the list
+            number = getattr(number, "ipv4_mapped", None) or number
+            if number.is_link_local or number.is_multicast or number.is_unspecified or number in _METADATA_ADDRESSES:
+                raise PropertyError(
+                    f"kafka_broker_list: {item} leads to {address}; link-local, multicast, unspecified and cloud "
+                    "metadata addresses are not allowed"
+                )
+
+    def _check_one(self, key: str, value: str) -> None:
+        shape = ALLOWED.get(key)
+        if shape is None:
+            raise PropertyError(f"property.{key} is not allowed: {_reason(key)}. Allowed are {_allowed_in_words()}")
+        if not shape.allows(value):
+            seen = "" if shape.secret else f" {_shortened(value)!r}"
+            raise PropertyError(f"The value{seen} of property.{key} is not allowed; allowed is {shape.words}")
+        if shape.is_file:
+            self._check_file(key, value.removeprefix("FILE:"))
+
+    def _check_file(self, key: str, name: str) -> None:
+        if self._small_files is None or not (self._small_files / name).is_file():
+            raise PropertyError(f"File {name} of property.{key} does not exist; CREATE FILE makes it")
+
+
+def _reason(key: str) -> str:
+    for pattern, reason in REASONS:
+        if re.fullmatch(pattern, key):
+            return reason
+    return "it is not known here"
+
+
+def _allowed_in_words() -> str:
+    return ", ".join(f"property.{key}" for key in sorted([*ALLOWED, "kafka_default_offsets"]))
+
+
+def _shortened(value: str) -> str:
+    return value if len(value) <= 80 else value[:77] + "..."
