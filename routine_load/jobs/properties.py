@@ -141,7 +141,7 @@ def default_properties(context: PropertyContext) -> JobProperties:
 def create_properties(properties: tuple[Property, ...], context: PropertyContext) -> JobProperties:
     """Read CREATE's PROPERTIES. Raises PropertyError in the vendor's words."""
     values = read(last_values(properties), _rules(context.compat), altering=False)
-    return _apply(default_properties(context), values, context, altering=False)
+    return _apply(default_properties(context), values, context)
 
 
 def alter_properties(
@@ -149,7 +149,7 @@ def alter_properties(
 ) -> JobProperties:
     """Apply ALTER's PROPERTIES to what the job has. Raises PropertyError in the vendor's words."""
     values = read(last_values(properties), _rules(context.compat), altering=True)
-    return _apply(current, values, context, altering=True)
+    return _apply(current, values, context)
 
 
 def _rules(compat: Compat) -> tuple[Rule, ...]:
@@ -158,7 +158,7 @@ def _rules(compat: Compat) -> tuple[Rule, ...]:
     return properties_starrocks.OWN + properties_doris.LENT_TO_STARROCKS
 
 
-def _apply(current: JobProperties, values: Values, context: PropertyContext, *, altering: bool) -> JobProperties:
+def _apply(current: JobProperties, values: Values, context: PropertyContext) -> JobProperties:
     defaults = default_properties(context)
     given: dict[str, Any] = {
         name: getattr(defaults, name) if value is DEFAULT else value for name, value in values.items()
@@ -168,7 +168,7 @@ def _apply(current: JobProperties, values: Values, context: PropertyContext, *, 
     if given.get("merge_condition") == "":
         given["merge_condition"] = None
     given.update(_task_times(given))
-    given.update(_update_mode(given, current, altering=altering))
+    given.update(_update_mode(given, current))
     return replace(current, **given)
 
 
@@ -186,7 +186,7 @@ def _task_times(given: dict[str, Any]) -> dict[str, int]:
     return {}
 
 
-def _update_mode(given: dict[str, Any], current: JobProperties, *, altering: bool) -> dict[str, Any]:
+def _update_mode(given: dict[str, Any], current: JobProperties) -> dict[str, Any]:
     """Doris: ``unique_key_update_mode`` wins over ``partial_columns``; StarRocks' ``partial_update`` means FIXED."""
     columns = given.pop("partial_columns", None)
     mode = current.unique_key_update_mode
@@ -196,7 +196,7 @@ def _update_mode(given: dict[str, Any], current: JobProperties, *, altering: boo
         mode = UpdateMode.FIXED if columns or given.get("partial_update") else UpdateMode.UPSERT
     if mode is UpdateMode.FLEXIBLE:
         raise UnsupportedFeature("unique_key_update_mode UPDATE_FLEXIBLE_COLUMNS is not supported here")
-    if not altering and "partial_update_new_key_behavior" in given:
+    if "partial_update_new_key_behavior" in given:
         if mode is UpdateMode.UPSERT:
             raise PropertyError("partial_update_new_key_behavior can only be set when partial update is enabled")
         if given["partial_update_new_key_behavior"] == "ERROR":

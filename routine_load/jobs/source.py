@@ -50,10 +50,6 @@ class OffsetSpec:
     value: int = 0
     text: str = ""
 
-    @property
-    def is_number(self) -> bool:
-        return self.kind is OffsetKind.NUMBER
-
     def __str__(self) -> str:
         return str(self.value) if self.kind in {OffsetKind.NUMBER, OffsetKind.TIMESTAMP} else self.kind.value
 
@@ -102,12 +98,9 @@ class KafkaSource:
         return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
     def start_of(self, partition: PartitionId) -> OffsetSpec:
-        """Where a partition starts at CREATE: its own offset, else the default, else the end."""
-        return dict(self.offsets).get(partition, self.default_offset or END)
+        """Where a partition starts at CREATE: its own offset, else the default, else the end.
 
-    def start_of_new(self) -> OffsetSpec:
-        """Where a partition starts that the topic got later: at its beginning, so that nothing is lost.
-
-        The vendors start it at the default offset, or at the end, and skip what was written before its discovery.
+        One that the topic gets later starts at its beginning instead, so that nothing written before its discovery is
+        lost; the vendors start it by the same chain.
         """
-        return BEGINNING
+        return dict(self.offsets).get(partition, self.default_offset or END)

@@ -5,8 +5,11 @@ Owns connections. Refuses to know tables' contents.
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,6 +31,9 @@ class Database:
     def __init__(self, url: str) -> None:
         """Connect and migrate. Raises MetadataError."""
         self.engine = create_engine(url)
+        # SQLite has one place for a writer; threads queue for it here, where waiting costs nothing, instead of asking
+        # the file again and again
+        self._writer = threading.Lock()
         try:
             migrate(self.engine)
         except BaseException:
@@ -43,7 +49,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """A transaction that takes the writer's place at once, so that what it reads stays true until it commits."""
-        with _named_failures(), self.engine.connect() as connection:
+        with _named_failures(), self._writer, self.engine.connect() as connection:
             connection.execution_options(rl_write=True)
             with connection.begin():
                 yield connection
@@ -55,13 +61,24 @@ class Database:
 def create_engine(url: str) -> sa.Engine:
     """An engine whose SQLite connections are durable, patient and transactional."""
     try:
-        engine = sa.create_engine(url)
+        engine = sa.create_engine(url, hide_parameters=True)
     except (SQLAlchemyError, ModuleNotFoundError) as cause:
         raise MetadataError("the metadata URL cannot be used: expected sqlite:///path") from cause
     if engine.dialect.name == "sqlite":
+        _make_private(engine.url.database)
         sa.event.listen(engine, "connect", _set_up_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_private(path: str | None) -> None:
+    """A new database file is its owner's alone; SQLite gives its side files the same mode."""
+    if not path or path.startswith((":memory:", "file:")) or Path(path).exists():
+        return
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    except OSError as cause:
+        raise MetadataError(f"the metadata database {path} cannot be made: {cause.strerror}") from cause
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:
@@ -110,8 +127,10 @@ def migrate_url(url: str) -> str:
 
 @contextmanager
 def _named_failures() -> Iterator[None]:
-    """A driver's exception becomes ours; its text is kept in the chain only, for it may hold values."""
+    """A driver's exception becomes ours, with the driver's own first line; statements and values stay out of it."""
     try:
         yield
     except SQLAlchemyError as cause:
-        raise MetadataError(f"the metadata database failed: {type(cause).__name__}") from cause
+        original = str(getattr(cause, "orig", None) or "").partition("\n")[0]
+        detail = f": {original}" if original else ""
+        raise MetadataError(f"the metadata database failed, {type(cause).__name__}{detail}") from cause

@@ -25,6 +25,7 @@ from routine_load.store.tables import jobs
 ATTEMPTS_MAX: Final = 20
 CACHED_MAX: Final = 20_000
 _CHUNK: Final = 500
+_STRIPES: Final = 64
 
 _Jobs = list[Job]
 
@@ -42,9 +43,8 @@ class JobStore:
         self._database = database
         self._secrets = secrets
         self._cache: dict[JobId, Job] = {}
-        # one writer at a time in this process: SQLite has only one place for a writer, and waiting here is cheaper
-        # than a refused version
-        self._writer = threading.RLock()
+        # changes of one job wait for each other, which is cheaper than a refused version; those of others do not
+        self._changing = tuple(threading.RLock() for _ in range(_STRIPES))
 
     # -- reading -------------------------------------------------------------
 
@@ -130,7 +130,7 @@ class JobStore:
             "record": record_text(job),
             "version": 1,
         }
-        with self._writer, self._database.writing() as connection:
+        with self._database.writing() as connection:
             if connection.execute(sa.select(jobs.c.id).where(mine)).first() is not None:
                 raise JobExists(taken)
             try:
@@ -157,7 +157,7 @@ class JobStore:
         if known is None or known.version != job.version or known.definition != job.definition:
             values["definition"] = definition_text(job.definition, self._secrets.seal)
         same = sa.and_(jobs.c.id == job.id, jobs.c.version == job.version)
-        with self._writer, self._database.writing() as connection:
+        with self._database.writing() as connection:
             if connection.execute(sa.update(jobs).where(same).values(values)).rowcount != 1:
                 raise StaleVersion(
                     f"routine load job {job.database}.{job.name} was changed meanwhile (version {job.version} is old)"
@@ -172,7 +172,7 @@ class JobStore:
         Nothing is written where ``change`` gives the job back as it was. Raises what ``change`` raises, JobNotFound,
         and StaleVersion after too many attempts.
         """
-        with self._writer:
+        with self._changing[job_id % _STRIPES]:
             for attempt in range(ATTEMPTS_MAX):
                 current = self.get(job_id)
                 if current is None:

@@ -30,9 +30,14 @@ class SecretBox:
     def at(cls, path: Path) -> SecretBox:
         """The box of a key file; the file is made, readable by its owner alone, where there is none."""
         try:
+            if not path.exists():
+                cls._make(path)
             return cls(path.read_bytes().strip())
-        except FileNotFoundError:
-            pass
+        except OSError as cause:
+            raise MetadataError(f"the key file {path} cannot be used: {cause.strerror}") from cause
+
+    @staticmethod
+    def _make(path: Path) -> None:
         draft = path.with_name(f"{path.name}.{os.getpid()}.new")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
@@ -46,7 +51,6 @@ class SecretBox:
             pass
         finally:
             draft.unlink()
-        return cls(path.read_bytes().strip())
 
     @classmethod
     def ephemeral(cls) -> SecretBox:

@@ -20,7 +20,7 @@ class SettingStore:
     def all(self) -> dict[str, str]:
         with self._database.reading() as connection:
             rows = connection.execute(sa.select(frontend_config.c.name, frontend_config.c.value))
-            return {name: value for name, value in rows}  # noqa: C416 - rows are not pairs to mypy
+            return {row.name: row.value for row in rows}
 
     def put(self, name: str, value: str) -> None:
         """Keep a value in place of the one before."""

@@ -154,3 +154,11 @@ def test_a_new_job_waits_for_its_schedule():
     job = new_job(defined(), NOON, "sink-1")
     assert (job.id, job.state, job.sink_incarnation, job.version) == (0, JobState.NEED_SCHEDULE, "sink-1", 0)
     assert isinstance(job, Job)
+
+
+def test_the_end_of_a_window_forgets_its_aborts():
+    """Doris: the count of aborted tasks shown for the window starts anew with it."""
+    job = job_of(defined(Compat.DORIS, {"max_batch_rows": "200000"})).after_abort("network", NOON)
+    assert job.statistic.aborted_tasks_in_window == 1
+    ended = job.after_commit(commit_of(1, {0: (0, 2_000_001)}))
+    assert (ended.statistic.aborted_tasks_in_window, ended.statistic.aborted_tasks) == (0, 1)

@@ -49,6 +49,9 @@ ACCEPTED = [
     (SR, "partial_columns", "true", "partial_update", True),
     (SR, "num_as_string", "true", "num_as_string", True),
     (SR, "merge_condition", "c", "merge_condition", "c"),
+    (SR, "merge_condition", "", "merge_condition", None),
+    (SR, "max_filter_ratio", "", "max_filter_ratio", 1.0),
+    (SR, "warehouse", "default_warehouse", "warehouse", "default_warehouse"),
     (DORIS, "desired_concurrent_number", "1", "desired_concurrent_number", 1),
     (DORIS, "max_batch_interval", "1", "max_batch_interval_s", 1),
     (DORIS, "max_batch_rows", "200000", "max_batch_rows", 200_000),
@@ -64,6 +67,7 @@ ACCEPTED = [
     (DORIS, "enclose", "", "enclose", ""),
     (DORIS, "escape", "\\", "escape", "\\"),
     (DORIS, "task_consume_second", "3", "task_timeout_second", 12),
+    (DORIS, "workload_group", "normal", "workload_group", "normal"),
     (DORIS, "trim_space", "true", "trim_space", True),
 ]
 
@@ -83,6 +87,7 @@ SR_BOTH = [
     ("timezone", ("Mars/Base", "+14:01", "-12:01", "+08:60"), None),
 ]
 SR_CREATE = [
+    ("enclose", ("",), "enclose should not be empty"),
     ("max_batch_rows", ("199999", "x"), "max_batch_rows should >= 200000"),
     ("log_rejected_record_num", ("-2", "x"), "log_rejected_record_num should >= -1"),
     ("format", ("xml",), "Format type is invalid. format=`xml`"),
@@ -298,5 +303,6 @@ def test_batch_limits_follow_the_vendor():
 def test_task_timeouts_follow_the_vendor():
     """StarRocks: the property; Doris: ten intervals, at least a minute."""
     assert create(SR).timeout_s(SR, context(SR).config) == 60
+    assert create(SR, task_timeout_second="0").timeout_s(SR, context(SR).config) == 60
     assert create(DORIS, max_batch_interval="5").timeout_s(DORIS, context(DORIS).config) == 60
     assert create(DORIS, max_batch_interval="10").timeout_s(DORIS, context(DORIS).config) == 100

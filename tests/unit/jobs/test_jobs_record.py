@@ -167,7 +167,7 @@ def test_a_text_that_does_not_fit_is_refused(damage):
 
 def test_a_damaged_record_is_refused():
     """Text that is no JSON, or no record, is an error of the metadata."""
-    for text in ("", "[]", "{}", '{"format":1,"state":"ASLEEP"}'):
+    for text in ("", "[]", "{}", '{"format":1}', '{"format":1,"state":"ASLEEP"}'):
         with pytest.raises(MetadataError):
             read_job(JobId(1), 1, defined(), text)
     assert read_job(JobId(7), 0, defined(), record_text(job_of())) == job_of()

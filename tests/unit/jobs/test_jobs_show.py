@@ -88,6 +88,15 @@ def test_starrocks_json_job_properties():
     assert (shown["partitions"], shown["columnToColumnExpr"], shown["whereExpr"]) == ("*", "*", "*")
 
 
+def test_keys_that_are_shown_only_when_set():
+    """merge_condition and warehouse of StarRocks, workload_group of Doris."""
+    starrocks = defined(SR, {"merge_condition": "v", "warehouse": "default_warehouse"})
+    shown = json.loads(job_row(job_of(starrocks), LiveFacts(), view(SR))["JobProperties"])
+    assert (shown["merge_condition"], shown["warehouse"]) == ("v", "default_warehouse")
+    doris = defined(DORIS, {"workload_group": "normal"})
+    assert json.loads(job_row(job_of(doris), LiveFacts(), view(DORIS))["JobProperties"])["workload_group"] == "normal"
+
+
 def test_doris_job_properties():
     """Doris: JobProperties of a CSV job; unset enclose is one NUL, the separator stands in quotes."""
     definition = defined(DORIS, clauses=replace(CLAUSES, order_by="seq"), merge_type=MergeType.DELETE)

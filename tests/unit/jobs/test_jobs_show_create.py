@@ -69,7 +69,14 @@ JOBS = [
         {"property.group.id": "mine"},
         {"clauses": LoadClauses(row_delimiter=Delimiter(original="\\x0D0A", value="\r\n"))},
     ),
+    (
+        SR,
+        {"merge_condition": "v"},
+        {"kafka_partitions": "0"},
+        {"clauses": LoadClauses(columns=(ColumnItem(name="a", is_default=True),))},
+    ),
     (DORIS, {}, {}, {}),
+    (DORIS, {"log_rejected_record_num": "5", "workload_group": "normal"}, {"aws.region": "eu-west-1"}, {}),
     (DORIS, {}, {}, {"table": None}),
     (
         DORIS,

@@ -115,13 +115,12 @@ def test_offsets_are_numbers_symbols_or_times(compat):
 
 @pytest.mark.parametrize("compat", list(Compat))
 def test_partitions_without_offsets_start_at_the_default(compat):
-    """The chain: own offset, default offset, end; a partition that appears later starts at its beginning."""
+    """The chain: own offset, default offset, end."""
     pinned = SOURCE | {"kafka_partitions": "0,1"}
     assert source(compat, pinned).start_of(PartitionId(1)) == END
     assert source(compat, pinned).is_pinned
     with_default = source(compat, pinned | {"property.kafka_default_offsets": "OFFSET_BEGINNING"})
     assert with_default.start_of(PartitionId(1)) == BEGINNING
-    assert source(compat, SOURCE).start_of_new() == BEGINNING
 
 
 def test_a_time_as_default_is_kept_twice_by_doris():
@@ -180,6 +179,14 @@ def test_a_registry_url_is_shown_without_credentials():
     """key:secret@ is cut out, also where the secret has an @ of its own."""
     made = source(SR, SOURCE | {"confluent.schema.registry.url": "https://k:s@x@registry:8081"})
     assert made.masked_registry_url == "https://registry:8081"
+    bare = source(SR, SOURCE | {"confluent.schema.registry.url": "k:s@registry:8081"})
+    assert bare.masked_registry_url == "registry:8081"
+
+
+def test_a_list_has_a_bound():
+    """More than 10,000 partitions are refused before any of them is read."""
+    with pytest.raises(PropertyError, match=r"a list of 10001 partitions or offsets is too long, at most 10000"):
+        source(SR, SOURCE | {"kafka_partitions": ",".join(["0"] * 10_001)})
 
 
 ALTER_REFUSED = [
@@ -187,6 +194,9 @@ ALTER_REFUSED = [
     (SR, {"kafka_partitions": "0"}, "Partition and offset must be specified at the same time"),
     (SR, {"kafka_offsets": "0"}, "Missing kafka partition info"),
     (SR, {"kafka_broker_list": ""}, "kafka_broker_list cannot be empty"),
+    (DORIS, {"kafka_broker_list": ""}, "kafka_broker_list is a required property"),
+    (DORIS, {"kafka_topic": " "}, "kafka_topic is a required property"),
+    (DORIS, {"kafka_offsets": "0"}, "Partitions number should be equals to offsets number"),
     (SR, {"kafka_broker_list": "h"}, f"kafka_broker_list: h does not match pattern {SR_BROKER}"),
     (DORIS, {"kafka_partitions": "0"}, "Must set offset or default offset with partition property"),
     (

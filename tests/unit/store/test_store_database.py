@@ -12,7 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from store_builders import job
 
-from routine_load.errors import ExecutionError, MetadataError
+from routine_load.errors import ExecutionError, MetadataError, StaleVersion
 from routine_load.server.ports import Users, Verifiers
 from routine_load.store import SecretBox, migrate, open_metadata
 from routine_load.store.database import Database, create_engine, migration_config
@@ -144,9 +144,20 @@ def test_the_key_file_is_its_owners_alone(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert SecretBox.at(path).unseal(sealed) == "x"
     assert [file.name for file in tmp_path.iterdir()] == ["secret.key"]
+    SecretBox._make(path)
+    assert SecretBox.at(path).unseal(sealed) == "x"
     path.write_text("no key")
     with pytest.raises(MetadataError, match=r"is not a key"):
         SecretBox.at(path)
+    with pytest.raises(MetadataError, match=r"nowhere/secret.key cannot be used: No such file"):
+        SecretBox.at(tmp_path / "nowhere" / "secret.key")
+
+
+def test_the_database_files_are_their_owners_alone(url, tmp_path):
+    """Definitions and verifiers are nobody else's business, side files included."""
+    with open_metadata(url, SecretBox.ephemeral()) as metadata:
+        metadata.jobs.insert(job())
+        assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}
 
 
 def test_two_programs_may_change_one_job(url):
@@ -243,3 +254,40 @@ def test_the_id_of_a_deleted_job_is_not_given_again(url):
             connection.execute(sa.text("DELETE FROM jobs"))
         database.close()
         assert metadata.jobs.insert(job()).id > first.id
+
+
+def test_a_change_that_always_loses_gives_up(url):
+    """The number of attempts is bounded: a job that others change all the time is an error, not a loop."""
+    box = SecretBox.ephemeral()
+    with open_metadata(url, box) as one, open_metadata(url, box) as other:
+        inserted = one.jobs.insert(job())
+        attempts = []
+
+        def change(current):
+            attempts.append(other.jobs.modify(inserted.id, lambda j: j.placed({1: len(attempts)})))
+            return current.placed({0: 1})
+
+        with pytest.raises(StaleVersion):
+            one.jobs.modify(inserted.id, change)
+        assert len(attempts) == 20
+
+
+def test_what_is_remembered_is_bounded_and_never_older(url, monkeypatch):
+    """A full memory starts anew; a reader that comes late does not bring an old version back."""
+    monkeypatch.setattr("routine_load.store.jobs.CACHED_MAX", 2)
+    with open_metadata(url, SecretBox.ephemeral()) as metadata:
+        kept = [metadata.jobs.insert(job(f"j{number}")) for number in range(5)]
+        assert len(metadata.jobs._cache) <= 2
+        assert metadata.jobs.list() == kept
+        newest = metadata.jobs.save(kept[0].placed({0: 1}))
+        metadata.jobs._remember(kept[0])
+        assert metadata.jobs.get(newest.id) == newest
+
+
+def test_failures_of_the_database_name_their_cause_without_values(url):
+    """The driver's first line is told; statements and values are not."""
+    database = Database(url)
+    with pytest.raises(MetadataError, match=r"no such table: nowhere") as failed, database.reading() as connection:
+        connection.execute(sa.text("SELECT :secret FROM nowhere"), {"secret": "canary"})
+    database.close()
+    assert "canary" not in str(failed.value) + str(failed.value.__cause__)
