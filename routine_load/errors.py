@@ -96,6 +96,20 @@ class IncorrectName(AnalysisError):
     sqlstate = "42000"
 
 
+class UnknownReference(AnalysisError):
+    """A load expression refers to a column that is not there."""
+
+    errno = 5601
+    sqlstate = "42000"
+
+
+class ExpressionError(AnalysisError):
+    """A load expression does not make sense."""
+
+    errno = 5602
+    sqlstate = "42000"
+
+
 class UnsupportedFeature(AnalysisError):
     """This cannot be kept here."""
 

@@ -32,9 +32,7 @@ from routine_load.scheduler.scheduler import Parts, Scheduler
 from routine_load.server.http import Facts, HttpDoor
 from routine_load.server.mysql import MySqlDoor, self_signed
 from routine_load.server.ports import MySqlLimits, TlsFiles
-from routine_load.sources.consumer import KafkaSource
-from routine_load.sources.metadata import KafkaMetadataClient
-from routine_load.sources.watch import KafkaWatch
+from routine_load.sources import GroupOffsets, KafkaMetadataClient, KafkaPropertyPolicy, KafkaSource, KafkaWatch
 from routine_load.statements.context import Context
 from routine_load.statements.service import Processes, Service
 from routine_load.store import Metadata, SecretBox, open_metadata
@@ -120,8 +118,8 @@ class Coordinator:
             threads=settings.engine_threads,
         )
         stack.callback(engine.close)
-        source, metadata, watch = KafkaSource(), KafkaMetadataClient(), KafkaWatch()
-        for part in (source, metadata, watch):
+        source, metadata, watch, groups = KafkaSource(), KafkaMetadataClient(), KafkaWatch(), GroupOffsets()
+        for part in (source, metadata, watch, groups):
             stack.callback(part.close)
         compiler = Compiler()
         config = self._frontend_config(store)
@@ -151,6 +149,7 @@ class Coordinator:
                 runner=TaskRunner(
                     source=source,
                     path=LoadPath(sink=engine, compiler=compiler, reject_log=reject_log, clock=clock),
+                    tell=groups.publish,
                     clock=clock,
                 ),
                 settings=settings,
@@ -168,7 +167,7 @@ class Coordinator:
                 metadata=metadata,
                 compiler=compiler,
                 scheduler=scheduler,
-                check_client_properties=lambda brokers, properties: None,
+                check_client_properties=KafkaPropertyPolicy().check_source,
                 clock=clock,
                 frontend_config=config,
                 error_log_url=self._error_log_url,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import threading
@@ -13,7 +14,8 @@ from routine_load.config import Settings
 
 
 def run(settings: Settings, ready: Callable[[Coordinator], None]) -> None:
-    """Run until SIGTERM or SIGINT, then drain and return. A second signal ends the process at once.
+    """Run until SIGTERM or SIGINT, then drain and return. A second signal ends the process at once;
+    SIGUSR1 prints every thread's stack on stderr.
 
     ``ready`` is called once the doors accept connections. Raises RoutineLoadError where the start fails.
     """
@@ -24,16 +26,19 @@ def run(settings: Settings, ready: Callable[[Coordinator], None]) -> None:
             os._exit(128 + number)
         leave.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signalled)
-    coordinator = Coordinator(settings)
-    coordinator.start()
+    previous = {number: signal.signal(number, signalled) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        ready(coordinator)
-        threading.Thread(target=_until_closed, args=(coordinator, leave), name="until-closed", daemon=True).start()
-        leave.wait()
+        coordinator = Coordinator(settings)
+        coordinator.start()
+        try:
+            ready(coordinator)
+            threading.Thread(target=_until_closed, args=(coordinator, leave), name="until-closed", daemon=True).start()
+            leave.wait()
+        finally:
+            coordinator.stop(drain=True)
     finally:
-        coordinator.stop(drain=True)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _until_closed(coordinator: Coordinator, leave: threading.Event) -> None:

@@ -64,7 +64,7 @@ def resolve(text: str, variable: Callable[[str], Value], function: Callable[[str
         if not isinstance(projection, exp.Alias) and _asks(projection):
             projection.replace(exp.alias_(projection.copy(), _as_written(projection), quoted=True))
 
-    def replaced(node: exp.Expression) -> exp.Expression:
+    def replaced(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.SessionParameter):
             return _literal(variable(node.name.lower()))
         name = _function_name(node)
@@ -77,11 +77,11 @@ def resolve(text: str, variable: Callable[[str], Value], function: Callable[[str
     return tree.transform(replaced).sql(dialect=_DIALECT)
 
 
-def _asks(node: exp.Expression) -> bool:
+def _asks(node: exp.Expr) -> bool:
     return any(isinstance(n, exp.SessionParameter) or _function_name(n) is not None for n in node.walk())
 
 
-def _function_name(node: exp.Expression) -> str | None:
+def _function_name(node: exp.Expr) -> str | None:
     if isinstance(node, exp.CurrentUser):
         return "current_user"
     if isinstance(node, exp.Anonymous) and not node.expressions and str(node.this).upper() in _OWNED:
@@ -89,11 +89,11 @@ def _function_name(node: exp.Expression) -> str | None:
     return None
 
 
-def _as_written(node: exp.Expression) -> str:
+def _as_written(node: exp.Expr) -> str:
     return str(node.sql(dialect=_DIALECT))
 
 
-def _literal(value: Value) -> exp.Expression:
+def _literal(value: Value) -> exp.Expr:
     if value is None:
         return exp.null()
     if isinstance(value, bool):

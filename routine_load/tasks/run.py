@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -64,10 +64,14 @@ class TaskReport:
 
 @dataclass(slots=True, kw_only=True)
 class TaskRunner:
-    """Runs tasks with the parts of this process. Called from backend threads; keeps no state of its own."""
+    """Runs tasks with the parts of this process. Called from backend threads; keeps no state of its own.
+
+    ``tell`` publishes committed positions as the Kafka group's offsets: for people, never read back; it must not block.
+    """
 
     source: Source
     path: LoadPath
+    tell: Callable[[KafkaSpec, Mapping[PartitionId, int]], None]
     clock: Clock
 
     def run(self, task: Task, control: TaskControl) -> TaskReport:
@@ -128,6 +132,7 @@ class TaskRunner:
                 execute_ms=max(1, round((self.clock.monotonic() - started) * 1000)),
             )
         )
+        self.tell(task.kafka, positions)
         return self._report(consumption, TaskOutcome.COMMITTED, record)
 
     @staticmethod

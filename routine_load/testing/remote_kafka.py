@@ -64,6 +64,7 @@ class RemoteKafka:
         try:
             self._client().create_partitions([NewPartitions(topic, total)])[topic].result(_ADMIN_S)
             self._await_leaders(topic, total)
+            self._feeder.close()  # a producer learns of new partitions late; the next one knows them
         except KafkaException as error:
             raise BrokerFailed(f"{self.bootstrap} could not grow topic {topic!r}: {error}") from error
 

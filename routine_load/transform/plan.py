@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from routine_load.errors import AnalysisError
+from routine_load.errors import AnalysisError, UnknownReference
 from routine_load.ids import Compat
 from routine_load.loads.values import Format, LoadSpec, Reading, SourceColumn
 from routine_load.sql.expressions import parse_expression
@@ -64,7 +64,6 @@ class Plan:
     all_deletes: bool = False
     where: Derived | None = None
     preceding_filter: Derived | None = None
-    sequence_source: int | None = None
 
 
 def make_plan(spec: LoadSpec, table: Table) -> Plan:
@@ -92,6 +91,7 @@ def make_plan(spec: LoadSpec, table: Table) -> Plan:
             targets.append(Target(column=column, source=index[key]))
         elif not spec.partial_update and column.default is None and not column.nullable and not column.auto_increment:
             raise AnalysisError(f"Column has no default value. column: {column.name}")
+    _check_sequence(spec, table, {target.column.name.lower() for target in targets})
     op = OP_COLUMN if spec.compat is Compat.STARROCKS else DELETE_SIGN
     return Plan(
         spec=spec,
@@ -104,7 +104,6 @@ def make_plan(spec: LoadSpec, table: Table) -> Plan:
         all_deletes=spec.merge_type is MergeType.DELETE,
         where=_tree(spec.where),
         preceding_filter=_tree(spec.preceding_filter),
-        sequence_source=_sequence_source(spec, table, index),
     )
 
 
@@ -163,7 +162,7 @@ def _used_columns(spec: LoadSpec, assigned: dict[str, Derived], index: dict[str,
     for target, derived in assigned.items():
         for column in derived.tree.find_all(exp.Column):
             if column.name.lower() not in index:
-                raise AnalysisError(_unknown_reference(spec, column.name, derived.text, target))
+                raise UnknownReference(_unknown_reference(spec, column.name, derived.text, target))
             used.add(column.name.lower())
     for expression in (spec.preceding_filter, spec.delete_on):
         if expression is not None:
@@ -202,15 +201,13 @@ def default_text(column: Column) -> str | None:
     return text
 
 
-def _sequence_source(spec: LoadSpec, table: Table, index: dict[str, int]) -> int | None:
-    """Index of the source column that feeds a hidden sequence column; None where a table column does, or nothing."""
-    name = spec.sequence_column
-    if name is None:
-        return None
-    if table.key_model is not KeyModel.UNIQUE:
-        raise AnalysisError("sequence column only support UNIQUE_KEYS")
-    if name.lower() in index:
-        return None if table.column(name) is not None else index[name.lower()]
-    if table.column(name) is None:
-        raise AnalysisError(f"There is no sequence column in the COLUMNS specified, sequence column: {name}")
-    return None
+def _check_sequence(spec: LoadSpec, table: Table, filled: set[str]) -> None:
+    """Doris: the sequence column must be loaded. Hidden ones are refused when the table is created."""
+    declared = dict(table.properties).get("function_column.sequence_col", "").lower()
+    if spec.sequence_column is not None:
+        if table.key_model is not KeyModel.UNIQUE:
+            raise AnalysisError("sequence column only support UNIQUE_KEYS")
+        if spec.sequence_column.lower() not in filled:
+            raise AnalysisError(f"There is no sequence column in the table {table.ref.table}: {spec.sequence_column}")
+    elif spec.compat is Compat.DORIS and declared and declared not in filled:
+        raise AnalysisError(f"Table {table.ref.table} has sequence column, need to specify the sequence column")

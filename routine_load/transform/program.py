@@ -11,10 +11,10 @@ from functools import lru_cache
 
 from sqlglot import exp
 
-from routine_load.errors import AnalysisError
+from routine_load.errors import AnalysisError, ExpressionError
 from routine_load.ids import Compat
 from routine_load.loads.values import Format, LoadSpec, SourceColumn
-from routine_load.sql.schema import Table, TypeName
+from routine_load.sql.schema import Table
 from routine_load.transform.convert import Rules, convert, has_usual, kind_of, to_text, type_text
 from routine_load.transform.expressions import Translator
 from routine_load.transform.operators import as_kind
@@ -113,9 +113,6 @@ class _Builder:
         if op is not None:
             outputs.append((f"c{len(outputs)}", op))
             names.append(OP_COLUMN)
-        if self.plan.sequence_source is not None and self.spec.sequence_column is not None:
-            outputs.append((f"c{len(outputs)}", self._sequence(self.plan.sequence_source)))
-            names.append(self.spec.sequence_column)
         if status is not None:
             outputs.append(("status", status))
         faults = [*early, *late]
@@ -156,7 +153,7 @@ class _Builder:
             if self.spec.compat is Compat.DORIS:
                 raise
             text = f"Expr '{expression.text}' analyze error: {cause.message}, derived column is '{column}'"
-            raise AnalysisError(text) from cause
+            raise ExpressionError(text) from cause
 
     def _filter(self, expression: Derived | None, scope: dict[str, Typed], what: str) -> Typed | None:
         """A condition over ``scope``, bound: true keeps the row."""
@@ -299,19 +296,6 @@ class _Builder:
             if value.kind is not Kind.TEXT and value.literal not in {"0", "1"}:
                 raise AnalysisError("const load op type column should only be upsert(0)/delete(1)")
         return self.stages.bind(as_kind(value, Kind.INT, self.context) if value.kind is Kind.BOOL else value)
-
-    def _sequence(self, index: int) -> Typed:
-        """The hidden sequence column's value, in the type that the table's properties declare."""
-        declared = dict(self.plan.table.properties).get("function_column.sequence_type", "").lower()
-        text = f"s{index}"
-        if declared in {"date", "datetime", "datev2", "datetimev2"}:
-            to, name = Kind.DATETIME, TypeName.DATETIME
-        elif declared in {"tinyint", "smallint", "int", "bigint", "largeint", ""}:
-            to, name = Kind.LARGEINT, TypeName.LARGEINT
-        else:
-            raise AnalysisError(f"sequence type only support integer types and date types, not {declared}")
-        value = as_kind(Typed(text, Kind.TEXT, atomic=True), to, self.context)
-        return self.stages.bind(derived(value.sql, Kind.INT if name is TypeName.LARGEINT else Kind.DATETIME, value))
 
     def _explain(self, faults: list[Fault]) -> str:
         """SELECT of the first fault (its index) and its value, for rows known to have one."""

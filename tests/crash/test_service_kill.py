@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
@@ -81,10 +82,10 @@ def check_exactly_once(service, feed: Feed) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_every_message_is_loaded_once_though_the_service_is_killed_again_and_again(
-    new_service, apache_kafka, topic, request
+    new_service, apache_kafka, topic
 ):
     """A million messages of eight partitions survive ten SIGKILLs (fifty in the soak) at random moments."""
-    kills = 50 if request.config.getoption("--soak") else 10
+    kills = 50 if os.environ.get("RL_SOAK") else 10
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
     dice = random.Random(seed)

@@ -73,7 +73,13 @@ class ServiceProcess:
         return self.ended()
 
     def ended(self) -> int:
-        code = self.process.wait(60)
+        try:
+            code = self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGUSR1)
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+            pytest.fail(f"the service did not end:\n{self.log.read_text()[-12000:]}")
         self.process.stdout.close()
         return code
 

@@ -106,7 +106,7 @@ def test_a_start_by_time_begins_at_the_first_message_of_that_time(service, apach
     """property.kafka_default_offsets as a date-time, on the clocks of the job's time zone."""
     apache_kafka.create_topic(topic, 1)
     apache_kafka.produce(topic, ["1,old"], timestamp_ms=1_700_000_000_000)
-    apache_kafka.produce(topic, ["2,new"], timestamp_ms=1_800_000_000_000)
+    apache_kafka.produce(topic, ["2,new"], timestamp_ms=1_760_000_000_000)
     create(
         service,
         apache_kafka,
