@@ -30,12 +30,14 @@ def run(settings: Settings, ready: Callable[[Coordinator], None]) -> None:
     try:
         coordinator = Coordinator(settings)
         coordinator.start()
+        watcher = threading.Thread(target=_until_closed, args=(coordinator, leave), name="until-closed", daemon=True)
+        watcher.start()
         try:
             ready(coordinator)
-            threading.Thread(target=_until_closed, args=(coordinator, leave), name="until-closed", daemon=True).start()
             leave.wait()
         finally:
             coordinator.stop(drain=True)
+            watcher.join()
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
