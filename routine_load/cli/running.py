@@ -14,10 +14,10 @@ from routine_load.config import Settings
 
 
 def run(settings: Settings, ready: Callable[[Coordinator], None]) -> None:
-    """Run until SIGTERM or SIGINT, then drain and return. A second signal ends the process at once;
-    SIGUSR1 prints every thread's stack on stderr.
+    """Run until SIGTERM or SIGINT, then drain and return. A second signal ends the process at once.
 
-    ``ready`` is called once the doors accept connections. Raises RoutineLoadError where the start fails.
+    SIGUSR1 prints every thread's stack on stderr. ``ready`` is called once the doors accept
+    connections. Raises RoutineLoadError where the start fails.
     """
     leave = threading.Event()
 
@@ -26,6 +26,7 @@ def run(settings: Settings, ready: Callable[[Coordinator], None]) -> None:
             os._exit(128 + number)
         leave.set()
 
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
     previous = {number: signal.signal(number, signalled) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         coordinator = Coordinator(settings)
