@@ -63,7 +63,11 @@ def client_settings(
         for key, value in spec.properties
         if key not in NOT_FOR_LIBRDKAFKA | IGNORED
     }
-    return {**_DEFAULTS, **defaults, **asked, **_DUTIES, **duties, "bootstrap.servers": spec.brokers.replace(" ", "")}
+    settings = {**_DEFAULTS, **defaults, **asked, **_DUTIES, **duties}
+    if "fetch.max.bytes" in settings and "message.max.bytes" in settings:  # librdkafka refuses the other order
+        settings["fetch.max.bytes"] = max(int(settings["fetch.max.bytes"]), int(settings["message.max.bytes"]))
+    settings["bootstrap.servers"] = spec.brokers.replace(" ", "")
+    return settings
 
 
 def _located(key: str, value: str, small_files: Path | None) -> str:

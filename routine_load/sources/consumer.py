@@ -8,10 +8,9 @@ message unless it is an event: end of partition or an error.
 from __future__ import annotations
 
 import contextlib
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, filterfalse
+from itertools import filterfalse
 from pathlib import Path
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
@@ -19,14 +18,14 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from routine_load.clock import Clock, Deadline, SystemClock
 from routine_load.errors import BrokenInvariant, OffsetOutOfRange, SourceError, SourceUnavailable
 from routine_load.ids import PartitionId
-from routine_load.sources.chunk import KafkaChunk
+from routine_load.sources.chunk import Gathered, KafkaChunk
 from routine_load.sources.connections import Connection, ConnectionPool, Setting
 from routine_load.tasks.ports import KafkaSpec
 
 _DEFAULTS: dict[str, Setting] = {
     "fetch.wait.max.ms": 20,  # what an end-of-partition event waits for
-    "fetch.max.bytes": 16 * 1024 * 1024,
-    "max.partition.fetch.bytes": 4 * 1024 * 1024,
+    "fetch.max.bytes": 4 * 1024 * 1024,
+    "max.partition.fetch.bytes": 1024 * 1024,
     "fetch.queue.backoff.ms": 5,  # the default of a second is a pause in each full queue
     "fetch.error.backoff.ms": 100,
     "topic.metadata.propagation.max.ms": 5_000,
@@ -34,10 +33,10 @@ _DEFAULTS: dict[str, Setting] = {
 }
 _DUTIES: dict[str, Setting] = {
     "enable.partition.eof": True,
-    "queued.min.messages": 1_000_000,  # the kilobytes are the bound
-    "queued.max.messages.kbytes": 32 * 1024,
+    "queued.min.messages": 1_000_000,  # the kilobytes are the bound; a small message takes ten times its size
+    "queued.max.messages.kbytes": 8 * 1024,
 }
-_CALL_ROWS = 20_000
+_DRAIN_ROWS = 10_000
 _WAIT_S = 0.1
 _DRAIN_CALLS = 100
 _LEARN_S = 2.0
@@ -85,7 +84,7 @@ class KafkaSource:
                 yield KafkaConsumption(connection, spec, start, patience)
                 consumer.unassign()
                 for _ in range(_DRAIN_CALLS):  # nothing of this assignment may reach the next one
-                    if not consumer.consume(_CALL_ROWS, 0):
+                    if not consumer.consume(_DRAIN_ROWS, 0):
                         break
             except KafkaException as error:
                 raise SourceError(f"kafka consume failed, err: {error.args[0].str()}") from error
@@ -133,49 +132,6 @@ class Patience:
         return self.clock.monotonic() >= self._until
 
 
-@dataclass(slots=True)
-class _Gathered:
-    """A chunk in the making, within its bounds."""
-
-    max_rows: int
-    max_bytes: int
-    values: list[bytes | None] = field(default_factory=list)
-    messages: list[Message] = field(default_factory=list)
-    bytes: int = 0
-    last: dict[int, Message] = field(default_factory=dict)
-
-    @property
-    def room(self) -> int:
-        """How many more rows to ask for, by the mean size so far; 0 when the chunk is full."""
-        rows = self.max_rows - len(self.values)
-        if rows <= 0 or self.bytes >= self.max_bytes:
-            return 0
-        if not self.values:
-            return min(rows, _CALL_ROWS)
-        mean = max(1.0, self.bytes / len(self.values))
-        return min(rows, _CALL_ROWS, int((self.max_bytes - self.bytes) / mean) + 16)
-
-    def take(self, messages: list[Message]) -> list[Message]:
-        """Add what fits, at least one message to an empty chunk; returns the rest."""
-        values = list(map(Message.value, messages))
-        size = sum(map(len, filter(None, values)))
-        rest: list[Message] = []
-        fits = len(messages)
-        if self.bytes + size > self.max_bytes:
-            sums = list(accumulate(0 if value is None else len(value) for value in values))
-            fits = max(bisect_right(sums, self.max_bytes - self.bytes), 0 if self.values else 1)
-            size = sums[fits - 1] if fits else 0
-        fits = min(fits, self.max_rows - len(self.values))
-        if fits < len(messages):
-            messages, rest, values = messages[:fits], messages[fits:], values[:fits]
-            size = sum(map(len, filter(None, values)))
-        self.values += values
-        self.messages += messages
-        self.bytes += size
-        self.last.update(zip(map(Message.partition, messages), messages, strict=True))  # type: ignore[arg-type]
-        return rest
-
-
 class KafkaConsumption:
     """One task's reading. Not for several threads."""
 
@@ -198,15 +154,15 @@ class KafkaConsumption:
             raise ValueError(f"max_rows={max_rows} and max_bytes={max_bytes} must be at least 1")
         if self._failure is not None:
             raise self._failure
-        gathered = _Gathered(max_rows, max_bytes)
+        gathered = Gathered(max_rows, max_bytes)
         self._gather(gathered, deadline)
         if gathered.values:  # a failure is told by the next poll: what was handed out counts first
-            return KafkaChunk(self._spec.topic, gathered.values, gathered.messages, gathered.bytes, gathered.last)
+            return gathered.finished(self._spec.topic)
         if self._failure is not None:
             raise self._failure
         return None
 
-    def _gather(self, gathered: _Gathered, deadline: Deadline) -> None:
+    def _gather(self, gathered: Gathered, deadline: Deadline) -> None:
         waits_at_end = self.caught_up
         while (room := gathered.room) and self._failure is None:
             if self._held:
@@ -281,10 +237,9 @@ class KafkaConsumption:
                 )
         self._unseen.difference_update(first)
 
-    def _hand_out(self, gathered: _Gathered) -> None:
-        self._held = gathered.take(self._held)
-        for number, message in gathered.last.items():
-            self._next[number] = (message.offset() or 0) + 1
+    def _hand_out(self, gathered: Gathered) -> None:
+        self._held, reached = gathered.take(self._held)
+        self._next.update(reached)
 
     def _mind_events(self) -> None:
         events, self._events = self._events, []
