@@ -94,9 +94,11 @@ def cases(count):
     yield "csv enclosed", quoted, csv
     escaped = LoadSpec(columns=plain(*NAMES), enclose='"', escape="\\", **text)
     yield "csv enclosed and escaped", escaped, csv
-    yield "csv wide separator", LoadSpec(columns=plain(*NAMES), compat=Compat.STARROCKS, column_separator="||"), [
-        value.replace(b",", b"||") for value in csv
-    ]
+    yield (
+        "csv wide separator",
+        LoadSpec(columns=plain(*NAMES), compat=Compat.STARROCKS, column_separator="||"),
+        [value.replace(b",", b"||") for value in csv],
+    )
     objects = json_messages(count)
     yield "json", LoadSpec(**documents), objects
     paths = json.dumps([f"$.{name}" for name in NAMES if name != "temp_gender"])

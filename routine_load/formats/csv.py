@@ -96,6 +96,7 @@ class CsvDecoder:
             and joined.count(b"\n") == messages - 1
             and b"\r" not in joined  # pyarrow ends a line there as well
             and not joined.startswith(BYTE_ORDER_MARK)  # pyarrow would drop it
+            and not (self._spec.escape and joined.endswith(self._spec.escape.encode()))
             and (self._row_delimiter == b"\n" or self._row_delimiter not in joined)
         )
 
@@ -105,8 +106,8 @@ class CsvDecoder:
             delimiter=self._spec.column_separator,
             quote_char=enclose,
             double_quote=bool(enclose),
-            escape_char=False,
-            newlines_in_values=bool(enclose),
+            escape_char=self._spec.escape or False,
+            newlines_in_values=bool(enclose or self._spec.escape),
             ignore_empty_lines=True,
             invalid_row_handler=invalid_row_handler,
         )
@@ -169,7 +170,9 @@ def _is_plain(spec: LoadSpec) -> bool:
     if spec.enclose and (spec.enclose in "\r\n\x00" or spec.enclose == spec.column_separator):
         return False
     # A blank field is NULL in Doris only unquoted; pyarrow's switch covers \N and the blank together.
-    return not spec.escape and not spec.trim_space and not (spec.enclose and spec.empty_field_as_null)
+    if spec.escape and (spec.escape in "\r\n\x00" or spec.escape in {spec.column_separator, spec.enclose}):
+        return False
+    return not spec.trim_space and not (spec.enclose and spec.empty_field_as_null)
 
 
 def _visible(text: str) -> str:

@@ -66,11 +66,11 @@ class JsonDecoder:
         self, table: pa.Table, docs: pa.Table, payload_of: pa.Array | None, rejects: Rejects
     ) -> tuple[pa.Table, pa.Array | None]:
         """Doris: an object that has none of the keys is an error row."""
-        blank = pc.is_null(table.column(0))
+        blank = self._unfilled(table, 0)
         for index in range(1, table.num_columns):
             if not pc.any(blank).as_py():
                 return table, payload_of
-            blank = pc.and_(blank, pc.is_null(table.column(index)))
+            blank = pc.and_(blank, self._unfilled(table, index))
         if not pc.any(blank).as_py():
             return table, payload_of
         known = self._duck.query(self._selection.known_sql(), docs)["known"]
@@ -86,3 +86,8 @@ class JsonDecoder:
             rejects.add(row["payload"], row["doc"], reason)
         keep = pc.invert(strange)
         return table.filter(keep), payloads.filter(keep.combine_chunks())
+
+    def _unfilled(self, table: pa.Table, index: int) -> pa.ChunkedArray:
+        """Rows whose value may stand for a missing key."""
+        column, missing = table.column(index), self._columns[index].missing
+        return pc.is_null(column) if missing is None else pc.fill_null(pc.equal(column, missing), fill_value=True)

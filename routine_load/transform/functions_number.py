@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from routine_load.transform.registry import Builder, Context, Family, common_kind
-from routine_load.transform.typed import Kind, Typed
+from routine_load.transform.typed import Kind, Typed, clamped
 
 NUMBER = Family()
 
@@ -14,7 +14,7 @@ def _same(args: list[Typed]) -> Kind:
 
 def _round(name: str) -> Builder:
     def build(args: list[Typed], _: Context) -> str:
-        digits = f"TRY_CAST(least(greatest({args[1].sql}, -30), 30) AS INTEGER)" if len(args) > 1 else "0"
+        digits = f"{clamped(args[1].sql, -30, 30)}::INTEGER" if len(args) > 1 else "0"
         if name == "trunc":
             scale = f"pow(10.0::DOUBLE, {digits})"
             return f"trunc({args[0].sql}::DOUBLE * {scale}) / {scale}"

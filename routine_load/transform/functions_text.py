@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from routine_load.errors import AnalysisError
 from routine_load.transform.registry import Builder, Context, Family
-from routine_load.transform.typed import Kind, Typed
+from routine_load.transform.typed import Kind, Typed, clamped
 
 TEXT = Family()
 _MAX_CHARS = 1_048_576
 """Results of pad and repeat stop here: the vendors' own bound for one value."""
+_COUNT = clamped("{1}", 0, _MAX_CHARS)
 
 
 def _concat(args: list[Typed], _: Context) -> str:
@@ -28,7 +29,7 @@ def _substring(args: list[Typed], _: Context) -> str:
     if len(args) == 2:
         known = f"{start} IS NOT NULL AND {text} IS NOT NULL"
         return f"CASE WHEN {ok} THEN substring({text}, {start}) WHEN {known} THEN '' END"
-    size = f"least(greatest({args[2].sql}, 0), {_MAX_CHARS})"
+    size = clamped(args[2].sql, 0, _MAX_CHARS)
     return (
         f"CASE WHEN {size} IS NULL OR {start} IS NULL OR {text} IS NULL THEN NULL "
         f"WHEN {ok} THEN substring({text}, {start}, {size}) ELSE '' END"
@@ -45,7 +46,7 @@ def _split_part(args: list[Typed], context: Context) -> str:
 
 
 def _pad(side: str) -> str:
-    size = f"least({{1}}, {_MAX_CHARS})"
+    size = clamped("{1}", 0, _MAX_CHARS)
     return (
         f"CASE WHEN {{1}} < 0 THEN NULL WHEN {{1}} <= length({{0}}) THEN left({{0}}, {size}) "
         f"WHEN {{2}} <> '' THEN {side}pad({{0}}, {size}::INTEGER, {{2}}) WHEN {{2}} = '' THEN {{0}} END"
@@ -116,14 +117,13 @@ TEXT.add("rtrim", "TT?", Kind.TEXT, _trims("rtrim"))
 TEXT.add("length octet_length", "T", Kind.INT, "strlen({0})")
 TEXT.add("char_length character_length", "T", Kind.INT, "length({0})")
 TEXT.add("substr substring mid", "TII?", Kind.TEXT, _substring)
-TEXT.add("left strleft", "TI", Kind.TEXT, f"left({{0}}, least(greatest({{1}}, 0), {_MAX_CHARS}))")
-TEXT.add("right strright", "TI", Kind.TEXT, f"right({{0}}, least(greatest({{1}}, 0), {_MAX_CHARS}))")
+TEXT.add("left strleft", "TI", Kind.TEXT, f"left({{0}}, {_COUNT})")
+TEXT.add("right strright", "TI", Kind.TEXT, f"right({{0}}, {_COUNT})")
 TEXT.add("replace", "TTT", Kind.TEXT, "CASE WHEN {1} = '' THEN {0} ELSE replace({0}, {1}, {2}) END")
 TEXT.add("reverse", "T", Kind.TEXT, "reverse({0})")
 TEXT.add("repeat", "TI", Kind.TEXT,
-         f"CASE WHEN strlen({{0}}) * least({{1}}, {_MAX_CHARS}) <= {_MAX_CHARS} "
-         "THEN repeat({0}, greatest({1}, 0)) END")  # fmt: skip
-TEXT.add("space", "I", Kind.TEXT, f"repeat(' ', greatest(least({{0}}, {_MAX_CHARS}), 0))")
+         f"CASE WHEN strlen({{0}}) * {_COUNT} <= {_MAX_CHARS} THEN repeat({{0}}, {_COUNT}) END")  # fmt: skip
+TEXT.add("space", "I", Kind.TEXT, f"repeat(' ', {clamped('{0}', 0, _MAX_CHARS)})")
 TEXT.add("lpad", "TIT", Kind.TEXT, _pad("l"))
 TEXT.add("rpad", "TIT", Kind.TEXT, _pad("r"))
 TEXT.add("split_part", "TTI", Kind.TEXT, _split_part)

@@ -14,7 +14,7 @@ from routine_load.transform.moments import (
     text_to_datetime,
 )
 from routine_load.transform.registry import Builder, Context, Family
-from routine_load.transform.typed import Kind, Typed, quoted
+from routine_load.transform.typed import Kind, Typed, clamped, quoted
 
 TIME = Family()
 _SECONDS_MAX = 253_402_243_199
@@ -57,7 +57,8 @@ def _moment(arg: Typed, context: Context) -> str:
 
 
 def _str_to_date(args: list[Typed], _: Context) -> str:
-    return f"try_strptime({args[0].sql}, {_format(args, 1, 'str_to_date')})"
+    moment = f"try_strptime({args[0].sql}, {_format(args, 1, 'str_to_date')})"
+    return moment if _str_to_date_kind(args) is Kind.DATETIME else f"CAST({moment} AS DATE)"
 
 
 def _str_to_date_kind(args: list[Typed]) -> Kind:
@@ -84,7 +85,7 @@ def _to_date(args: list[Typed], context: Context) -> str:
 def _shift(unit: str, sign: int) -> Builder:
     def build(args: list[Typed], _: Context) -> str:
         # A count beyond any calendar would overflow: TRY makes it NULL.
-        count = f"TRY_CAST({sign} * least(greatest({args[1].sql}, -400000000000), 400000000000) AS BIGINT)"
+        count = f"({sign} * {clamped(args[1].sql, -400_000_000_000, 400_000_000_000)})"
         if unit not in {"seconds", "hours", "minutes", "microseconds", "milliseconds"}:
             count = f"TRY_CAST({count} AS INTEGER)"
         return f"TRY({args[0].sql} + to_{unit}({count}))"

@@ -129,8 +129,9 @@ def _from_other(value: Typed, kind: Kind, context: Context) -> str:  # noqa: PLR
     if kind in {Kind.INT, Kind.LARGEINT} and value.kind in {Kind.DOUBLE, Kind.DECIMAL}:
         return f"TRY_CAST(trunc({sql}) AS {kind.value})"
     if kind is Kind.DECIMAL:
-        # A wide integer part keeps whole numbers exact; nine digits of fraction as in the vendors' own results.
-        return f"TRY_CAST({sql} AS DECIMAL(38, 9))" if value.kind is not Kind.DECIMAL else sql
+        # Whole numbers get no fraction of their own, so that 1.1 * 3 is 3.3 and not 3.3000000000.
+        whole = {Kind.INT: "DECIMAL(19, 0)", Kind.LARGEINT: "DECIMAL(38, 0)", Kind.BOOL: "DECIMAL(1, 0)"}
+        return f"TRY_CAST({sql} AS {whole.get(value.kind, _duck(kind))})"
     return f"TRY_CAST({sql} AS {_duck(kind)})"
 
 

@@ -81,6 +81,11 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def clamped(sql: str, low: int, high: int) -> str:
+    """SQL of a number kept within bounds; NULL stays NULL (DuckDB's least and greatest would skip it)."""
+    return f"(CASE WHEN {sql} < {low} THEN {low} WHEN {sql} > {high} THEN {high} ELSE {sql} END)"
+
+
 def text_literal(text: str) -> Typed:
     return Typed(quoted(text), Kind.TEXT, atomic=True, literal=text)
 

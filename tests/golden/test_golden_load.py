@@ -1,0 +1,180 @@
+"""Golden cases of the load path: messages + table + load options → rows, rejected rows, unselected count; functions."""
+
+import datetime
+import json
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from routine_load.errors import AnalysisError
+from routine_load.formats import decoder_for
+from routine_load.ids import Compat, TableRef
+from routine_load.loads.values import Decoded, Format, LoadSpec, Origin
+from routine_load.sql.ddl import DdlContext, parse_create_table
+from routine_load.sql.expressions import read_expression
+from routine_load.sql.schema import Column, ColumnType, Table, TypeName
+from routine_load.sql.statements import ColumnItem, MergeType
+from routine_load.transform import KNOWN_FUNCTIONS, TransformCompiler
+
+FOLDER = Path(__file__).parent / "load"
+
+
+class Chunk:
+    def __init__(self, values):
+        self.values = values
+
+    def origin(self, index):
+        return Origin("t", 0, index)
+
+
+def unescaped(text):
+    r"""``\n \r \t \x41 \\`` of a case file; every other character stands for itself."""
+    return re.sub(
+        rb"\\(n|r|t|\\|x[0-9a-f]{2})",
+        lambda m: {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"\\": b"\\"}.get(m[1]) or bytes([int(m[1][1:], 16)]),
+        text.encode(),
+    )
+
+
+def columns_of(text):
+    items = []
+    depth, start = 0, 0
+    for at, char in enumerate(text + ","):
+        depth += (char == "(") - (char == ")")
+        if char == "," and depth == 0:
+            name, sign, expression = text[start:at].strip().partition("=")
+            default = sign and expression.strip().upper() == "DEFAULT"
+            expression = read_expression(expression.strip()) if sign and not default else None
+            items.append(ColumnItem(name=name.strip().strip("`"), expression=expression, is_default=bool(default)))
+            start = at + 1
+    return tuple(items)
+
+
+def spec_of(lines):
+    options = {"compat": Compat.STARROCKS, "column_separator": ","}
+    for key, value in lines:
+        if key == "columns":
+            options[key] = columns_of(value)
+        elif key in {"where", "preceding_filter", "delete_on"}:
+            options[key] = read_expression(value)
+        elif key in {"column_separator", "row_delimiter"}:
+            options[key] = unescaped(value).decode()
+        elif key == "partitions":
+            options[key] = tuple(value.split(","))
+        else:
+            kinds = {"compat": Compat, "format": Format, "merge_type": MergeType}
+            options[key] = kinds[key](value) if key in kinds else {"true": True, "false": False}.get(value, value)
+    return LoadSpec(**options)
+
+
+def shown(value):
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, bytes) and len(value) == 16:
+        return str(int.from_bytes(value, "little", signed=True))
+    if isinstance(value, datetime.datetime | datetime.date | Decimal | int | float):
+        return str(value)
+    if isinstance(value, list | dict):
+        return json.dumps(value, default=str)
+    return value.replace("\n", "\\n").replace("\r", "\\r").replace("\ufeff", "\\ufeff")
+
+
+def loaded(spec, table, messages):
+    """What the load path makes of the messages, as the lines of a case."""
+    compiler = TransformCompiler()
+    try:
+        compiler.check(spec, table)
+        decoder = decoder_for(spec, compiler.source_columns(spec, table))
+    except AnalysisError as error:
+        return [f"error {error.message}"]
+    transformer = compiler.transformer(spec, table)
+    decoded = decoder.decode(Chunk(messages))
+    result = transformer.transform(decoded)
+    transformer.close()
+    lines = [f"row {' | '.join(shown(v) for v in row.values())}" for row in result.rows.to_pylist()]
+    rejected = sorted([*decoded.rejected, *result.rejected], key=lambda r: r.payload)
+    lines += [f"reject {r.payload} [{r.column}] {r.reason}" for r in rejected]
+    return lines + ([f"unselected {result.unselected}"] if result.unselected else [])
+
+
+def blocks():
+    for path in sorted(FOLDER.glob("*.case")):
+        for number, block in enumerate(path.read_text().split("\n\n")):
+            lines = [line for line in block.split("\n") if line]
+            if lines and any(not line.startswith("#") for line in lines):
+                title = lines[0].removeprefix("# ")
+                yield pytest.param(lines, id=f"{path.stem}-{number}-{title[:60]}")
+
+
+@pytest.mark.parametrize("lines", list(blocks()))
+def test_case(lines):
+    """Each block of tests/golden/load/*.case: options and messages load as the lines below them say."""
+    ddl, options, messages, expected = "", [], [], []
+    for line in lines:
+        word, _, rest = line.partition(" ")
+        if word == "#":
+            continue
+        if word == "table":
+            ddl = rest
+        elif word in {"row", "reject", "unselected", "error"}:
+            expected.append(line)
+        elif word == ">":
+            messages.append(unescaped(rest))
+        elif word == "tombstone":
+            messages.append(None)
+        else:
+            assert word.endswith(":"), line
+            options.append((word[:-1], rest))
+    spec = spec_of(options)
+    table = parse_create_table(f"CREATE TABLE t {ddl}", DdlContext("db", spec.compat))
+    assert loaded(spec, table, messages) == expected
+
+
+def function_cases():
+    for path in sorted(FOLDER.glob("*.functions")):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if line.strip() and not line.startswith("#"):
+                yield pytest.param(line, id=f"{path.stem}:{number}")
+
+
+def evaluated(line):
+    """A line ``expression | a=…, b=… => value``; ``doris:`` in front for that vendor only."""
+    head, _, expected = line.partition(" => ")
+    compat = Compat.DORIS if head.startswith("doris: ") else Compat.STARROCKS
+    expression, _, given = head.removeprefix("doris: ").partition(" | ")
+    values = {}
+    for pair in [part for part in given.split("; ") if part]:
+        name, _, value = pair.partition("=")
+        values[name.strip()] = None if value == "NULL" else unescaped(value).decode()
+    result = Column(name="result", type=ColumnType(name=TypeName.STRING))
+    table = Table(ref=TableRef("db", "t"), columns=(result,))
+    items = (*(ColumnItem(name=n) for n in "abc"), ColumnItem(name="result", expression=read_expression(expression)))
+    spec = LoadSpec(compat=compat, columns=items)
+    compiler = TransformCompiler()
+    try:
+        transformer = compiler.transformer(spec, table)
+    except AnalysisError as error:
+        return f"error {error.message}", expected.strip()
+    source = pa.table({name: pa.array([values.get(name)], pa.string()) for name in "abc"})
+    result = transformer.transform(Decoded(source, None))
+    transformer.close()
+    return shown(result.rows["result"][0].as_py()), expected.strip()
+
+
+@pytest.mark.parametrize("line", list(function_cases()))
+def test_function(line):
+    """Each line of tests/golden/load/*.functions: the expression over text columns has that value."""
+    actual, expected = evaluated(line)
+    assert actual == expected
+
+
+def test_every_function_has_fixtures():
+    """No known function is without a golden line."""
+    text = "\n".join(path.read_text() for path in FOLDER.glob("*.functions")).lower()
+    missing = [name for name in sorted(KNOWN_FUNCTIONS) if f"{name}(" not in text]
+    assert missing == []
