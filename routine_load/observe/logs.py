@@ -8,9 +8,23 @@ from typing import cast
 
 import structlog
 
+from routine_load.observe import events
+
 
 def configure(*, level: str = "info", json: bool = True) -> None:
-    """Send logs to stderr from ``level`` up. Called once, by the command line; a library user's logging is theirs."""
+    """Send logs to stderr from ``level`` up, libraries' warnings too. Called once, by the command line."""
+    _set_up(level=level, json=json)
+    logging.basicConfig(handlers=[_Libraries()], level=logging.WARNING, force=True)
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a tick that outlasts its interval is no news
+
+
+def quieten() -> None:
+    """Only warnings, on stderr, for a program that embeds us and has not set up structlog; its own logging is its own."""
+    if not structlog.is_configured():
+        _set_up(level="warning", json=False)
+
+
+def _set_up(*, level: str, json: bool) -> None:
     renderer = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=False)
     structlog.configure(
         processors=[
@@ -25,10 +39,12 @@ def configure(*, level: str = "info", json: bool = True) -> None:
     )
 
 
-def quieten() -> None:
-    """Only warnings, on stderr, for a program that embeds us and has not set up structlog itself."""
-    if not structlog.is_configured():
-        configure(level="warning", json=False)
+class _Libraries(logging.Handler):
+    """What libraries log by the standard way, as events of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log = structlog.get_logger(room=record.name)
+        log.log(record.levelno, events.LIBRARY_SAID, text=record.getMessage(), exc_info=record.exc_info or None)
 
 
 def logger(room: str) -> structlog.typing.FilteringBoundLogger:
