@@ -30,6 +30,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+_LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+
 DataDir = Annotated[Path | None, typer.Option(help="Where everything is kept. [serve: ./data; dev: a temporary one]")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on. [127.0.0.1]")]
 MysqlPort = Annotated[str | None, typer.Option(metavar="PORT", help="0: any free one; off: shut. [9030]")]
@@ -152,7 +154,10 @@ def _spoken_errors() -> Iterator[None]:
 
 
 def _prepare_process(default_level: str = "info") -> None:
-    logs.configure(level=os.environ.get("RL_LOG_LEVEL", default_level))
+    level = os.environ.get("RL_LOG_LEVEL", default_level).lower()
+    if level not in _LOG_LEVELS:
+        raise PropertyError(f"RL_LOG_LEVEL = {level!r} is not allowed; allowed: {', '.join(_LOG_LEVELS)}")
+    logs.configure(level=level)
     for name in sources.ignored(os.environ):
         logs.logger("cli").warning(events.SETTING_IGNORED, name=name)
     if text := os.environ.get("RL_FAILPOINTS"):

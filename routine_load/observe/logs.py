@@ -19,7 +19,7 @@ def configure(*, level: str = "info", json: bool = True) -> None:
 
 
 def quieten() -> None:
-    """Only warnings, on stderr, for a program that embeds us and has not set up structlog; its own logging is its own."""
+    """Only warnings, on stderr, for a program that embeds us and has not set up structlog itself."""
     if not structlog.is_configured():
         _set_up(level="warning", json=False)
 

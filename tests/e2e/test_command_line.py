@@ -53,6 +53,7 @@ def test_serve_prints_one_line_and_drains_on_sigterm(tmp_path):
     [
         (["--backends", "0"], {}, "backends = '0' (--backends) is not allowed; allowed: a whole number from 1 to 64"),
         ([], {"RL_COMPAT": "oracle"}, "compat = 'oracle' (in RL_COMPAT) is not allowed; allowed: starrocks or doris"),
+        ([], {"RL_LOG_LEVEL": "loud"}, "RL_LOG_LEVEL = 'loud' is not allowed; allowed: debug, info"),
         (["--config", "/nonexistent.toml"], {}, "cannot read the configuration file /nonexistent.toml"),
         (["--host", "0.0.0.0"], {}, "--allow-remote-empty-password"),
     ],
