@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 
 import duckdb
+import sqlglot
 from sqlglot import exp
 
+from routine_load.engines.duckdb.defaults import default_expression
 from routine_load.engines.duckdb.guard import Checked
 from routine_load.engines.duckdb.merge_sql import MergePlan, merge_statements
 from routine_load.engines.duckdb.merging import MergeLock
 from routine_load.engines.duckdb.names import Names, quote, quoted
-from routine_load.engines.duckdb.writers import ORDINAL
-from routine_load.errors import AnalysisError
+from routine_load.engines.duckdb.writers import ORDINAL, source_expression
+from routine_load.errors import AnalysisError, UnsupportedFeature
 from routine_load.loads.values import WriteMode
 from routine_load.sql.schema import Column, KeyModel, Table, TypeName
 
@@ -52,25 +54,49 @@ class Changes:
 
     def _insert(self, cursor: duckdb.DuckDBPyConnection, tree: exp.Insert, table: Table) -> int:
         columns = _insert_columns(tree, table)
+        if tree.args.get("overwrite") or tree.args.get("ignore"):
+            raise UnsupportedFeature("INSERT OVERWRITE and INSERT IGNORE are not kept here; use TRUNCATE and INSERT")
         source = tree.expression
         if source is None:
             raise AnalysisError("INSERT needs VALUES or a SELECT")
         if isinstance(source, exp.Values):
+            _fill_defaults(source, columns)
             _check_widths(source, columns)
         query = source.sql(dialect="duckdb", identify=True, comments=False)
-        named = f"({query}) AS s({quoted([c.name for c in columns])})"
+        names = quoted([c.name for c in columns])
+        values = ", ".join(source_expression(c, c.name) for c in columns)
+        named = f"({query}) AS s({names})"
         if not table.key_model.merges:
-            sql = f"INSERT INTO {self._names.table(table.ref)} ({quoted([c.name for c in columns])}) {query}"
+            sql = f"INSERT INTO {self._names.table(table.ref)} ({names}) SELECT {values} FROM {named}"
             return _count(cursor.execute(sql))
-        plan = MergePlan(table, tuple(c.name for c in columns), has_op=False, mode=WriteMode())
-        plan.check()
+        return self._merge(cursor, _plan(table, columns), f"SELECT {values}, row_number() OVER () FROM {named}")
+
+    def _merge(self, cursor: duckdb.DuckDBPyConnection, plan: MergePlan, query: str) -> int:
+        """Stage the query's rows, then let the merging writer's statements make one row per key."""
+        stage = f"temp.{quote(_STAGE)}"
         cursor.execute(f"CREATE TEMP TABLE {quote(_STAGE)} ({plan.stage_columns()})")
-        targets = ", ".join([quoted([c.name for c in columns]), quote(ORDINAL)])
-        values = ", ".join([quoted([c.name for c in columns], "s."), "row_number() OVER ()"])
-        inserted = _count(cursor.execute(f"INSERT INTO temp.{quote(_STAGE)} ({targets}) SELECT {values} FROM {named}"))
-        for statement in merge_statements(plan, f"temp.{quote(_STAGE)}", self._names):
+        targets = quoted([*plan.columns, ORDINAL])
+        inserted = _count(cursor.execute(f"INSERT INTO {stage} ({targets}) {query}"))
+        for statement in merge_statements(plan, stage, self._names):
             cursor.execute(statement)
         return inserted
+
+
+def _plan(table: Table, columns: list[Column]) -> MergePlan:
+    missing = [c.name for c in table.key_columns if c not in columns and not c.auto_increment]
+    if missing:
+        raise AnalysisError(f"Key column '{missing[0]}' of '{table.ref.table}' must be given")
+    plan = MergePlan(table, tuple(c.name for c in columns), has_op=False, mode=WriteMode())
+    plan.check()
+    return plan
+
+
+def _fill_defaults(values: exp.Values, columns: list[Column]) -> None:
+    """``DEFAULT`` in a row of VALUES is the column's default."""
+    for row in values.expressions:
+        for value, column in zip(row.expressions if isinstance(row, exp.Tuple) else [], columns, strict=False):
+            if isinstance(value, exp.Var | exp.Column) and value.name.upper() == "DEFAULT":
+                value.replace(sqlglot.parse_one(default_expression(column), read="duckdb"))
 
 
 def _insert_columns(tree: exp.Insert, table: Table) -> list[Column]:

@@ -18,20 +18,20 @@ LOCAL_NOW = f"(current_timestamp AT TIME ZONE {literal(TIMEZONE)})"
 
 def default_expression(column: Column) -> str:
     """SQL text; NULL where the column declares no default."""
-    text = column.default
     type_text = duckdb_type(column.type)
     if column.auto_increment:
         return f"nextval({literal(f'{OWN_SCHEMA}.{AUTO_INCREMENT}')})"
-    if text is None or text == "NULL":
-        return f"CAST(NULL AS {type_text})"
-    if text == "CURRENT_TIMESTAMP":
-        scale = column.type.scale or 0
-        unit = "second" if scale == 0 else ("millisecond" if scale <= 3 else "microsecond")
-        return f"CAST(date_trunc('{unit}', {LOCAL_NOW}) AS {type_text})"
-    if text == "CURRENT_DATE":
-        return f"CAST({LOCAL_NOW} AS {type_text})"
-    if text == "uuid()":
-        return f"CAST(uuid() AS {type_text})"
-    if column.type.name is TypeName.BOOLEAN and text.strip("'").isdigit():
-        return f"CAST({text.strip(chr(39))} AS BOOLEAN)"
-    return f"CAST({text} AS {type_text})"
+    match column.default:
+        case None:
+            value = "NULL"
+        case "CURRENT_TIMESTAMP":
+            scale = column.type.scale or 0
+            unit = "second" if scale == 0 else ("millisecond" if scale <= 3 else "microsecond")
+            value = f"date_trunc('{unit}', {LOCAL_NOW})"
+        case "CURRENT_DATE":
+            value = LOCAL_NOW
+        case text if column.type.name is TypeName.BOOLEAN and text.strip("'").isdigit():
+            value = text.strip("'")
+        case text:
+            value = text
+    return f"CAST({value} AS {type_text})"

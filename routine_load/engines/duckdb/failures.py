@@ -12,6 +12,7 @@ from routine_load.ids import Compat
 MESSAGE_MAX = 500
 
 _PREFIX = re.compile(r"^(?:TransactionContext Error: Failed to commit: )?[A-Za-z ]{3,40} Error: ")
+_EXCERPT = re.compile(r"\n\n|\n\s*(?:LINE \d|Candidate|Did you mean)")
 _PATH = re.compile(r"(?<![\w<])/(?:[\w.\-]+/)+[\w.\-]*")
 _UNKNOWN_COLUMN = re.compile(r'Referenced column "([^"]+)" (?:was )?not found|does not have a column named "([^"]+)"')
 _UNKNOWN_FUNCTION = re.compile(r"(?:Scalar|Aggregate|Table)?.*Function with name (\S+) does not exist")
@@ -19,7 +20,7 @@ _UNKNOWN_FUNCTION = re.compile(r"(?:Scalar|Aggregate|Table)?.*Function with name
 
 def plain(error: duckdb.Error) -> str:
     """The first sentence of a DuckDB message: no error class, no source excerpt, no file path."""
-    text = str(error).split("\n\n")[0].split("\nLINE ")[0].split("\nCandidate ")[0].split("\nDid you mean")[0]
+    text = _EXCERPT.split(str(error))[0]
     text = _PREFIX.sub("", text.strip())
     text = _PATH.sub("<file>", text).replace("\n", " ")
     return text[:MESSAGE_MAX] or type(error).__name__

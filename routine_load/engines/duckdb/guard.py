@@ -7,6 +7,7 @@ on a list cannot reach DuckDB: no table function, no file, no setting, no second
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -15,7 +16,8 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from routine_load.engines.duckdb.catalog import Catalog
-from routine_load.engines.duckdb.functions import ALLOWED_FUNCTIONS, ALLOWED_NODES, meaning
+from routine_load.engines.duckdb.functions import ALLOWED_NODES, PASSED_FUNCTIONS
+from routine_load.engines.duckdb.meanings import FORMS, QueryDialect, to_duckdb
 from routine_load.engines.duckdb.names import INFORMATION_SCHEMA, Names
 from routine_load.engines.duckdb.session import Session
 from routine_load.errors import (
@@ -33,7 +35,8 @@ from routine_load.sql.schema import Table, TypeName
 Translate = Callable[[exp.Expr], exp.Expr]
 
 NODES_MAX = 100_000
-DIALECT = "starrocks"
+_DIALECT = QueryDialect()
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 
 @dataclass(slots=True)
@@ -43,7 +46,7 @@ class Checked:
     tree: exp.Expr
     tables: list[Table] = field(default_factory=list)
     system: set[str] = field(default_factory=set)
-    wide: bool = False
+    wide: frozenset[str] = frozenset()
 
     def sql(self) -> str:
         return self.tree.sql(dialect="duckdb", identify=True, comments=False)
@@ -61,7 +64,7 @@ class Guard:
     def read(text: str) -> exp.Expr:
         """The one statement that the text is. Raises StatementSyntaxError."""
         try:
-            trees = [tree for tree in sqlglot.parse(text, read=DIALECT) if tree is not None]
+            trees = [tree for tree in sqlglot.parse(text, read=_DIALECT) if tree is not None]
         except SqlglotError as error:
             raise _syntax_error(error) from error
         except RecursionError as error:
@@ -82,7 +85,7 @@ class Guard:
                 raise AnalysisError(f"The statement has more than {NODES_MAX} parts")
             _allow(node, session.compat)
         self._resolve(checked, session, system)
-        checked.tree = checked.tree.transform(lambda node: meaning(node, session.timezone))
+        checked.tree = to_duckdb(checked.tree, session.timezone)
         return checked
 
     def _resolve(self, checked: Checked, session: Session, system: Callable[[str], str]) -> None:
@@ -90,13 +93,14 @@ class Guard:
         for node in list(tree.find_all(exp.Table)):
             if not node.args.get("db") and _names_cte(node):
                 continue
+            if node.name.lower() == "dual" and not node.db and isinstance(node.parent, exp.From):
+                node.parent.pop()
+                continue
             self._resolve_table(checked, node, session, system)
         for column in tree.find_all(exp.Column):
             column.set("db", None)
             column.set("catalog", None)
-        checked.wide = any(c.type.name is TypeName.LARGEINT for t in checked.tables for c in t.columns) or any(
-            kind.is_type(exp.DType.INT128, exp.DType.INT256) for kind in tree.find_all(exp.DataType)
-        )
+        checked.wide = _wide(checked)
 
     def _resolve_table(self, checked: Checked, node: exp.Table, session: Session, system: Callable[[str], str]) -> None:
         if node.catalog and node.catalog not in CATALOGS:
@@ -125,6 +129,18 @@ class Guard:
             node.set("alias", alias)
 
 
+def _wide(checked: Checked) -> frozenset[str]:
+    """Lower-case names of result columns that have to do with LARGEINT; DuckDB's own HUGEINT sums are BIGINT."""
+    names = {c.name.lower() for t in checked.tables for c in t.columns if c.type.name is TypeName.LARGEINT}
+    for select in reversed(list(checked.tree.find_all(exp.Select))):
+        for projection in select.expressions:
+            mentioned = {column.name.lower() for column in projection.find_all(exp.Column)}
+            cast = any(kind.is_type(exp.DType.INT128) for kind in projection.find_all(exp.DataType))
+            if cast or mentioned & names:
+                names.add(projection.alias_or_name.lower())
+    return frozenset(names)
+
+
 def _rename(
     node: exp.Table, this: exp.Identifier, database: exp.Identifier | None, catalog: exp.Identifier | None
 ) -> None:
@@ -150,8 +166,12 @@ def _allow(node: exp.Expr, compat: Compat) -> None:
         raise UnsupportedFeature("Table functions are not supported")
     if isinstance(node, exp.Anonymous | exp.AnonymousAggFunc):
         name = str(node.this)
-        if name.lower() not in ALLOWED_FUNCTIONS:
+        forms = FORMS.get(name.lower())
+        if forms is None and name.lower() not in PASSED_FUNCTIONS:
             raise unknown_function(name, compat)
+        if forms is not None and len(node.expressions) not in forms:
+            wanted = " or ".join(str(n) for n in forms)
+            raise AnalysisError(f"{name} takes {wanted} argument(s), got {len(node.expressions)}")
         return
     if kind in ALLOWED_NODES:
         return

@@ -92,6 +92,9 @@ def open_warehouse(path: Path, *, error_log_dir: Path, memory: str, threads: int
             raise DirectoryInUse(f"{path} is open in another process" + (f" (pid {owner})" if owner else "")) from error
         raise EngineError(f"{path} cannot be opened: {plain(error)}") from error
     try:
+        if _one(root, "SELECT current_setting('lock_configuration')"):
+            root.close()
+            raise DirectoryInUse(f"{path} is open already in this process")
         names = Names(str(_one(root, "SELECT current_database()")))
         _configure(root, (memory, threads), temporary, error_log_dir)
         incarnation = _own_tables(root, names)

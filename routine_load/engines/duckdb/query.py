@@ -19,6 +19,7 @@ from routine_load.engines.duckdb.rows import result_table
 from routine_load.engines.duckdb.session import Session
 from routine_load.engines.duckdb.system_tables import SystemTables
 from routine_load.engines.duckdb.tables import Tables
+from routine_load.engines.duckdb.titles import titled
 from routine_load.engines.duckdb.types import column_type
 from routine_load.errors import AnalysisError, UnsupportedFeature
 from routine_load.sql.ddl import CreateTable
@@ -47,7 +48,7 @@ class Queries:
     def execute(self, text: str, session: Session) -> Result:
         tree = self._guard.read(text)
         if isinstance(tree, _READS):
-            return self._select(self._check(tree, session), session)
+            return self._select(self._check(titled(tree, text), session), session)
         if isinstance(tree, exp.Describe) and isinstance(tree.this, exp.Expr) and isinstance(tree.this, _READS):
             return self._explain(self._check(tree.this, session), session)
         if isinstance(tree, exp.Insert | exp.Update | exp.Delete):
@@ -59,7 +60,7 @@ class Queries:
         tree = self._guard.read(create.query)
         if not isinstance(tree, _READS):
             raise AnalysisError("CREATE TABLE … AS needs a SELECT")
-        checked = self._check(tree, session)
+        checked = self._check(titled(tree, create.query), session)
         if checked.system:
             raise UnsupportedFeature("CREATE TABLE … AS cannot read information_schema")
         with self._cursor(session) as cursor:

@@ -25,10 +25,10 @@ FETCH_ROWS = 2_048
 Converter = Callable[[Any], Any]
 
 
-def result_table(cursor: duckdb.DuckDBPyConnection, compat: Compat, *, wide: bool) -> ResultTable:
+def result_table(cursor: duckdb.DuckDBPyConnection, compat: Compat, *, wide: frozenset[str]) -> ResultTable:
     """The cursor's pending result; the cursor is closed when the rows are exhausted or given up."""
     description = [(str(column[0]), str(column[1])) for column in cursor.description or []]
-    columns = [result_column(name, type_text, wide=wide) for name, type_text in description]
+    columns = [result_column(name, type_text, wide=name.lower() in wide) for name, type_text in description]
     converters = [(i, c) for i, (_, text) in enumerate(description) if (c := converter(text)) is not None]
     return ResultTable(columns, _rows(cursor, converters, compat))
 
