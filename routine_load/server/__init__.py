@@ -1,0 +1,1 @@
+"""The doors: wire protocols, authentication, sessions. What a statement does is not decided here."""

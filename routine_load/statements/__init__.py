@@ -1,0 +1,1 @@
+"""What each statement does: check, act, answer. It refuses to know wire formats."""
