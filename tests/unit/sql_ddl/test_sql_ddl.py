@@ -179,14 +179,14 @@ def test_a_declaration_that_cannot_be_kept_is_refused_by_name(
         "CREATE TABLE t (a)",
         "CREATE TABLE t (a INT,)",
         "CREATE TABLE t (a INT) FOO",
-    ]
-    + [
         "CREATE TABLE t (a INT) PROPERTIES(a=b)",
         "CREATE TABLE t (a INT) PARTITION BY",
         "DROP TABLE t u",
         "ALTER TABLE t ADD COLUMN",
-    ]
-    + ["CREATE TABLE t (a INT", "CREATE TABLE t (a INT) COMMENT x", "CREATE TABLE t (a INT COMMENT 'x)"],
+        "CREATE TABLE t (a INT",
+        "CREATE TABLE t (a INT) COMMENT x",
+        "CREATE TABLE t (a INT COMMENT 'x)",
+    ],
 )
 def test_syntax_errors_say_where(text: str) -> None:
     """Every prefix and misspelling is a syntax error with a position, never another exception."""
