@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -12,6 +12,7 @@ from routine_load.clock import Clock, Deadline
 from routine_load.errors import SourceError, SourceUnavailable
 from routine_load.ids import PartitionId
 from routine_load.sources.connections import Connection, ConnectionPool
+from routine_load.sources.policy import NOT_ALLOWED, is_forbidden
 from routine_load.tasks.ports import KafkaSpec
 
 _EARLIEST = -2
@@ -30,6 +31,13 @@ _FINAL = frozenset(
         KafkaError.UNSUPPORTED_VERSION,
     }
 )
+
+
+def check_advertised(spec: KafkaSpec, hosts: Iterable[str]) -> None:
+    """Refuse a cluster whose metadata would send us to an address that a broker list may not name."""
+    for host in hosts:
+        if is_forbidden(host):
+            raise SourceError(f"Kafka at {spec.brokers} advertises the broker {host}; {NOT_ALLOWED}")
 
 
 class KafkaMetadataClient:
@@ -84,7 +92,9 @@ class KafkaMetadataClient:
     def _partitions(self, connection: Connection, spec: KafkaSpec, deadline: Deadline) -> tuple[PartitionId, ...]:
         for attempt_s in self._attempts(connection, spec, deadline):
             try:
-                topic = connection.consumer.list_topics(spec.topic, timeout=attempt_s).topics[spec.topic]
+                answer = connection.consumer.list_topics(spec.topic, timeout=attempt_s)
+                check_advertised(spec, [broker.host for broker in answer.brokers.values()])
+                topic = answer.topics[spec.topic]
                 if topic.error is None:
                     return tuple(PartitionId(each) for each in sorted(topic.partitions))
                 self._weigh(topic.error, spec)

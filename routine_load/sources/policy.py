@@ -23,6 +23,11 @@ _BROKERS_MAX = 100
 _METADATA_ADDRESSES = frozenset(
     ipaddress.ip_address(each) for each in ("169.254.169.254", "100.100.100.200", "168.63.129.16", "fd00:ec2::254")
 )
+_PORT_MAX = 65_535
+_HOST = re.compile(r"[0-9a-zA-Z\-%._:]+")
+_PROTOCOL = re.compile(r"(PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL)://", re.IGNORECASE)
+NOT_ALLOWED = "link-local, multicast, unspecified and cloud metadata addresses are not allowed"
+
 Resolve = Callable[[str], Iterable[str]]
 
 
@@ -32,6 +37,21 @@ def resolve(host: str) -> list[str]:
         return sorted({str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)})
     except (OSError, UnicodeError):
         return []
+
+
+def is_forbidden(host: str) -> bool:
+    """Whether this literal address is one that no broker has and that attackers want; a name is not."""
+    try:
+        number = ipaddress.ip_address(host.split("%", maxsplit=1)[0])
+    except ValueError:
+        return False
+    number = getattr(number, "ipv4_mapped", None) or number
+    return number.is_link_local or number.is_multicast or number.is_unspecified or number in _METADATA_ADDRESSES
+
+
+def _host_and_port(item: str) -> tuple[str, str]:
+    host, _, port = _PROTOCOL.sub("", item, count=1).rpartition(":")
+    return host.removeprefix("[").removesuffix("]"), port
 
 
 class KafkaPropertyPolicy:
@@ -58,25 +78,14 @@ class KafkaPropertyPolicy:
         if not 1 <= len(items) <= _BROKERS_MAX:
             raise PropertyError(f"kafka_broker_list has {len(items)} brokers; allowed are 1 to {_BROKERS_MAX}")
         for item in items:
-            if not item.isascii() or "://" in item or re.fullmatch(BROKER_PATTERN, item) is None:
+            if not item.isascii() or re.fullmatch(BROKER_PATTERN, item) is None:
                 raise PropertyError(f"kafka_broker_list: {item} does not match pattern {BROKER_PATTERN}")
-            host, _, port = item.rpartition(":")
-            if not host or not 1 <= int(port[:6]) <= 65_535:
-                raise PropertyError(f"kafka_broker_list: {item} is not host:port with a port from 1 to 65535")
-            self._check_host(host.removeprefix("[").removesuffix("]"), item)
-
-    def _check_host(self, host: str, item: str) -> None:
-        for address in {host, *self._resolve(host)}:
-            try:
-                number = ipaddress.ip_address(address.split("%")[0])
-            except ValueError:
-                continue  # a name; its addresses are in the list
-            number = getattr(number, "ipv4_mapped", None) or number
-            if number.is_link_local or number.is_multicast or number.is_unspecified or number in _METADATA_ADDRESSES:
-                raise PropertyError(
-                    f"kafka_broker_list: {item} leads to {address}; link-local, multicast, unspecified and cloud "
-                    "metadata addresses are not allowed"
-                )
+            host, port = _host_and_port(item)
+            if not _HOST.fullmatch(host) or not 1 <= int(port[:6]) <= _PORT_MAX:
+                raise PropertyError(f"kafka_broker_list: {item} is not host:port with a port from 1 to {_PORT_MAX}")
+            for address in {host, *self._resolve(host)}:
+                if is_forbidden(address):
+                    raise PropertyError(f"kafka_broker_list: {item} leads to {address}; {NOT_ALLOWED}")
 
     def _check_one(self, key: str, value: str) -> None:
         shape = ALLOWED.get(key)

@@ -7,8 +7,9 @@ import re
 
 import pytest
 
-from routine_load.errors import PropertyError
+from routine_load.errors import PropertyError, SourceError
 from routine_load.sources.connections import client_settings
+from routine_load.sources.metadata import check_advertised
 from routine_load.sources.policy import KafkaPropertyPolicy
 from routine_load.sources.property_rules import ALLOWED, IGNORED, REASONS
 from routine_load.tasks.ports import KafkaSpec
@@ -142,7 +143,15 @@ def test_a_refused_secret_is_not_repeated(policy, key):
 
 
 @pytest.mark.parametrize(
-    "brokers", ["127.0.0.1:9092", "a.example:9092,b.example:9093", "[::1]:9092", "10.0.0.5:9092, kafka:29092", "a:1,"]
+    "brokers",
+    [
+        "127.0.0.1:9092",
+        "a.example:9092,b.example:9093",
+        "[::1]:9092",
+        "10.0.0.5:9092, kafka:29092",
+        "a:1,",
+        "PLAINTEXT://a:1",
+    ],
 )
 def test_ordinary_brokers_are_allowed(policy, brokers):
     """Names, private and loopback addresses are allowed, IPv6 too."""
@@ -153,7 +162,7 @@ def test_ordinary_brokers_are_allowed(policy, brokers):
     "brokers",
     [
         "169.254.169.254:80", "[fe80::1]:9092", "[fd00:ec2::254]:80", "[::ffff:169.254.169.254]:80", "0.0.0.0:9092",
-        "inside.test:9092", "ok:9092,169.254.1.1:9092", "100.100.100.200:80", "224.0.0.1:9092",
+        "inside.test:9092", "ok:9092,169.254.1.1:9092", "100.100.100.200:80", "224.0.0.1:9092", "SSL://169.254.169.254:80",
     ],
 )  # fmt: skip
 def test_link_local_and_metadata_addresses_are_refused(policy, brokers):
@@ -169,6 +178,14 @@ def test_a_broker_that_is_not_host_and_port_is_refused(policy, brokers):
     """Each item has to be host:port."""
     with pytest.raises(PropertyError, match="kafka_broker_list"):
         policy.check_brokers(brokers)
+
+
+def test_a_cluster_that_advertises_a_metadata_address_is_refused():
+    """Brokers that a cluster's metadata names are held to the same rule."""
+    spec = KafkaSpec(brokers="a:1", topic="t")
+    check_advertised(spec, ["127.0.0.1", "kafka.example"])
+    with pytest.raises(SourceError, match=r"Kafka at a:1 advertises the broker 169\.254\.169\.254"):
+        check_advertised(spec, ["127.0.0.1", "169.254.169.254"])
 
 
 def test_our_duties_win_over_the_users_properties():
