@@ -51,7 +51,8 @@ COUNTRIES = ("Deutschland", "France", "UK", "Russia", "US", "Japan")
 
 def csv_messages(count):
     return [
-        f"{2020050802 + i},2020-05-{1 + i % 28:02d},Johann Georg {i % 1_000_000:07d},{COUNTRIES[i % 6]},male,{i % 9973}".encode()
+        f"{2020050802 + i},2020-05-{1 + i % 28:02d},Johann Georg {i % 1_000_000:07d},"
+        f"{COUNTRIES[i % 6]},male,{i % 9973}".encode()
         for i in range(count)
     ]
 

@@ -15,7 +15,7 @@ import pyarrow.csv as pacsv
 
 from routine_load.formats.csv_enclosed import EnclosedSplitter
 from routine_load.formats.memory import MemoryDuckDB
-from routine_load.formats.rows import Rejects, nothing, present, valid_text
+from routine_load.formats.rows import Rejects, is_utf8, nothing, present, valid_text
 from routine_load.ids import Compat
 from routine_load.loads.values import Decoded, LoadSpec, Payloads, SourceColumn
 
@@ -34,6 +34,10 @@ class CsvDecoder:
         self._fast = _is_plain(spec)
         self._slots = [f"f{i}" for i in range(len(columns))]
         self._null_values = [NULL_TEXT, ""] if spec.empty_field_as_null else [NULL_TEXT]
+        # An enclosure left open by the last message would be closed by the end of the data, silently: one more row
+        # behind it is swallowed then, and the count of rows tells.
+        guard = "x" + spec.column_separator * (len(columns) - 1)
+        self._guard = [guard.encode()] if spec.enclose or spec.escape else []
         self._duck: MemoryDuckDB | None = None
         self._enclosed = EnclosedSplitter(spec) if spec.enclose or spec.escape else None
 
@@ -50,10 +54,11 @@ class CsvDecoder:
     def _decode_joined(self, values: Sequence[bytes | None]) -> Decoded | None:
         """One pyarrow call for all messages, or None when it could differ from the exact path."""
         try:
-            joined = b"\n".join(values)  # type: ignore[arg-type] # a tombstone raises TypeError
+            joined = b"\n".join([*values, *self._guard])  # type: ignore[arg-type] # a tombstone raises TypeError
         except TypeError:
             return None
-        if not self._one_line_each(joined, len(values)):
+        messages = len(values) + len(self._guard)
+        if not self._one_line_each(joined, messages):
             return None
         wrong: list[tuple[int, int, str]] = []
 
@@ -68,19 +73,19 @@ class CsvDecoder:
                 read_options=pacsv.ReadOptions(use_threads=False, column_names=self._slots, block_size=len(joined) + 1),
                 parse_options=self._parse_options(skip),
                 convert_options=pacsv.ConvertOptions(
-                    check_utf8=True,
+                    check_utf8=False,
                     column_types=dict.fromkeys(self._slots, pa.string()),
                     strings_can_be_null=True,
                     quoted_strings_can_be_null=self._spec.compat is Compat.STARROCKS,
                     null_values=self._null_values,
                 ),
             )
-        except (pa.ArrowException, UnicodeDecodeError):
+        except pa.ArrowException:
             return None
         # Every row took at least one of the n line ends, so n rows mean that none was blank or ran over its message.
-        if table.num_rows + len(wrong) != len(values):
+        if table.num_rows + len(wrong) != messages:
             return None
-        table = table.rename_columns(self._names)
+        table = table.slice(0, table.num_rows - len(self._guard)).rename_columns(self._names)
         if not wrong:
             return Decoded(table, None)
         rejects = Rejects()
@@ -95,8 +100,9 @@ class CsvDecoder:
             bool(joined)
             and joined.count(b"\n") == messages - 1
             and b"\r" not in joined  # pyarrow ends a line there as well
+            # pyarrow would find bad UTF-8 as well, but not in a row of a wrong field count without noise on stderr.
+            and (joined.isascii() or is_utf8(joined))
             and not joined.startswith(BYTE_ORDER_MARK)  # pyarrow would drop it
-            and not (self._spec.escape and joined.endswith(self._spec.escape.encode()))
             and (self._row_delimiter == b"\n" or self._row_delimiter not in joined)
         )
 

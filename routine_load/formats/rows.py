@@ -27,6 +27,16 @@ class Rejects:
         return tuple(sorted(self.rows, key=lambda row: row.payload))
 
 
+def is_utf8(data: bytes) -> bool:
+    """Whether all of it is UTF-8, without making a Python string of it."""
+    offsets = pa.array([0, len(data)], pa.int64()).buffers()[1]
+    try:
+        pa.Array.from_buffers(pa.large_string(), 1, [None, offsets, pa.py_buffer(data)]).validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
 def present(values: Sequence[bytes | None]) -> pa.Table:
     """Non-empty payloads as ``payload`` (int64) and ``raw`` (binary): tombstones and empty messages make no row."""
     raw = pa.array(values, pa.binary())

@@ -1,6 +1,6 @@
 """Golden cases of the load path: messages + table + load options → rows, rejected rows, unselected count; functions."""
 
-import datetime
+import datetime as dt
 import json
 import re
 from decimal import Decimal
@@ -77,7 +77,7 @@ def shown(value):
         return "true" if value else "false"
     if isinstance(value, bytes) and len(value) == 16:
         return str(int.from_bytes(value, "little", signed=True))
-    if isinstance(value, datetime.datetime | datetime.date | Decimal | int | float):
+    if isinstance(value, dt.datetime | dt.date | Decimal | int | float):
         return str(value)
     if isinstance(value, list | dict):
         return json.dumps(value, default=str)
