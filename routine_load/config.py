@@ -45,8 +45,8 @@ class Settings:
     kafka_timeout_s: float = 8.0
 
     # load path
-    chunk_rows: int = 100_000
-    chunk_bytes: int = 16 * MIB
+    chunk_rows: int = 50_000
+    chunk_bytes: int = 8 * MIB
     rejected_row_bytes_max: int = 8 * 1024
     rejected_rows_per_task_max: int = 100_000
     error_log_retention_h: int = 48

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from routine_load.app.coordinator import Coordinator
+from routine_load.cli import process
 from routine_load.config import Settings
 
 
@@ -29,6 +30,7 @@ def run(settings: Settings, ready: Callable[[Coordinator], None]) -> None:
     faulthandler.register(signal.SIGUSR1, all_threads=True)
     previous = {number: signal.signal(number, signalled) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
+        process.tune()
         coordinator = Coordinator(settings)
         coordinator.start()
         watcher = threading.Thread(target=_until_closed, args=(coordinator, leave), name="until-closed", daemon=True)

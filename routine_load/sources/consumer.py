@@ -34,7 +34,7 @@ _DEFAULTS: dict[str, Setting] = {
 _DUTIES: dict[str, Setting] = {
     "enable.partition.eof": True,
     "queued.min.messages": 1_000_000,  # the kilobytes are the bound; a small message takes ten times its size
-    "queued.max.messages.kbytes": 8 * 1024,
+    "queued.max.messages.kbytes": 2 * 1024,
 }
 _DRAIN_ROWS = 10_000
 _WAIT_S = 0.1
@@ -94,8 +94,8 @@ class KafkaSource:
 
 
 def _learn(connection: Connection, spec: KafkaSpec, start: Mapping[PartitionId, int]) -> None:
-    """Ask for the leaders of a topic that is new to this client; by itself it would wait half a second to ask."""
-    if spec.topic in connection.topics:
+    """Ask for the leaders of partitions that are new to this client; by itself it would wait half a second to ask."""
+    if max(start, default=0) < connection.partitions_known.get(spec.topic, 0):
         return
     try:
         topic = connection.consumer.list_topics(spec.topic, timeout=_LEARN_S).topics[spec.topic]
@@ -108,9 +108,9 @@ def _learn(connection: Connection, spec: KafkaSpec, start: Mapping[PartitionId, 
     unknown = sorted(set(start) - set(topic.partitions))
     if unknown:
         raise SourceError(f"partition {unknown[0]} of {spec.topic} does not exist at {spec.brokers}")
-    if len(connection.topics) >= _TOPICS_KNOWN_MAX:
-        connection.topics.clear()
-    connection.topics.add(spec.topic)
+    if len(connection.partitions_known) >= _TOPICS_KNOWN_MAX:
+        connection.partitions_known.clear()
+    connection.partitions_known[spec.topic] = len(topic.partitions)
 
 
 @dataclass(slots=True)
