@@ -18,7 +18,7 @@ from routine_load.ids import Compat, TableRef
 from routine_load.sql.ddl_columns import ColumnDraft, read_column
 from routine_load.sql.ddl_partitions import read_partitioning
 from routine_load.sql.ddl_rules import TableDraft, declare
-from routine_load.sql.ddl_tokens import Kind, Reader
+from routine_load.sql.ddl_tokens import Kind, Reader, first_word
 from routine_load.sql.schema import Column, KeyModel, Table
 
 CATALOGS = frozenset({"default_catalog", "internal"})
@@ -117,6 +117,8 @@ def parse_ddl(text: str, context: DdlContext) -> DdlStatement | None:
 
     Raises StatementSyntaxError, AnalysisError, UnsupportedFeature or NoDatabaseSelected.
     """
+    if first_word(text) not in ("CREATE", "DROP", "TRUNCATE", "ALTER"):
+        return None
     reader = Reader(text)
     if reader.accept("CREATE"):
         return _create(reader, context)

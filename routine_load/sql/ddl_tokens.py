@@ -90,6 +90,12 @@ def _scan(source: str) -> Iterator[Token]:
     yield Token(Kind.END, "", len(source), len(source))
 
 
+def first_word(source: str) -> str:
+    """The first word in upper case, comments skipped; cheap however long the statement is. Empty for none."""
+    token = next(_scan(source))
+    return token.text.upper() if token.kind is Kind.WORD else ""
+
+
 class Reader:
     """Asks for the words of one statement in order; what does not fit is a syntax error at its place."""
 

@@ -34,7 +34,7 @@ from routine_load.sql.schema import Table, TypeName
 
 Translate = Callable[[exp.Expr], exp.Expr]
 
-NODES_MAX = 100_000
+NODES_MAX = 1_000_000
 _DIALECT = QueryDialect()
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 
+from routine_load.clock import Deadline
 from routine_load.engines.duckdb.defaults import AUTO_INCREMENT
 from routine_load.engines.duckdb.failures import plain
 from routine_load.engines.duckdb.names import OWN_SCHEMA, RESERVED_DATABASES, Names, quote
@@ -23,6 +24,9 @@ from routine_load.sql.ddl_tokens import literal
 CHECKPOINT_BYTES = "64MB"
 """WAL size that starts a checkpoint. Appended row groups go to the file directly, so even long loads write little WAL;
 a larger threshold than DuckDB's 16 MB keeps many small commits from stopping for one too often."""
+
+CLOSE_WAIT_S = 10.0
+CLOSE_RETRY_S = 0.01
 
 LAYOUT = "1"
 
@@ -65,16 +69,36 @@ class Warehouse:
             return cursor
 
     def close(self) -> None:
-        """Close the file; what is under way is interrupted and rolled back. The second call does nothing."""
+        """Close the file; what is under way is interrupted and rolled back. The second call does nothing.
+
+        A connection that runs a statement refuses to be closed, so this interrupts and asks again, for a bounded time.
+        """
         with self._lock:
             if self._closed:
                 return
             self._closed = True
-            for cursor in list(self._cursors):
-                with contextlib.suppress(duckdb.Error):
-                    cursor.interrupt()
-                    cursor.close()
-            self._root.close()
+        deadline = Deadline.after(CLOSE_WAIT_S)
+        pause = threading.Event()
+        while True:
+            busy = [cursor for cursor in list(self._cursors) if not _closes(cursor)]
+            if not busy and _closes(self._root):
+                return
+            if deadline.expired:
+                raise EngineError(f"{len(busy)} statements did not stop within {CLOSE_WAIT_S:g} s; the file stays open")
+            pause.wait(CLOSE_RETRY_S)
+
+
+def _closes(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Interrupt and close; False where it is still busy."""
+    with contextlib.suppress(duckdb.ConnectionException):
+        connection.interrupt()
+    try:
+        connection.close()
+    except duckdb.ConnectionException:
+        return True
+    except duckdb.Error:
+        return False
+    return True
 
 
 def open_warehouse(path: Path, *, error_log_dir: Path, memory: str, threads: int) -> Warehouse:

@@ -12,7 +12,7 @@ from routine_load.errors import NoDatabaseSelected, UnknownDatabase
 from routine_load.ids import Compat, TableRef
 from routine_load.sql.ddl import DdlContext, read_ref
 from routine_load.sql.ddl_text import create_table_text, default_text
-from routine_load.sql.ddl_tokens import Kind, Reader
+from routine_load.sql.ddl_tokens import Kind, Reader, first_word
 from routine_load.sql.ddl_types import spell
 from routine_load.sql.results import Result, text_table
 from routine_load.sql.schema import Column, KeyModel, Table
@@ -36,8 +36,7 @@ class Shows:
 
     def execute(self, text: str, session: Session) -> Result | None:
         """The answer, or None where the statement is not one of these."""
-        head = text.lstrip()[:16].upper()
-        if not head.startswith(("SHOW", "DESC", "EXPLAIN", "/*", "--", "#")):
+        if first_word(text) not in ("SHOW", "DESC", "DESCRIBE", "EXPLAIN"):
             return None
         reader = Reader(text)
         if reader.accept("DESC") or reader.accept("DESCRIBE") or reader.accept("EXPLAIN"):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from routine_load.engines.duckdb import DuckDbEngine
@@ -14,11 +16,13 @@ from routine_load.errors import (
     DatabaseExists,
     DirectoryInUse,
     EngineError,
+    RoutineLoadError,
     TableExists,
     UnknownDatabase,
     UnknownTable,
 )
-from routine_load.ids import Compat, TableRef
+from routine_load.ids import Compat, JobId, Label, TableRef
+from routine_load.loads.values import TableBatch, WriteMode
 from tests.unit.engines.conftest import Asked
 
 
@@ -174,3 +178,38 @@ def test_a_file_that_is_not_a_warehouse_is_refused(tmp_path: Path) -> None:
     for name in ("w.duckdb", "temp.duckdb"):
         with pytest.raises(EngineError):
             DuckDbEngine.open(tmp_path / name, error_log_dir=tmp_path / "e", memory="64MB", threads=1)
+
+
+def test_closing_interrupts_what_runs_and_rolls_it_back(asked: Asked) -> None:
+    """A load and a query under way end with errors of ours; the file opens again without their rows."""
+    asked.run("CREATE TABLE t (a BIGINT)")
+    started, errors = threading.Event(), []
+
+    def load() -> None:
+        transaction = asked.engine.begin(Label("l"), JobId(1))
+        try:
+            while True:
+                transaction.write(TableBatch(TableRef("d", "t"), pa.table({"a": pa.arange(0, 1000)}), WriteMode()))
+                started.set()
+        except RoutineLoadError as error:
+            errors.append(error)
+        finally:
+            transaction.rollback()
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    assert started.wait(30)
+    asked.engine.close()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert len(errors) == 1
+    asked.open()
+    assert asked.rows("SELECT count(*) FROM t") == [(0,)]
+
+
+def test_a_long_insert_is_one_statement(asked: Asked) -> None:
+    """INSERT with thousands of rows is neither too long nor slow to tell from DDL."""
+    asked.run("CREATE TABLE t (a BIGINT, b VARCHAR(10))")
+    values = ", ".join(f"({i}, 'x')" for i in range(5000))
+    asked.run(f"INSERT INTO t VALUES {values}")
+    assert asked.rows("SELECT count(*), max(a) FROM t") == [(5000, 4999)]
