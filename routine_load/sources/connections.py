@@ -95,8 +95,8 @@ class Connection:
         self.brokers = key[0]
         self.trouble: Trouble | None = None
         self.idle_since = 0.0
-        self.topics: set[str] = set()
-        """Topics whose leaders this client has learned."""
+        self.partitions_known: dict[str, int] = {}
+        """Topics whose leaders this client has learned, and how many partitions they had then."""
         try:
             self.consumer = Consumer({**settings, "error_cb": self._complained})
         except (KafkaException, ValueError) as error:

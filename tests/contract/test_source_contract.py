@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Producer
 
 from routine_load.clock import Deadline
 from routine_load.errors import OffsetOutOfRange, SourceError, SourceUnavailable
@@ -14,6 +14,8 @@ from routine_load.ids import PartitionId
 from routine_load.loads.values import Origin
 from routine_load.sources.consumer import KafkaConsumption, KafkaSource
 from routine_load.tasks.ports import KafkaSpec
+from routine_load.testing import EmbeddedKafka
+from routine_load.testing.embedded_kafka import Api
 
 
 @pytest.fixture
@@ -213,6 +215,60 @@ def test_a_broker_that_does_not_answer_is_unavailable(source):
     ):
         read_to_end(consumption, seconds=8)
     assert time.monotonic() - began < 4
+
+
+def test_outages_and_fetch_errors_lose_and_repeat_nothing(topic):
+    """Through passing fetch errors and a broker that goes and comes back, each message still comes exactly once."""
+    source = KafkaSource(unavailable_s=30.0)
+    with EmbeddedKafka() as kafka:
+        kafka.create_topic(topic, 3)
+        for partition in range(3):
+            kafka.produce(topic, [str(n) for n in range(4000)], partition=partition)
+        rows = []
+        with source.open(spec_of(kafka, topic), from_zero(0, 1, 2)) as consumption:
+            deadline = Deadline.after(40)
+            for round_ in range(1000):
+                if consumption.caught_up:
+                    break
+                if round_ == 2:
+                    kafka.push_errors(Api.FETCH, [KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.KAFKA_STORAGE_ERROR])
+                if round_ == 5:
+                    kafka.down()
+                    kafka.up()
+                chunk = consumption.poll(max_rows=500, max_bytes=1_000_000, deadline=deadline)
+                rows += zip(chunk.partitions, chunk.offsets, chunk.values, strict=True) if chunk else ()
+        source.close()
+    assert sorted(rows) == [(p, n, str(n).encode()) for p in range(3) for n in range(4000)]
+
+
+def test_a_large_message_can_be_asked_for(broker, topic, source):
+    """message.max.bytes above our fetch size is legal: the fetch size follows."""
+    broker.create_topic(topic)
+    broker.produce(topic, [b"x"])
+    spec = spec_of(broker, topic, **{"message.max.bytes": "20000000"})
+    with source.open(spec, from_zero(0)) as consumption:
+        assert len(read_to_end(consumption)) == 1
+
+
+@pytest.mark.kafka
+def test_a_new_partition_is_read_by_a_pooled_consumer(apache_kafka, topic, source):
+    """A consumer that knew the topic when it was smaller reads its new partitions at once."""
+    apache_kafka.create_topic(topic, 1)
+    with source.open(spec_of(apache_kafka, topic), from_zero(0)) as consumption:
+        read_to_end(consumption)
+    apache_kafka.add_partitions(topic, 3)
+    apache_kafka.produce(topic, [b"new"], partition=2)
+    with source.open(spec_of(apache_kafka, topic), from_zero(0, 1, 2)) as consumption:
+        assert read_to_end(consumption, seconds=5) == [(2, 0, b"new")]
+
+
+def test_jobs_of_different_groups_share_consumers(broker, topic, source):
+    """A consumer group of its own does not cost a job a consumer of its own."""
+    broker.create_topic(topic)
+    for job in range(5):
+        with source.open(spec_of(broker, topic, **{"group.id": f"job {job}"}), from_zero(0)) as consumption:
+            read_to_end(consumption)
+    assert len(source._pool._idle) == 1
 
 
 def test_secrets_are_not_in_the_spec_as_text():
