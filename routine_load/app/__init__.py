@@ -1,1 +1,1 @@
-"""The composition root: builds every part, hands them to each other, starts and stops them in order. It has no rules."""
+"""The composition root: builds every part, hands them to each other, starts and stops them in order. No rules here."""

@@ -9,7 +9,7 @@ from routine_load.ids import JobId, Label, PartitionId, TaskId
 
 @dataclass(frozen=True, slots=True, order=True)
 class OffsetRange:
-    """``[start, end)`` of one Kafka partition: ``start`` was ``next_offset`` before, ``end`` is ``next_offset`` after."""
+    """``[start, end)`` of one Kafka partition: ``next_offset`` before and after."""
 
     partition: PartitionId
     start: int

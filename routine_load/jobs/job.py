@@ -14,7 +14,6 @@ from types import MappingProxyType
 
 from routine_load.errors import BrokenInvariant
 from routine_load.ids import JobId, PartitionId
-from routine_load.jobs.aborts import pause_after_abort
 from routine_load.jobs.auto_resume import AutoResumeMemory
 from routine_load.jobs.budget import ErrorWindow, charge
 from routine_load.jobs.definition import JobDefinition
@@ -77,6 +76,11 @@ class Job:
     @property
     def database(self) -> str:
         return self.definition.database
+
+    @property
+    def places_all(self) -> bool:
+        """What is to be placed is all there is: partitions of before (another topic) are the job's no more."""
+        return bool(self.placing) and self.placing.keys() == self.progress.keys()
 
     # -- state ---------------------------------------------------------------
 
@@ -163,14 +167,9 @@ class Job:
             progress[moved.partition] = moved.end
         return progress
 
-    def after_abort(self, text: str, at: datetime, *, rejects: str = "", backend: int = -1) -> Job:
-        """The job after a task that left nothing behind: progress stands still, and some reasons pause."""
-        compat = self.definition.compat
-        job = replace(self, statistic=self.statistic.aborted(), error_logs=self._logs_with(rejects)).noted(text, at)
-        reason = pause_after_abort(text, self.definition.properties, compat, backend)
-        if reason is None or not job.state.is_active:
-            return job
-        return job.paused(reason, at)
+    def after_abort(self, text: str, at: datetime) -> Job:
+        """The job after a task that left nothing behind: progress stands still, the range will be read again."""
+        return replace(self, statistic=self.statistic.aborted()).noted(text, at)
 
     def _logs_with(self, rejects: str) -> tuple[str, ...]:
         return (*self.error_logs, rejects)[-ERROR_LOGS_KEPT:] if rejects else self.error_logs

@@ -64,20 +64,26 @@ class SourceChange:
         )
 
     def applied(self, current: KafkaSource, known: Collection[PartitionId]) -> KafkaSource:
-        """The source after the change. ``known`` are the topic's partitions (unpinned jobs are checked with them).
+        """The source after the change. ``known`` are the topic's partitions.
 
-        Raises ExecutionError in the vendor's words where a named partition is not the job's.
+        StarRocks: the manual adds partitions to a pinned job by naming them with their offsets; so do we, where the
+        program refuses it. Raises ExecutionError in the vendor's words where a named partition cannot be the job's.
         """
-        mine = current.partitions if current.is_pinned else known
+        merged = self.merged(current)
+        doris = self.compat is Compat.DORIS
+        mine = current.partitions if current.is_pinned and doris else known
         for partition, _ in self.offsets:
             if partition in mine:
                 continue
-            if self.compat is Compat.DORIS:
+            if doris:
                 raise ExecutionError(f"The specified partition {partition} is not in the consumed partitions")
             if current.is_pinned:
                 raise ExecutionError(f"The specified partition {partition} is not in the custom partitions")
             raise ExecutionError("The specified partition is not in the consumed partitions ")
-        return self.merged(current)
+        if not current.is_pinned:
+            return merged
+        added = tuple(partition for partition, _ in self.offsets if partition not in current.partitions)
+        return replace(merged, partitions=current.partitions + added)
 
 
 def alter_source(properties: tuple[Property, ...], context: SourceContext) -> SourceChange:

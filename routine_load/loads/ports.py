@@ -67,8 +67,11 @@ class Sink(Protocol):
         """``next_offset`` of every partition the job has; empty for a job it does not know."""
         ...
 
-    def place(self, job_id: JobId, offsets: Mapping[PartitionId, int]) -> None:
-        """Set ``next_offset`` (CREATE, ALTER, a new partition); only at a transaction boundary of the job."""
+    def place(self, job_id: JobId, offsets: Mapping[PartitionId, int], *, only: bool = False) -> None:
+        """Set ``next_offset`` (CREATE, ALTER, a new partition); only at a transaction boundary of the job.
+
+        ``only``: the job has no other partitions any more (ALTER to another topic).
+        """
         ...
 
     def commits_after(self, job_id: JobId, sequence: int) -> list[CommitRecord]:

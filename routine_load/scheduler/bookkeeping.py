@@ -69,13 +69,14 @@ class Bookkeeper:
                 f"the target was replaced: it is {self.sink.incarnation}, the job's progress belongs to "
                 f"{job.sink_incarnation}. ALTER the offsets and RESUME, or STOP the job"
             )
-            return job.paused(Reason(2, text), self.clock.now())
+            code = 105 if job.definition.compat is Compat.DORIS else 104
+            return job.paused(Reason(code, text), self.clock.now())
         standing = self.sink.progress(job.id)
         # CREATE and ALTER write the record first: what it wants placed and the sink does not hold is placed now.
         wanted = {p: o for p, o in job.progress.items() if p not in standing} | dict(job.placing)
         if wanted:
-            self.sink.place(job.id, wanted)
-            standing |= wanted
+            self.sink.place(job.id, wanted, only=job.places_all)
+            standing = self.sink.progress(job.id)
         job = reconciled(replace(job, placing={}), self.sink.commits_after(job.id, job.sequence), standing)
         return job.rescheduled(self.clock.now()) if job.state is JobState.RUNNING else job
 

@@ -98,8 +98,7 @@ class Planner:
             return {p: progress[p] for p in partitions}
 
     def _limits(self, job: Job, config: FrontendConfig) -> BatchLimits:
-        properties = job.definition.properties
-        limits = properties.batch_limits(job.definition.compat, config)
+        limits = job.definition.properties.batch_limits(job.definition.compat, config)
         return BatchLimits(
             rows_max=limits.rows,
             bytes_max=limits.bytes,
@@ -107,8 +106,6 @@ class Planner:
             linger_s=self.settings.linger_ms / 1000,
             chunk_rows=self.settings.chunk_rows,
             chunk_bytes=self.settings.chunk_bytes,
-            # Doris checks the ratio after the commit, with the error number; StarRocks refuses the batch.
-            filter_ratio_max=1.0 if job.definition.compat is Compat.DORIS else properties.max_filter_ratio,
         )
 
 

@@ -17,12 +17,14 @@ import itertools
 import uuid
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 
 from routine_load.backends.local import BackendFacts, LocalBackends
 from routine_load.clock import Clock
 from routine_load.config import Settings
 from routine_load.errors import BrokenInvariant, RoutineLoadError, SourceUnavailable
 from routine_load.ids import JobId, Label, PartitionId, TaskId, TxnId
+from routine_load.jobs.budget import ratio_exceeded
 from routine_load.jobs.job import Job
 from routine_load.jobs.states import JobState
 from routine_load.observe import events
@@ -267,6 +269,9 @@ class Scheduler:
             spec=plan.spec,
             routes=plan.routes,
             limits=plan.limits,
+            refuses=partial(
+                ratio_exceeded, properties=plan.job.definition.properties, compat=plan.job.definition.compat
+            ),
         )
         parts.backends.run(backend, run.job_id, lambda: self._execute(run, part, task, control))
 

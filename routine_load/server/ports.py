@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from routine_load.sql.identity import server_version as server_version
+from routine_load.sql.identity import server_version
 from routine_load.sql.results import Result
 from routine_load.statements.ports import Session
 
@@ -62,3 +62,6 @@ class MySqlLimits:
     max_allowed_packet: int = 33_554_432
     handshake_timeout_s: float = 10.0
     idle_timeout_s: float = 28_800.0
+
+
+__all__ = ["MySqlLimits", "StatementService", "TlsFiles", "Users", "Verifiers", "server_version"]

@@ -14,6 +14,7 @@ from dataclasses import replace
 from routine_load.clock import Deadline
 from routine_load.errors import ExecutionError, RoutineLoadError, SourceError, UnknownTable
 from routine_load.ids import Compat, PartitionId, TableRef
+from routine_load.jobs.checks import check_table
 from routine_load.jobs.definition import DefineContext, JobDefinition, alter_definition, define
 from routine_load.jobs.job import Job, new_job
 from routine_load.jobs.source import OffsetSpec
@@ -82,7 +83,8 @@ def alter(statement: AlterRoutineLoad, session: Session, context: Context) -> Ok
         if current.state is not JobState.PAUSED:
             raise ExecutionError("Only supports modification of PAUSED jobs")
         progress = {} if restarts else dict(current.progress)
-        return replace(current, definition=definition, placing=offsets, progress=progress | offsets)
+        job = replace(current, definition=definition, placing=offsets, progress=progress | offsets)
+        return replace(job, sink_incarnation=context.sink.incarnation) if job.places_all else job
 
     _placed(context.jobs.modify(job.id, altered), context)
     return Ok()
@@ -132,6 +134,11 @@ def _pause(job: Job, session: Session, context: Context) -> None:
 
 
 def _resume(job: Job, context: Context) -> None:
+    if job.sink_incarnation != context.sink.incarnation:
+        raise ExecutionError(
+            f"the target was replaced since job {job.name} loaded into it: ALTER the offsets of all its partitions, "
+            "then RESUME"
+        )
     context.scheduler.quiesce(job.id)
     context.scheduler.job_changed(context.jobs.modify(job.id, lambda j: j.resumed(context.clock.now())))
 
@@ -139,7 +146,7 @@ def _resume(job: Job, context: Context) -> None:
 def _placed(job: Job, context: Context) -> None:
     """Tell the sink the offsets that the record wants, then the scheduler."""
     if job.placing:
-        context.sink.place(job.id, job.placing)
+        context.sink.place(job.id, job.placing, only=job.places_all)
         job = context.jobs.modify(job.id, lambda j: replace(j, placing={}))
     context.scheduler.job_changed(job)
 
@@ -155,6 +162,7 @@ def _check_table(job: Job, context: Context) -> None:
         if job.definition.compat is Compat.DORIS:
             raise UnknownTable(f"Unknown table '{table}' in database '{job.definition.database}'") from error
         raise UnknownTable(f"Unknown table '{table}'") from error
+    check_table(job.definition, schema)
     context.compiler.check(load_spec(job), schema)
 
 

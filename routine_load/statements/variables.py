@@ -90,9 +90,19 @@ _EMPTY_LISTS: dict[str, tuple[str, ...]] = {
     "procedure status": ("Db", "Name", "Type"),
     "function status": ("Db", "Name", "Type"),
 }
-_COLLATION = ("Collation", "Charset", "Id", "Default", "Compiled", "Sortlen")
-_CHARSET = ("Charset", "Description", "Default collation", "Maxlen")
-_ENGINES = ("Engine", "Support", "Comment", "Transactions", "XA", "Savepoints")
+_CHARSET = ("Charset", "Description", "Default collation", "Maxlen"), [("utf8mb4", "UTF-8", "utf8mb4_general_ci", "4")]
+_FIXED_LISTS: dict[str, tuple[tuple[str, ...], list[tuple[str, ...]]]] = {
+    "collation": (
+        ("Collation", "Charset", "Id", "Default", "Compiled", "Sortlen"),
+        [("utf8mb4_general_ci", "utf8mb4", "45", "Yes", "Yes", "1")],
+    ),
+    "charset": _CHARSET,
+    "character set": _CHARSET,
+    "engines": (
+        ("Engine", "Support", "Comment", "Transactions", "XA", "Savepoints"),
+        [("OLAP", "DEFAULT", "Columnar tables", "YES", "NO", "NO")],
+    ),
+}
 
 _SHOW = re.compile(
     r"show\s+(?:full\s+|session\s+|global\s+|count\(\*\)\s+)*([a-z]+(?:\s+(?:set|status))?)\b(.*)",
@@ -192,19 +202,18 @@ def _set(assignments: str, session: Session) -> Ok:
 
 def _show(kind: str, rest: str, session: Session) -> Result | None:
     if kind == "variables":
-        rows = [(name, value) for name, value in sorted(_all(session).items()) if _wanted(rest)(name)]
-        if session.compat is Compat.DORIS:
-            return text_table(("Variable_name", "Value", "Default_Value", "Changed"), [(n, v, v, "0") for n, v in rows])
-        return text_table(("Variable_name", "Value"), rows)
-    if kind == "collation":
-        return text_table(_COLLATION, [("utf8mb4_general_ci", "utf8mb4", "45", "Yes", "Yes", "1")])
-    if kind in {"charset", "character set"}:
-        return text_table(_CHARSET, [("utf8mb4", "UTF-8 Unicode", "utf8mb4_general_ci", "4")])
-    if kind == "engines":
-        return text_table(_ENGINES, [("OLAP", "DEFAULT", "Columnar tables", "YES", "NO", "NO")])
-    if kind in _EMPTY_LISTS:
-        return text_table(_EMPTY_LISTS[kind], [])
-    return None
+        return _show_variables(rest, session)
+    if kind in _FIXED_LISTS:
+        return text_table(*_FIXED_LISTS[kind])
+    return text_table(_EMPTY_LISTS[kind], []) if kind in _EMPTY_LISTS else None
+
+
+def _show_variables(condition: str, session: Session) -> Result:
+    wanted = _wanted(condition)
+    rows = [(name, value) for name, value in sorted(_all(session).items()) if wanted(name)]
+    if session.compat is Compat.DORIS:
+        return text_table(("Variable_name", "Value", "Default_Value", "Changed"), [(n, v, v, "0") for n, v in rows])
+    return text_table(("Variable_name", "Value"), rows)
 
 
 def _wanted(condition: str) -> Callable[[str], bool]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from routine_load.clock import Clock, Deadline
-from routine_load.commit.values import CommitRecord, OffsetRange
+from routine_load.commit.values import CommitRecord, Counts, OffsetRange
 from routine_load.errors import LoadRejected
 from routine_load.ids import JobId, Label, PartitionId, TaskId
+from routine_load.jobs.budget import TOO_MANY_FILTERED
 from routine_load.loads.path import LoadPath, LoadTransaction, Progressed, Routes
 from routine_load.loads.values import LoadSpec
 from routine_load.tasks.control import TaskControl
@@ -21,7 +22,7 @@ _POLL_S = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchLimits:
-    """When a batch ends. ``filter_ratio_max``: above it the batch is refused before it is loaded (StarRocks)."""
+    """When a batch ends: whichever comes first."""
 
     rows_max: int
     bytes_max: int
@@ -29,12 +30,14 @@ class BatchLimits:
     linger_s: float
     chunk_rows: int
     chunk_bytes: int
-    filter_ratio_max: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One bounded piece of a job. ``start`` is ``next_offset`` of each of its partitions."""
+    """One bounded piece of a job. ``start`` is ``next_offset`` of each of its partitions.
+
+    ``refuses`` says of a whole batch's counts that it must not be loaded (StarRocks: max_filter_ratio).
+    """
 
     id: TaskId
     job_id: JobId
@@ -44,6 +47,7 @@ class Task:
     spec: LoadSpec
     routes: Routes
     limits: BatchLimits
+    refuses: Callable[[Counts], bool]
 
 
 class TaskOutcome(StrEnum):
@@ -116,10 +120,8 @@ class TaskRunner:
         batch: _Batch,
         started: float,
     ) -> TaskReport:
-        counts = load.counts
-        eligible = counts.total - counts.unselected
-        if eligible and counts.filtered / eligible > task.limits.filter_ratio_max:
-            raise LoadRejected("too many filtered rows")
+        if task.refuses(load.counts):
+            raise LoadRejected(TOO_MANY_FILTERED)
         positions = consumption.positions()
         ranges = [OffsetRange(p, start, positions[p]) for p, start in sorted(task.start.items())]
         if not control.enter_commit():

@@ -76,7 +76,7 @@ def test_a_broker_that_does_not_answer_is_an_error_within_ten_seconds(shared):
     """The error names the brokers."""
     service, topic = shared
     started = time.monotonic()
-    with pytest.raises(pymysql.MySQLError, match="127.0.0.1:1"):
+    with pytest.raises(pymysql.MySQLError, match=r"127\.0\.0\.1:1"):
         service.run(create("127.0.0.1:1", topic))
     assert time.monotonic() - started < 10
     assert service.run("USE d", "SHOW ALL ROUTINE LOAD") == []

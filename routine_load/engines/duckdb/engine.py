@@ -135,8 +135,8 @@ class DuckDbEngine:
     def progress(self, job_id: JobId) -> dict[PartitionId, int]:
         return self._sink.progress(job_id)
 
-    def place(self, job_id: JobId, offsets: Mapping[PartitionId, int]) -> None:
-        self._sink.place(job_id, offsets)
+    def place(self, job_id: JobId, offsets: Mapping[PartitionId, int], *, only: bool = False) -> None:
+        self._sink.place(job_id, offsets, only=only)
 
     def commits_after(self, job_id: JobId, sequence: int) -> list[CommitRecord]:
         return self._sink.commits_after(job_id, sequence)

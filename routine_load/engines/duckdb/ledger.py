@@ -63,7 +63,12 @@ class Ledger:
         ).fetchall()
         return {PartitionId(int(partition)): int(offset) for partition, offset in rows}
 
-    def place(self, cursor: duckdb.DuckDBPyConnection, job_id: JobId, offsets: Mapping[PartitionId, int]) -> None:
+    def place(
+        self, cursor: duckdb.DuckDBPyConnection, job_id: JobId, offsets: Mapping[PartitionId, int], *, only: bool
+    ) -> None:
+        if only:
+            others = "".join(f" AND partition <> {int(partition)}" for partition in offsets)
+            cursor.execute(f"DELETE FROM {self._progress} WHERE job_id = ?{others}", [int(job_id)])
         if not offsets:
             return
         values = ", ".join("(?, ?, ?)" for _ in offsets)

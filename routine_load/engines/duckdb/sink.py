@@ -37,9 +37,11 @@ class LoadSink:
         with self._cursor("Progress") as cursor:
             return self._shared.ledger.progress(cursor, job_id)
 
-    def place(self, job_id: JobId, offsets: Mapping[PartitionId, int]) -> None:
+    def place(self, job_id: JobId, offsets: Mapping[PartitionId, int], *, only: bool = False) -> None:
         with self._shared.order.lock, self._cursor("Placing offsets") as cursor:
-            self._shared.ledger.place(cursor, job_id, offsets)
+            cursor.begin()
+            self._shared.ledger.place(cursor, job_id, offsets, only=only)
+            cursor.commit()
 
     def commits_after(self, job_id: JobId, sequence: int) -> list[CommitRecord]:
         with self._cursor("Commit records") as cursor:

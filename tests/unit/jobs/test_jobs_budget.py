@@ -5,7 +5,6 @@ from jobs_builders import defined
 
 from routine_load.commit.values import Counts
 from routine_load.ids import Compat
-from routine_load.jobs.aborts import pause_after_abort
 from routine_load.jobs.budget import ErrorWindow, charge, ratio_exceeded
 from routine_load.jobs.properties import JobProperties
 from routine_load.jobs.states import Reason
@@ -73,48 +72,3 @@ def test_starrocks_fails_a_batch_by_its_ratio():
     assert not ratio_exceeded(Counts(unselected=5), limit, SR)
     assert not ratio_exceeded(Counts(filtered=5), properties(SR, max_filter_ratio="0.9995"), SR)
     assert not ratio_exceeded(Counts(filtered=5), properties(DORIS, max_filter_ratio="0"), DORIS)
-
-
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [
-        ("Broker: Offset out of range", 104),
-        ("PAUSE: failed to set 'x'", 104),
-        ("PAUSE then parse error", 104),
-        ("too many filtered rows", 102),
-        ("parse error at 1", 5611),
-        ("Cancelled", None),
-        ("timeout by txn manager", None),
-    ],
-)
-def test_starrocks_pauses_for_some_abort_reasons(text, code):
-    """StarRocks: the first match decides; anything else is repeated for ever."""
-    reason = pause_after_abort(text, properties(SR, pause_on_fatal_parse_error="true"), SR, 3)
-    assert (reason and reason.code) == code
-    if code == 104:
-        assert reason == Reason(104, f"be 3 abort task with reason: {text}")
-
-
-def test_a_parse_error_pauses_only_when_asked():
-    """StarRocks: pause_on_fatal_parse_error is off by default."""
-    assert pause_after_abort("parse error", properties(SR), SR) is None
-
-
-@pytest.mark.parametrize(
-    ("text", "part"),
-    [
-        ("Offset out of range", "the offset used by job does not exist in kafka"),
-        ("Invalid json path: $", "please check the jsonpaths"),
-        ("please pause", "please pause"),
-        ("network", None),
-    ],
-)
-def test_doris_pauses_for_what_cannot_resume(text, part):
-    """Doris: code 105 for offsets, json paths and whatever says pause."""
-    reason = pause_after_abort(text, properties(DORIS), DORIS)
-    if part is None:
-        assert reason is None
-    else:
-        assert reason is not None
-        assert reason.code == 105
-        assert part in reason.text

@@ -79,15 +79,19 @@ def test_the_last_three_error_logs_are_kept():
 
 
 def test_an_abort_moves_nothing():
-    """Progress stands still, the abort is counted, OtherMsg says why; some reasons pause."""
+    """Progress stands still, the abort is counted, OtherMsg says why."""
     before = job_of(progress={0: 5})
     after = before.after_abort("network failure", NOON)
     assert (dict(after.progress), after.statistic.aborted_tasks, after.statistic.total_rows) == ({P0: 5}, 1, 0)
     assert (after.state, after.other_msg.text) == (JobState.RUNNING, "network failure")
-    paused = before.after_abort("too many filtered rows", NOON, rejects="log")
-    assert (paused.state, paused.reason.code, paused.error_logs) == (JobState.PAUSED, 102, ("log",))
-    stopped = replace(before, state=JobState.STOPPED).after_abort("PAUSE", NOON)
-    assert stopped.state is JobState.STOPPED
+
+
+def test_what_is_to_be_placed_may_be_all_there_is():
+    """ALTER to another topic leaves no partition of the old one; ALTER of some offsets leaves the others."""
+    job = job_of(progress={0: 5, 1: 6})
+    assert not job.places_all
+    assert not replace(job, placing={P0: 1}).places_all
+    assert replace(job, placing={P0: 1, PartitionId(1): 2}).places_all
 
 
 def test_doris_counts_errors_since_the_last_resume():

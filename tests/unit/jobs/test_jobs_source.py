@@ -225,12 +225,20 @@ def test_a_wrong_alter_of_the_source_is_refused(compat, given, refusal):
     ],
 )
 def test_alter_names_only_partitions_of_the_job(compat, pinned, refusal):
-    """A pinned job is checked against its list, another one against the topic."""
+    """Doris checks a pinned job against its list; everything else is checked against the topic."""
     current = source(compat, SOURCE | ({"kafka_partitions": "0,1"} if pinned else {}))
     asked = change(compat, {"kafka_partitions": "0,9", "kafka_offsets": "1,1"})
     with pytest.raises(ExecutionError) as refused:
         asked.applied(current, (PartitionId(0), PartitionId(1)))
     assert refused.value.message == refusal
+
+
+def test_alter_adds_partitions_of_the_topic_to_a_pinned_job():
+    """StarRocks' manual: name the partitions with their offsets; new ones join the list."""
+    current = source(SR, SOURCE | {"kafka_partitions": "0,1"})
+    asked = change(SR, {"kafka_partitions": "0,2", "kafka_offsets": "1,OFFSET_END"})
+    after = asked.applied(current, tuple(map(PartitionId, range(3))))
+    assert after.partitions == (0, 1, 2)
 
 
 @pytest.mark.parametrize("compat", list(Compat))
