@@ -20,6 +20,7 @@ import routine_load
 from routine_load.testing import ApacheKafka, RemoteKafka
 
 PARTITIONS = 8
+_SERVE = (sys.executable, "-m", "routine_load", "serve", "--mysql-port", "0", "--http-port", "0")
 _NAMES = ("Emily", "Benjamin", "Olivia", "Alexander", "Ava", "William", "Sophia", "James", "Emma", "Liam")
 _COLUMNS = "(id BIGINT, day DATE, name VARCHAR(26), country VARCHAR(26), code VARCHAR(8), price DOUBLE)"
 
@@ -44,11 +45,19 @@ STORIES = (
 
 
 def message(form: str, number: int) -> str:
-    name = _NAMES[number % 10]
+    name, day = _NAMES[number % 10], f"2026-11-{number % 28 + 1:02d}"
     if form == "csv":
-        return f"{number},2026-11-{number % 28 + 1:02d},{name} {number % 1000},Country{number % 90},c{number % 99},{number % 997}.25"
+        fields = (
+            number,
+            day,
+            f"{name} {number % 1000}",
+            f"Country{number % 90}",
+            f"c{number % 99}",
+            number % 997 + 0.25,
+        )
+        return ",".join(map(str, fields))
     return (
-        f'{{"id": {number}, "day": "2026-11-{number % 28 + 1:02d}", "name": "{name} {number % 1000}", '
+        f'{{"id": {number}, "day": "{day}", "name": "{name} {number % 1000}", '
         f'"country": "Country{number % 90}", "code": "c{number % 99}", "price": {number % 997}.25}}'
     )
 
@@ -72,8 +81,7 @@ def load(kafka: RemoteKafka, topic: str, story: Story, rows: int) -> dict[str, f
     with tempfile.TemporaryDirectory() as home:
         log = (Path(home) / "log").open("w")
         process = subprocess.Popen(
-            [sys.executable, "-m", "routine_load", "serve", "--data-dir", f"{home}/data"]
-            + ["--mysql-port", "0", "--http-port", "0"],
+            [*_SERVE, "--data-dir", f"{home}/data"],
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
