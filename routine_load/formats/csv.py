@@ -54,7 +54,8 @@ class CsvDecoder:
     def _decode_joined(self, values: Sequence[bytes | None]) -> Decoded | None:
         """One pyarrow call for all messages, or None when it could differ from the exact path."""
         try:
-            joined = b"\n".join([*values, *self._guard])  # type: ignore[arg-type] # a tombstone raises TypeError
+            lines = [*values, *self._guard] if self._guard else values
+            joined = b"\n".join(lines)  # type: ignore[arg-type] # a tombstone raises TypeError
         except TypeError:
             return None
         messages = len(values) + len(self._guard)

@@ -6,7 +6,7 @@ import re
 
 from routine_load.errors import AnalysisError
 from routine_load.transform.convert import text_to_bool, text_to_double, text_to_integer
-from routine_load.transform.registry import Builder, Context, Family
+from routine_load.transform.registry import Builder, Context, Family, joined
 from routine_load.transform.typed import Kind, Typed, derived, quoted
 
 JSON = Family()
@@ -90,4 +90,4 @@ JSON.add("split_by_string", "TT", Kind.ARRAY, "string_split({0}, {1})")
 JSON.add("element_at", "LI", Kind.TEXT, "list_extract({0}, {1})")
 JSON.add("array_length size cardinality", "L", Kind.INT, "len({0})")
 JSON.add("array_contains", "LT", Kind.BOOL, "list_contains({0}, {1})")
-JSON.add("array_join", "LT", Kind.TEXT, "array_to_string({0}, {1})")
+JSON.add("array_join", "LT", Kind.TEXT, lambda args, _: joined(args[0].sql, args[1].sql))

@@ -10,11 +10,10 @@ from routine_load.transform.moments import (
     in_zone,
     local_of_epoch,
     strftime_format,
-    text_to_date,
-    text_to_datetime,
 )
+from routine_load.transform.operators import as_kind
 from routine_load.transform.registry import Builder, Context, Family
-from routine_load.transform.typed import Kind, Typed, clamped, quoted
+from routine_load.transform.typed import Kind, Typed, clamped, derived, quoted
 
 TIME = Family()
 _SECONDS_MAX = 253_402_243_199
@@ -27,8 +26,8 @@ def _format(args: list[Typed], index: int, function: str) -> str:
     if len(args) <= index:
         return quoted(_DEFAULT_FORMAT)
     text = args[index].literal
-    if text is None:
-        raise AnalysisError(f"{function}: the format must be a constant text")
+    if not text:
+        raise AnalysisError(f"{function}: the format must be a constant text, and not empty")
     return quoted(strftime_format(text, function))
 
 
@@ -39,21 +38,20 @@ def _from_unixtime(args: list[Typed], context: Context) -> str:
     return f"CASE WHEN {seconds} BETWEEN 0 AND {_SECONDS_MAX} THEN strftime({moment}, {form}) END"
 
 
-def _unix_timestamp(args: list[Typed], context: Context) -> str:
+def _unix_timestamp(args: list[Typed], context: Context) -> str | Typed:
     if not args:
         return "epoch(now())::BIGINT"
-    moment = (
-        f"try_strptime({args[0].sql}, {_format(args, 1, 'unix_timestamp')})"
-        if len(args) > 1
-        else _moment(args[0], context)
-    )
-    seconds = f"TRY_CAST(floor({epoch_in_zone(moment, context.zone)}) AS BIGINT)"
+    if len(args) > 1:
+        text = as_kind(args[0], Kind.TEXT, context)
+        form = _format(args, 1, "unix_timestamp")
+        moment = derived(f"try_strptime({text.sql}, {form})", Kind.DATETIME, text)
+    else:
+        moment = as_kind(args[0], Kind.DATETIME, context)
+    moment = context.stages.bind(moment)
+    seconds = f"TRY_CAST(floor({epoch_in_zone(moment.sql, context.zone)}) AS BIGINT)"
     # Before 1970 and beyond the last second: 0, as the vendors answer.
-    return f"CASE WHEN {seconds} BETWEEN 0 AND {_SECONDS_MAX} THEN {seconds} WHEN {seconds} IS NOT NULL THEN 0 END"
-
-
-def _moment(arg: Typed, context: Context) -> str:
-    return text_to_datetime(arg.sql, context.zone) if arg.kind is Kind.TEXT else f"CAST({arg.sql} AS TIMESTAMP)"
+    known = f"CASE WHEN {seconds} BETWEEN 0 AND {_SECONDS_MAX} THEN {seconds} WHEN {seconds} IS NOT NULL THEN 0 END"
+    return derived(f"({known})", Kind.INT, moment)
 
 
 def _str_to_date(args: list[Typed], _: Context) -> str:
@@ -75,11 +73,8 @@ def _now(context: Context) -> str:
     return in_zone("now()", context.zone)
 
 
-def _to_date(args: list[Typed], context: Context) -> str:
-    arg = args[0]
-    if arg.kind is Kind.TEXT:
-        return text_to_date(arg.sql, context.zone)
-    return f"CAST({arg.sql} AS DATE)"
+def _to_date(args: list[Typed], context: Context) -> Typed:
+    return as_kind(args[0], Kind.DATE, context)
 
 
 def _shift(unit: str, sign: int) -> Builder:

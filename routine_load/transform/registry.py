@@ -67,6 +67,15 @@ class Family:
             self.functions[name] = Function(name, signature, result, body, repeats)
 
 
+def joined(parts: str, by: str) -> str:
+    """SQL of a list's elements with ``by`` between them, NULLs left out; DuckDB's own needs a constant separator."""
+    known = f"list_filter({parts}, lambda x: x IS NOT NULL)"
+    return (
+        f"CASE WHEN len({known}) = 0 AND {by} IS NOT NULL THEN '' "
+        f"WHEN len({known}) > 0 THEN list_reduce({known}, lambda x, y: x || {by} || y) END"
+    )
+
+
 def common_kind(values: list[Typed]) -> Kind:
     """The kind that all values can be seen as: theirs if one, a number if all are numbers, else text."""
     kinds = {value.kind for value in values} - {Kind.NULL}

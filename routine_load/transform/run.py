@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from routine_load.errors import LimitExceeded
+from routine_load.errors import AnalysisError, LimitExceeded
 from routine_load.loads.values import RAW_BYTES_MAX, Decoded, Format, LoadSpec, RejectedRow, Transformed
 from routine_load.transform.program import LOADED, REJECTED, UNSELECTED, UNUSUAL, Program
 
 MEMORY_LIMIT = "192MB"
 TIMEOUT_SECONDS = 30.0
 """An expression that needs longer for one chunk is interrupted: the task fails instead of hanging."""
+_TOO_SLOW = f"The load's expressions took more than {TIMEOUT_SECONDS:.0f} s for one chunk"
 SHOWN_CHARS_MAX = 200
 UNUSUAL_CHUNKS = 16
 """After an unusual spelling so many chunks go straight to the full program: the data is probably like that."""
@@ -26,8 +28,10 @@ class SqlTransformer:
     def __init__(self, spec: LoadSpec, program: Program) -> None:
         self._spec = spec
         self._program = program
-        self._unusual_chunks = 0
         self._slots = [f"s{i}" for i in range(len(program.sources))]
+        self._empty = pa.table({name: pa.array([], pa.string()) for name in self._slots})
+        self._deadline = 0.0
+        self._unusual_chunks = 0
         self._connection = duckdb.connect(
             ":memory:",
             config={
@@ -48,15 +52,14 @@ class SqlTransformer:
         src = decoded.columns.rename_columns(self._slots)
         rejected: list[RejectedRow] = []
         payloads = decoded.payload_of
+        self._deadline = time.monotonic() + TIMEOUT_SECONDS
         timer = threading.Timer(TIMEOUT_SECONDS, self._connection.interrupt)
         timer.daemon = True
         timer.start()
         try:
             rows, unselected = self._run(src, payloads, 0, rejected)
         except duckdb.InterruptException as cause:
-            raise LimitExceeded(
-                f"The load's expressions took more than {TIMEOUT_SECONDS:.0f} s for one chunk"
-            ) from cause
+            raise LimitExceeded(_TOO_SLOW) from cause
         except duckdb.OutOfMemoryException as cause:
             raise LimitExceeded(f"The load's expressions need more than {MEMORY_LIMIT} for one chunk") from cause
         finally:
@@ -83,6 +86,7 @@ class SqlTransformer:
         except (duckdb.InterruptException, duckdb.OutOfMemoryException):
             raise
         except duckdb.Error as cause:
+            self._still_possible(cause)
             return self._run_halves(src, payloads, first, rejected, cause)
         if out.num_columns == len(self._program.names):
             return out, 0
@@ -107,15 +111,24 @@ class SqlTransformer:
             return None
         return out
 
+    def _still_possible(self, cause: duckdb.Error) -> None:
+        """Looking for the row that fails makes sense only if the program runs without rows, and within the time."""
+        if time.monotonic() > self._deadline:
+            raise LimitExceeded(_TOO_SLOW) from cause
+        try:
+            self._query(self._program.main, self._empty)
+        except duckdb.Error as error:
+            raise AnalysisError(f"The load's expressions cannot be evaluated: {_first_line(error)}") from cause
+
     def _run_halves(
         self, src: pa.Table, payloads: pa.Array | None, first: int, rejected: list[RejectedRow], cause: duckdb.Error
     ) -> tuple[pa.Table, int]:
         """Some row makes an expression fail where it should give NULL: find it, reject it, load the others."""
         if src.num_rows <= 1:
-            reason = str(cause).partition("\n")[0][:SHOWN_CHARS_MAX]
+            reason = _first_line(cause)
             if src.num_rows:
                 rejected.append(self._rejected(src, 0, _payload(payloads, first), ("", reason)))
-            return self._query(self._program.main, src.slice(0, 0)).select(range(len(self._program.names))), 0
+            return self._query(self._program.main, self._empty).select(range(len(self._program.names))), 0
         middle = src.num_rows // 2
         left, dropped_left = self._run(src.slice(0, middle), payloads, first, rejected)
         right, dropped_right = self._run(src.slice(middle), payloads, first + middle, rejected)
@@ -160,3 +173,7 @@ def _plain_booleans(table: pa.Table) -> pa.Table:
 
 def _payload(payloads: pa.Array | None, row: int) -> int:
     return row if payloads is None else int(payloads[row].as_py())
+
+
+def _first_line(cause: duckdb.Error) -> str:
+    return str(cause).partition("\n")[0][:SHOWN_CHARS_MAX]
