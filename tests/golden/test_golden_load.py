@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import re
+import runpy
 from decimal import Decimal
 from pathlib import Path
 
@@ -178,3 +179,10 @@ def test_every_function_has_fixtures():
     text = "\n".join(path.read_text() for path in FOLDER.glob("*.functions")).lower()
     missing = [name for name in sorted(KNOWN_FUNCTIONS) if f"{name}(" not in text]
     assert missing == []
+
+
+def test_the_functions_page_is_up_to_date():
+    """docs/functions.md is what scripts/functions_doc.py writes."""
+    script = Path(__file__).parents[2] / "scripts" / "functions_doc.py"
+    namespace = runpy.run_path(str(script))
+    assert namespace["PAGE"].read_text() == namespace["page"]()
