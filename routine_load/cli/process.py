@@ -21,7 +21,6 @@ def tune() -> None:
     of 700 allocations makes the collector walk them again and again (measured: half of the CPU of a CSV load). Threads
     that come and go would each leave an arena of their own behind.
     """
-    gc.freeze()
     gc.set_threshold(_GENERATION_0, 10, 10)
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)

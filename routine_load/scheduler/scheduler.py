@@ -78,9 +78,12 @@ class Scheduler:
     async def stop(self, drain_s: float) -> None:
         """No new tasks; running ones are cancelled, committing ones waited for (bounded)."""
         self._agenda.stopping = True
+        leaving = {job_id: self._take_out(job_id) for job_id in [*self._runs, *self._draining]}
         try:
             async with asyncio.timeout(drain_s):
-                await asyncio.gather(*(self._take_out(job_id) for job_id in [*self._runs, *self._draining]))
+                await asyncio.gather(*leaving.values())
+        except TimeoutError:  # what they did not commit is read again after the next start
+            log.warning(events.TASKS_LEFT, jobs=len(self._draining))
         finally:
             self._agenda.stop()
 

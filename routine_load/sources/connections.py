@@ -103,7 +103,7 @@ class Connection:
             raise SourceError(f"the Kafka client for {self.brokers} cannot be set up: {_reason(error)}") from error
 
     def _complained(self, error: KafkaError) -> None:
-        if error.code() != KafkaError._ALL_BROKERS_DOWN or self.trouble is None:  # noqa: SLF001 - public name
+        if error.code() != KafkaError._ALL_BROKERS_DOWN or self.trouble is None:
             self.trouble = Trouble(error.str(), error.code())  # all down: the complaint before it says why
 
     def listen(self) -> None:

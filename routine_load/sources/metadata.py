@@ -22,7 +22,7 @@ _ATTEMPT_S = 2.0
 _PAUSE_S = 0.05
 _DEFAULTS = {"fetch.wait.max.ms": 50, "topic.metadata.refresh.interval.ms": -1}
 
-_UNKNOWN = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})  # noqa: SLF001 - public names
+_UNKNOWN = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})
 _FINAL = frozenset(
     {
         KafkaError.TOPIC_AUTHORIZATION_FAILED,

@@ -39,7 +39,7 @@ _RETRY_S = 1.0
 _IDLE_S = 30.0
 _BURST = 1000
 _CONSUMED = -1  # no offset: whoever wants the place again gets it assigned anew
-_OUT_OF_RANGE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})  # noqa: SLF001 - public
+_OUT_OF_RANGE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
 
 
 class KafkaWatch:

@@ -90,8 +90,12 @@ _EMPTY_LISTS: dict[str, tuple[str, ...]] = {
     "procedure status": ("Db", "Name", "Type"),
     "function status": ("Db", "Name", "Type"),
 }
-_CHARSET = ("Charset", "Description", "Default collation", "Maxlen"), [("utf8mb4", "UTF-8", "utf8mb4_general_ci", "4")]
-_FIXED_LISTS: dict[str, tuple[tuple[str, ...], list[tuple[str, ...]]]] = {
+_List = tuple[tuple[str, ...], list[tuple[str, ...]]]
+_CHARSET: _List = (
+    ("Charset", "Description", "Default collation", "Maxlen"),
+    [("utf8mb4", "UTF-8", "utf8mb4_general_ci", "4")],
+)
+_FIXED_LISTS: dict[str, _List] = {
     "collation": (
         ("Collation", "Charset", "Id", "Default", "Compiled", "Sortlen"),
         [("utf8mb4_general_ci", "utf8mb4", "45", "Yes", "Yes", "1")],

@@ -44,7 +44,7 @@ BAD = {
     "table that does not exist": ({"table": "nowhere"}, 5502, ["Unknown table", "nowhere"]),
     "column that does not exist": ({"clauses": "COLUMNS (id, name, age, agee = age)"}, 1064, ["agee"]),
     "column referred to that does not exist": ({"clauses": "COLUMNS (id, name, age = years + 1)"}, 5601, ["years"]),
-    "unknown function": ({"clauses": "COLUMNS (id, n, age, name = uper(n))"}, 1064, ["uper", "upper"]),
+    "unknown function": ({"clauses": "COLUMNS (id, n, age, name = uper(n))"}, 5602, ["uper", "upper"]),
     "subquery in WHERE": ({"clauses": "WHERE id IN (SELECT 1)"}, 1064, ["subquer"]),
     "subquery in COLUMNS": ({"clauses": "COLUMNS (id, n, age, name = (SELECT 1))"}, 1064, ["subquer"]),
     "where on an unknown column": ({"clauses": "WHERE agee > 1"}, 1064, ["agee"]),

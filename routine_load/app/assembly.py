@@ -1,0 +1,162 @@
+"""Builds the parts of one coordinator and hands them to each other, from the bottom up.
+
+Everything that has to be closed is pushed on the stack that is handed in, so that the parts end in the order opposite
+to the one they began in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from routine_load.app.compiler import Compiler
+from routine_load.app.directory import DirectoryLock
+from routine_load.app.users import Accounts
+from routine_load.backends.local import LocalBackends
+from routine_load.clock import Clock
+from routine_load.config import Settings
+from routine_load.engines.duckdb import DuckDbEngine
+from routine_load.ids import Compat
+from routine_load.jobs.frontend_config import FrontendConfig
+from routine_load.loads.path import LoadPath
+from routine_load.loads.rejects import RejectLog
+from routine_load.scheduler.bookkeeping import Bookkeeper
+from routine_load.scheduler.planning import Planner
+from routine_load.scheduler.scheduler import Parts, Scheduler
+from routine_load.sources import GroupOffsets, KafkaMetadataClient, KafkaPropertyPolicy, KafkaSource, KafkaWatch
+from routine_load.statements.context import Context
+from routine_load.statements.service import Processes, Service
+from routine_load.store import KEY_FILE, Metadata, SecretBox, open_metadata
+from routine_load.tasks.run import TaskRunner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Where the doors are, asked when it is needed: ports are known only once they are open."""
+
+    mysql: Callable[[], tuple[str, int]]
+    http: Callable[[], tuple[str, int]]
+    error_log: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kafka:
+    """Everything that talks to brokers."""
+
+    source: KafkaSource
+    metadata: KafkaMetadataClient
+    watch: KafkaWatch
+    groups: GroupOffsets
+
+    @classmethod
+    def open(cls, stack: ExitStack) -> Kafka:
+        parts = cls(source=KafkaSource(), metadata=KafkaMetadataClient(), watch=KafkaWatch(), groups=GroupOffsets())
+        for part in (parts.source, parts.metadata, parts.watch, parts.groups):
+            stack.callback(part.close)
+        return parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foundation:
+    """What lies under everything: the directory, its two databases, the rejected rows."""
+
+    settings: Settings
+    clock: Clock
+    store: Metadata
+    accounts: Accounts
+    engine: DuckDbEngine
+    reject_log: RejectLog
+    frontend_config: Callable[[Compat], FrontendConfig]
+
+    @classmethod
+    def lay(cls, settings: Settings, clock: Clock, stack: ExitStack) -> Foundation:
+        """Lock the directory, open and migrate the metadata, open the engine. Raises RoutineLoadError."""
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(DirectoryLock(settings.data_dir / "lock"))
+        secrets = SecretBox.at(settings.data_dir / KEY_FILE)
+        store = stack.enter_context(open_metadata(settings.metadata_database_url, secrets))
+        engine = DuckDbEngine.open(
+            settings.warehouse_path,
+            error_log_dir=settings.error_log_dir,
+            memory=settings.engine_memory,
+            threads=settings.engine_threads,
+        )
+        stack.callback(engine.close)
+        overrides = store.settings.all()
+        configs = {compat: FrontendConfig.of(compat, overrides) for compat in Compat}
+        return cls(
+            settings=settings,
+            clock=clock,
+            store=store,
+            accounts=Accounts.of(store),
+            engine=engine,
+            reject_log=RejectLog(settings.error_log_dir, raw_bytes_max=settings.rejected_row_bytes_max),
+            frontend_config=configs.__getitem__,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assembly:
+    """The parts that the coordinator starts and stops."""
+
+    foundation: Foundation
+    backends: LocalBackends
+    scheduler: Scheduler
+    service: Service
+
+
+def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assembly:
+    """Everything above the foundation; nothing runs yet."""
+    kafka, compiler = Kafka.open(stack), Compiler()
+    slots = base.frontend_config(base.settings.compat).max_routine_load_task_num_per_be
+    backends = LocalBackends(base.settings.backends, slots=slots, host=base.settings.host, clock=base.clock)
+    stack.callback(backends.close)
+    scheduler = _scheduler(base, kafka, compiler, backends)
+    processes = Processes()
+    context = Context(
+        settings=base.settings,
+        engine=base.engine,
+        sink=base.engine,
+        jobs=base.store.jobs,
+        users=base.accounts,
+        metadata=kafka.metadata,
+        compiler=compiler,
+        scheduler=scheduler,
+        check_client_properties=KafkaPropertyPolicy().check_source,
+        clock=base.clock,
+        frontend_config=base.frontend_config,
+        error_log_url=addresses.error_log,
+        http_address=addresses.http,
+        mysql_address=addresses.mysql,
+        processes=processes.all,
+    )
+    return Assembly(foundation=base, backends=backends, scheduler=scheduler, service=Service(context, processes))
+
+
+def _scheduler(base: Foundation, kafka: Kafka, compiler: Compiler, backends: LocalBackends) -> Scheduler:
+    path = LoadPath(sink=base.engine, compiler=compiler, reject_log=base.reject_log, clock=base.clock)
+    return Scheduler(
+        Parts(
+            bookkeeper=Bookkeeper(
+                jobs=base.store.jobs,
+                sink=base.engine,
+                reject_log=base.reject_log,
+                clock=base.clock,
+                frontend_config=base.frontend_config,
+            ),
+            planner=Planner(
+                sink=base.engine,
+                metadata=kafka.metadata,
+                settings=base.settings,
+                clock=base.clock,
+                frontend_config=base.frontend_config,
+                alive_backends=lambda: backends.alive,
+            ),
+            watch=kafka.watch,
+            backends=backends,
+            runner=TaskRunner(source=kafka.source, path=path, tell=kafka.groups.publish, clock=base.clock),
+            settings=base.settings,
+            clock=base.clock,
+        )
+    )
