@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
-from routine_load.ids import BackendId, JobId, PartitionId, TaskId, TxnId
+from routine_load.ids import BackendId, JobId, Label, PartitionId, TaskId, TxnId
+from routine_load.jobs.budget import ratio_exceeded
 from routine_load.jobs.job import Job
 from routine_load.loads.path import Routes
 from routine_load.loads.values import LoadSpec
 from routine_load.tasks.control import TaskControl
 from routine_load.tasks.ports import KafkaSpec
-from routine_load.tasks.run import BatchLimits
+from routine_load.tasks.run import BatchLimits, Task
 
 NO_DATA = "there is no new data in kafka, wait for {interval} seconds to schedule again"
 
@@ -72,6 +74,21 @@ class JobRun:
     @property
     def running(self) -> int:
         return sum(1 for s in self.slices if s.control is not None)
+
+    def task_of(self, part: Slice) -> Task:
+        """The task that reads a slice from where it stands; a label is used for one attempt only."""
+        definition = self.plan.job.definition
+        return Task(
+            id=part.task_id,
+            job_id=self.job_id,
+            label=Label(f"{definition.name}-{self.job_id}-{part.task_id}"),
+            kafka=self.plan.kafka,
+            start={p: self.progress[p] for p in part.partitions},
+            spec=self.plan.spec,
+            routes=self.plan.routes,
+            limits=self.plan.limits,
+            refuses=partial(ratio_exceeded, properties=definition.properties, compat=definition.compat),
+        )
 
     def note_idle(self) -> None:
         if self.running == 0:

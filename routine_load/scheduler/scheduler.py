@@ -17,14 +17,12 @@ import itertools
 import uuid
 from collections import defaultdict
 from dataclasses import dataclass
-from functools import partial
 
 from routine_load.backends.local import BackendFacts, LocalBackends
 from routine_load.clock import Clock
 from routine_load.config import Settings
 from routine_load.errors import BrokenInvariant, RoutineLoadError, SourceUnavailable
-from routine_load.ids import JobId, Label, PartitionId, TaskId, TxnId
-from routine_load.jobs.budget import ratio_exceeded
+from routine_load.ids import JobId, PartitionId, TaskId, TxnId
 from routine_load.jobs.job import Job
 from routine_load.jobs.states import JobState
 from routine_load.observe import events
@@ -262,20 +260,7 @@ class Scheduler:
         part.txn_status, part.message = "UNKNOWN", "task submitted to execute"
         control = part.control = TaskControl()
         run.note_idle()
-        plan = run.plan
-        task = Task(
-            id=part.task_id,
-            job_id=run.job_id,
-            label=Label(f"{plan.job.definition.name}-{run.job_id}-{part.task_id}"),
-            kafka=plan.kafka,
-            start={p: run.progress[p] for p in part.partitions},
-            spec=plan.spec,
-            routes=plan.routes,
-            limits=plan.limits,
-            refuses=partial(
-                ratio_exceeded, properties=plan.job.definition.properties, compat=plan.job.definition.compat
-            ),
-        )
+        task = run.task_of(part)
         parts.backends.run(backend, run.job_id, lambda: self._execute(run, part, task, control))
 
     def _execute(self, run: JobRun, part: Slice, task: Task, control: TaskControl) -> None:

@@ -56,4 +56,5 @@ def test_every_error_of_ours_has_a_verdict():
     while pending:
         kind = pending.pop()
         pending += kind.__subclasses__()
-        assert judge(Case(error=kind("x"), compat=SR)).text
+        if kind.__module__ == errors.__name__:
+            assert judge(Case(error=kind("x"), compat=SR)).text
