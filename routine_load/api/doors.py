@@ -41,7 +41,7 @@ class Door(Protocol):
 class ServerRefused(ExecutionError):
     """The server answered with an error."""
 
-    def __init__(self, number: int, message: str) -> None:
+    def __init__(self, message: str | None = None, *, number: int = ExecutionError.errno) -> None:
         super().__init__(message)
         self._number = number
 
@@ -139,7 +139,7 @@ def _refused(error: Exception) -> RoutineLoadError:
     if isinstance(error, pymysql.MySQLError) and len(error.args) == 2:
         number, message = int(error.args[0]), str(error.args[1])
     kind = _by_number().get(number)
-    return kind(message) if kind is not None else ServerRefused(number, message)
+    return kind(message) if kind is not None else ServerRefused(message, number=number)
 
 
 def _by_number() -> dict[int, type[RoutineLoadError]]:
