@@ -24,9 +24,3 @@ def tune() -> None:
     gc.set_threshold(_GENERATION_0, 10, 10)
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)
-
-
-def release() -> None:
-    """Before the end: let the collector see everything, or what was frozen counts as leaked."""
-    gc.unfreeze()
-    gc.collect()

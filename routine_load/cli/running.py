@@ -44,7 +44,6 @@ def run(settings: Settings, ready: Callable[[Coordinator], None]) -> None:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-        process.release()
 
 
 def _until_closed(coordinator: Coordinator, leave: threading.Event) -> None:
