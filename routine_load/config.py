@@ -47,6 +47,7 @@ class Settings:
     # load path
     chunk_rows: int = 50_000
     chunk_bytes: int = 8 * MIB
+    backlog_tasks: int = 2
     rejected_row_bytes_max: int = 8 * 1024
     rejected_rows_per_task_max: int = 100_000
     error_log_retention_h: int = 48

@@ -28,6 +28,7 @@ from routine_load.sources import GroupOffsets, KafkaMetadataClient, KafkaPropert
 from routine_load.statements.context import Context
 from routine_load.statements.service import Processes, Service
 from routine_load.store import KEY_FILE, Metadata, SecretBox, open_metadata
+from routine_load.tasks.backlog import Backlog
 from routine_load.tasks.run import TaskRunner
 
 
@@ -155,7 +156,13 @@ def _scheduler(base: Foundation, kafka: Kafka, compiler: Compiler, backends: Loc
             ),
             watch=kafka.watch,
             backends=backends,
-            runner=TaskRunner(source=kafka.source, path=path, tell=kafka.groups.publish, clock=base.clock),
+            runner=TaskRunner(
+                source=kafka.source,
+                path=path,
+                backlog=Backlog(base.settings.backlog_tasks),
+                tell=kafka.groups.publish,
+                clock=base.clock,
+            ),
             settings=base.settings,
             clock=base.clock,
         )

@@ -13,11 +13,16 @@ from routine_load.ids import JobId, Label, PartitionId, TaskId
 from routine_load.jobs.budget import TOO_MANY_FILTERED
 from routine_load.loads.path import LoadPath, LoadTransaction, Progressed, Routes
 from routine_load.loads.values import LoadSpec
+from routine_load.tasks.backlog import Backlog, BacklogVisit
 from routine_load.tasks.control import TaskControl
 from routine_load.tasks.ports import ConsumedChunk, Consumption, KafkaSpec, Source
 
 _POLL_S = 0.25
 """Longest single poll: how long a cancelled task may go on."""
+
+_PROBE_ROWS = 5_000
+_PROBE_BYTES = 1024 * 1024
+"""The first chunk of a task; one that is as large as this shows a backlog."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,95 +80,110 @@ class TaskRunner:
 
     source: Source
     path: LoadPath
+    backlog: Backlog
     tell: Callable[[KafkaSpec, Mapping[PartitionId, int]], None]
     clock: Clock
 
     def run(self, task: Task, control: TaskControl) -> TaskReport:
         """Run to the end. Raises SourceError, SinkError, AnalysisError, UnknownTable; nothing is visible then."""
-        started = self.clock.monotonic()
-        with self.source.open(task.kafka, task.start) as consumption:
-            chunk = self._next(task, control, consumption, _Batch.empty(self.clock, task.limits))
-            if chunk is None and consumption.positions() == dict(task.start):
-                return self._report(consumption, TaskOutcome.CANCELLED if control.cancelled else TaskOutcome.NOTHING)
-            with self.path.begin(task.label, task.job_id, task.spec, task.routes) as load:
-                batch = _Batch.empty(self.clock, task.limits)
-                while chunk is not None:
-                    load.add(chunk, received_bytes=chunk.bytes)
-                    batch.took(chunk)
-                    chunk = None if batch.full else self._next(task, control, consumption, batch)
-                return self._commit(task, control, consumption, load, batch, started)
+        with self.source.open(task.kafka, task.start) as consumption, self.backlog.visit(control) as visit:
+            return _Attempt(self, task, control, consumption, visit).run()
 
-    def _next(self, task: Task, control: TaskControl, consumption: Consumption, batch: _Batch) -> ConsumedChunk | None:
-        limits = task.limits
-        while not control.cancelled and not batch.deadline.expired:
-            lingering = consumption.caught_up and batch.rows > 0
-            if lingering and batch.linger.expired:
+
+class _Attempt:
+    """One task at work. ``deadline`` ends the batch; ``linger`` ends it early once everything was read."""
+
+    def __init__(
+        self, runner: TaskRunner, task: Task, control: TaskControl, consumption: Consumption, visit: BacklogVisit
+    ) -> None:
+        self._runner = runner
+        self._task = task
+        self._control = control
+        self._consumption = consumption
+        self._visit = visit
+        self._started = runner.clock.monotonic()
+        self._rows = 0
+        self._bytes = 0
+        self._timestamps_ms: dict[PartitionId, int] = {}
+        self._begin_batch()
+
+    def run(self) -> TaskReport:
+        task = self._task
+        chunk = self._next(_PROBE_ROWS)
+        if chunk is None and self._consumption.positions() == dict(task.start):
+            return self._report(TaskOutcome.CANCELLED if self._control.cancelled else TaskOutcome.NOTHING)
+        self._begin_batch()
+        with self._runner.path.begin(task.label, task.job_id, task.spec, task.routes) as load:
+            while chunk is not None:
+                load.add(chunk, received_bytes=chunk.bytes)
+                self._took(chunk)
+                chunk = self._following(chunk)
+            return self._commit(load)
+
+    def _begin_batch(self) -> None:
+        limits, clock = self._task.limits, self._runner.clock
+        self._deadline = Deadline.after(limits.consume_s, clock)
+        self._linger = Deadline.after(limits.linger_s, clock)
+
+    def _took(self, chunk: ConsumedChunk) -> None:
+        self._rows += len(chunk.values)
+        self._bytes += chunk.bytes
+        self._timestamps_ms.update(chunk.last_timestamps_ms)
+
+    def _following(self, chunk: ConsumedChunk) -> ConsumedChunk | None:
+        limits = self._task.limits
+        if self._rows >= limits.rows_max or self._bytes >= limits.bytes_max:
+            return None
+        if not self._visit.inside and (len(chunk.values) >= _PROBE_ROWS or chunk.bytes >= _PROBE_BYTES):
+            if not self._visit.enter():
                 return None
-            wait = min(_POLL_S, batch.deadline.remaining, batch.linger.remaining if lingering else _POLL_S)
+            self._begin_batch()
+        return self._next(limits.chunk_rows)
+
+    def _next(self, rows: int) -> ConsumedChunk | None:
+        """The next chunk; None at the end of the batch."""
+        limits, consumption = self._task.limits, self._consumption
+        while not self._control.cancelled and not self._deadline.expired:
+            lingering = consumption.caught_up and self._rows > 0
+            if lingering and self._linger.expired:
+                return None
+            wait = min(_POLL_S, self._deadline.remaining, self._linger.remaining if lingering else _POLL_S)
             chunk = consumption.poll(
-                max_rows=min(limits.chunk_rows, limits.rows_max - batch.rows),
-                max_bytes=min(limits.chunk_bytes, limits.bytes_max - batch.bytes),
-                deadline=Deadline.after(wait, self.clock),
+                max_rows=min(rows, limits.rows_max - self._rows),
+                max_bytes=min(
+                    limits.chunk_bytes if self._visit.inside else _PROBE_BYTES, limits.bytes_max - self._bytes
+                ),
+                deadline=Deadline.after(wait, self._runner.clock),
             )
             if chunk is not None:
                 return chunk
-            if consumption.caught_up and batch.rows == 0:
+            if consumption.caught_up and self._rows == 0:
                 return None
         return None
 
-    def _commit(  # noqa: PLR0913, PLR0917 - the parts of one batch, at its one end
-        self,
-        task: Task,
-        control: TaskControl,
-        consumption: Consumption,
-        load: LoadTransaction,
-        batch: _Batch,
-        started: float,
-    ) -> TaskReport:
+    def _commit(self, load: LoadTransaction) -> TaskReport:
+        task = self._task
         if task.refuses(load.counts):
             raise LoadRejected(TOO_MANY_FILTERED)
-        positions = consumption.positions()
+        positions = self._consumption.positions()
         ranges = [OffsetRange(p, start, positions[p]) for p, start in sorted(task.start.items())]
-        if not control.enter_commit():
-            return self._report(consumption, TaskOutcome.CANCELLED)
+        if not self._control.enter_commit():
+            return self._report(TaskOutcome.CANCELLED)
         record = load.commit(
             Progressed(
                 task_id=task.id,
                 ranges=ranges,
-                timestamps_ms=tuple(sorted(batch.timestamps_ms.items())),
-                execute_ms=max(1, round((self.clock.monotonic() - started) * 1000)),
+                timestamps_ms=tuple(sorted(self._timestamps_ms.items())),
+                execute_ms=max(1, round((self._runner.clock.monotonic() - self._started) * 1000)),
             )
         )
-        self.tell(task.kafka, positions)
-        return self._report(consumption, TaskOutcome.COMMITTED, record)
+        self._runner.tell(task.kafka, positions)
+        return self._report(TaskOutcome.COMMITTED, record)
 
-    @staticmethod
-    def _report(consumption: Consumption, outcome: TaskOutcome, record: CommitRecord | None = None) -> TaskReport:
+    def _report(self, outcome: TaskOutcome, record: CommitRecord | None = None) -> TaskReport:
         return TaskReport(
-            outcome=outcome, positions=consumption.positions(), caught_up=consumption.caught_up, record=record
+            outcome=outcome,
+            positions=self._consumption.positions(),
+            caught_up=self._consumption.caught_up,
+            record=record,
         )
-
-
-@dataclass(slots=True)
-class _Batch:
-    """What one batch has taken so far, and until when it may go on."""
-
-    limits: BatchLimits
-    deadline: Deadline
-    linger: Deadline
-    timestamps_ms: dict[PartitionId, int]
-    rows: int = 0
-    bytes: int = 0
-
-    @classmethod
-    def empty(cls, clock: Clock, limits: BatchLimits) -> _Batch:
-        return cls(limits, Deadline.after(limits.consume_s, clock), Deadline.after(limits.linger_s, clock), {})
-
-    @property
-    def full(self) -> bool:
-        return self.rows >= self.limits.rows_max or self.bytes >= self.limits.bytes_max
-
-    def took(self, chunk: ConsumedChunk) -> None:
-        self.rows += len(chunk.values)
-        self.bytes += chunk.bytes
-        self.timestamps_ms.update(chunk.last_timestamps_ms)
