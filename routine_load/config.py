@@ -46,7 +46,7 @@ class Settings:
 
     # load path
     chunk_rows: int = 50_000
-    chunk_bytes: int = 8 * MIB
+    chunk_bytes: int = 4 * MIB
     backlog_tasks: int = 2
     rejected_row_bytes_max: int = 8 * 1024
     rejected_rows_per_task_max: int = 100_000

@@ -5,6 +5,8 @@ from __future__ import annotations
 import duckdb
 import pyarrow as pa
 
+from routine_load.errors import LimitExceeded
+
 MEMORY_LIMIT = "192MB"
 
 
@@ -26,9 +28,11 @@ class MemoryDuckDB:
         self._connection.execute("SET lock_configuration = true")
 
     def query(self, sql: str, src: pa.Table) -> pa.Table:
-        """Run one SELECT over ``src``; rows keep their order. Raises duckdb.Error."""
+        """Run one SELECT over ``src``; rows keep their order. Raises duckdb.Error, LimitExceeded for a chunk too large."""
         self._connection.register("src", src)
         try:
             return self._connection.sql(sql).to_arrow_table()
+        except duckdb.OutOfMemoryException as cause:
+            raise LimitExceeded(f"Decoding needs more than {MEMORY_LIMIT} for one chunk") from cause
         finally:
             self._connection.unregister("src")

@@ -15,6 +15,7 @@ from typing import Protocol, Self
 
 from routine_load.clock import Clock
 from routine_load.commit.values import CommitRecord, Counts, OffsetRange
+from routine_load.errors import LimitExceeded
 from routine_load.ids import JobId, Label, PartitionId, TableRef, TaskId
 from routine_load.loads.ports import Sink
 from routine_load.loads.rejects import RejectLog, RejectSource
@@ -23,6 +24,8 @@ from routine_load.loads.values import (
     LoadCompiler,
     LoadSpec,
     Payloads,
+    PayloadSlice,
+    RejectedRow,
     TableBatch,
     Transformer,
     WriteMode,
@@ -140,9 +143,13 @@ class LoadTransaction:
     def _add_to(self, ref: TableRef, payloads: Payloads) -> None:
         load = self._table_load(ref)
         # The gate is not held while writing: a writer that waits for another's merge would starve that very merge.
-        with self._path.gate:
-            decoded = load.decoder.decode(payloads)
-            transformed = load.transformer.transform(decoded)
+        try:
+            with self._path.gate:
+                decoded = load.decoder.decode(payloads)
+                transformed = load.transformer.transform(decoded)
+        except LimitExceeded as error:
+            self._add_halves(ref, payloads, error)
+            return
         self._rejects.add(ref, payloads, decoded.rejected, self._path.clock.now())
         self._rejects.add(ref, payloads, transformed.rejected, self._path.clock.now())
         if transformed.rows.num_rows:
@@ -152,6 +159,16 @@ class LoadTransaction:
             filtered=len(decoded.rejected) + len(transformed.rejected),
             unselected=transformed.unselected,
         )
+
+    def _add_halves(self, ref: TableRef, payloads: Payloads, error: LimitExceeded) -> None:
+        """A chunk that was too large is cut; a payload that is too large all alone is a rejected row."""
+        count = len(payloads.values)
+        if count == 1:
+            self._rejects.add(ref, payloads, [RejectedRow(0, b"", "", error.message)], self._path.clock.now())
+            self.counts += Counts(filtered=1)
+            return
+        self._add_to(ref, PayloadSlice(payloads, 0, count // 2))
+        self._add_to(ref, PayloadSlice(payloads, count // 2, count))
 
     def _table_load(self, ref: TableRef) -> _TableLoad:
         load = self._tables.get(ref)

@@ -32,6 +32,22 @@ class Payloads(Protocol):
     def origin(self, index: int) -> Origin: ...
 
 
+@dataclass(frozen=True, slots=True)
+class PayloadSlice:
+    """Some of the payloads, ``[start, stop)``, with their origins."""
+
+    whole: Payloads
+    start: int
+    stop: int
+
+    @property
+    def values(self) -> Sequence[bytes | None]:
+        return self.whole.values[self.start : self.stop]
+
+    def origin(self, index: int) -> Origin:
+        return self.whole.origin(self.start + index)
+
+
 class Format(StrEnum):
     CSV = "csv"
     JSON = "json"

@@ -1,0 +1,82 @@
+"""The load path: chunks that are too large are cut; nothing is lost on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pytest
+
+from routine_load.clock import SystemClock
+from routine_load.errors import LimitExceeded
+from routine_load.ids import Compat, JobId, Label, TableRef
+from routine_load.loads.path import LoadPath, SingleTable
+from routine_load.loads.rejects import RejectLog
+from routine_load.loads.values import Decoded, LoadSpec, Origin, Transformed
+
+TABLE = TableRef("d", "t")
+
+
+@dataclass
+class Messages:
+    values: list[bytes | None]
+
+    def origin(self, index: int) -> Origin:
+        return Origin("topic", 0, index)
+
+
+@dataclass
+class Small:
+    """Takes at most ``limit`` payloads at a time, and never one that says huge."""
+
+    limit: int
+    rows: list[bytes] = field(default_factory=list)
+
+    def check(self, spec, table):
+        pass
+
+    def decoder(self, spec, table):
+        return self
+
+    def transformer(self, spec, table):
+        return self
+
+    def decode(self, payloads):
+        if len(payloads.values) > self.limit or b"huge" in payloads.values:
+            raise LimitExceeded("too large")
+        return Decoded(pa.table({"v": payloads.values}), None)
+
+    def transform(self, decoded):
+        return Transformed(decoded.columns, (), 0)
+
+    def close(self):
+        pass
+
+    # the sink's side
+
+    def table(self, ref):
+        return None
+
+    def begin(self, label, job_id):
+        return self
+
+    def write(self, batch):
+        self.rows += batch.rows["v"].to_pylist()
+        return batch.rows.num_rows
+
+    def rollback(self):
+        pass
+
+
+@pytest.mark.parametrize("limit", [1, 3, 100])
+def test_a_chunk_that_is_too_large_is_cut_until_it_fits(tmp_path, limit):
+    """Every payload arrives, in order; one that is too large all alone is a rejected row with its offset."""
+    parts = Small(limit)
+    path = LoadPath(sink=parts, compiler=parts, reject_log=RejectLog(tmp_path), clock=SystemClock())
+    values = [b"%d" % n for n in range(20)]
+    values[7] = b"huge"
+    with path.begin(Label("l"), JobId(1), LoadSpec(compat=Compat.STARROCKS), SingleTable(TABLE)) as load:
+        load.add(Messages(values), received_bytes=100)
+        assert parts.rows == [v for v in values if v != b"huge"]
+        assert (load.counts.loaded, load.counts.filtered, load.counts.messages) == (19, 1, 20)
+    assert list(tmp_path.iterdir()) == []
