@@ -59,6 +59,8 @@ class Changes:
         source = tree.expression
         if source is None:
             raise AnalysisError("INSERT needs VALUES or a SELECT")
+        if (with_ := tree.args.get("with_")) is not None and not source.args.get("with_"):
+            source.set("with_", with_.pop())  # WITH … INSERT is INSERT … WITH
         if isinstance(source, exp.Values):
             _fill_defaults(source, columns)
             _check_widths(source, columns)

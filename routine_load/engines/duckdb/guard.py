@@ -20,6 +20,7 @@ from routine_load.engines.duckdb.functions import ALLOWED_NODES, PASSED_FUNCTION
 from routine_load.engines.duckdb.meanings import FORMS, QueryDialect, to_duckdb
 from routine_load.engines.duckdb.names import INFORMATION_SCHEMA, Names
 from routine_load.engines.duckdb.session import Session
+from routine_load.engines.duckdb.with_queries import rename_with_queries, with_query
 from routine_load.errors import (
     AnalysisError,
     NoDatabaseSelected,
@@ -90,8 +91,11 @@ class Guard:
 
     def _resolve(self, checked: Checked, session: Session, system: Callable[[str], str]) -> None:
         tree = checked.tree
-        for node in list(tree.find_all(exp.Table)):
-            if not node.args.get("db") and _names_cte(node):
+        tables = list(tree.find_all(exp.Table))
+        known = {id(node): cte for node in tables if (cte := with_query(node)) is not None}
+        rename_with_queries(tree, tables, known)
+        for node in tables:
+            if id(node) in known:
                 continue
             if node.name.lower() == "dual" and not node.db and isinstance(node.parent, exp.From):
                 node.parent.pop()
@@ -147,17 +151,6 @@ def _rename(
     node.set("this", this)
     node.set("db", database)
     node.set("catalog", catalog)
-
-
-def _names_cte(node: exp.Table) -> bool:
-    """Whether an unqualified name means a WITH query in whose reach it stands."""
-    parent: exp.Expr | None = node
-    while parent is not None:
-        with_ = parent.args.get("with_")
-        if isinstance(with_, exp.With) and any(cte.alias_or_name == node.name for cte in with_.expressions):
-            return True
-        parent = parent.parent
-    return False
 
 
 def _allow(node: exp.Expr, compat: Compat) -> None:

@@ -313,3 +313,50 @@ def test_explain_answers_lines(asked: Asked) -> None:
     assert asked.table("EXPLAIN SELECT * FROM t").columns[0].name == "Explain String"
     with pytest.raises(UnsupportedFeature):
         asked.run("EXPLAIN DELETE FROM t")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "WITH duckdb_tables AS (SELECT * FROM duckdb_tables) SELECT * FROM duckdb_tables",
+        "WITH x AS (SELECT * FROM duckdb_columns), duckdb_columns AS (SELECT 1) SELECT * FROM x",
+        "WITH RECURSIVE sqlite_master AS (SELECT * FROM sqlite_master) SELECT * FROM sqlite_master",
+        "WITH RECURSIVE r AS (SELECT 1 n UNION ALL SELECT n FROM s), s AS (SELECT 1 n) SELECT * FROM r",
+        "WITH RECURSIVE duckdb_views AS (SELECT * FROM duckdb_views UNION ALL SELECT 1) SELECT * FROM duckdb_views",
+        "WITH a AS (WITH duckdb_views AS (SELECT 1 x) SELECT x FROM duckdb_views) SELECT * FROM a, duckdb_views",
+        "WITH sqlite_master AS (SELECT sql FROM sqlite_master) INSERT INTO t SELECT 1, sql FROM sqlite_master",
+    ],
+)
+def test_a_with_query_that_names_itself_does_not_reach_the_engines_own_views(asked: Asked, query: str) -> None:
+    """Out of a WITH query's scope its name means a table of the catalog, never a view or a file of DuckDB."""
+    asked.run("CREATE TABLE t (a INT, b STRING)")
+    with pytest.raises(UnknownTable):
+        asked.run(query)
+
+
+@pytest.mark.parametrize(
+    ("query", "rows"),
+    [
+        ("WITH t AS (SELECT a FROM t WHERE a = 1) SELECT t.a FROM t", [(1,)]),
+        ("WITH q AS (SELECT 1 x), r AS (SELECT x + 1 x FROM q) SELECT q.x, r.x FROM q, r", [(1, 2)]),
+        (
+            "WITH q AS (SELECT 1 x) SELECT a FROM t WHERE EXISTS (WITH q AS (SELECT 2 x) SELECT 1 FROM q WHERE x = a)",
+            [(2,)],
+        ),
+        ("WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 4) SELECT sum(r.n) FROM r", [(10,)]),
+        ("WITH q(x, y) AS (SELECT 1, 2) SELECT q.y, z.x FROM q JOIN q z ON q.x = z.x", [(2, 1)]),
+    ],
+)
+def test_names_of_with_queries_follow_sqls_scopes(asked: Asked, query: str, rows: list[tuple[int, ...]]) -> None:
+    """An inner one hides an outer, each sees those before it, and itself only where it is recursive."""
+    asked.run("CREATE TABLE t (a INT)")
+    asked.run("INSERT INTO t VALUES (1), (2)")
+    assert asked.rows(query) == rows
+
+
+def test_with_before_insert_means_the_same_as_with_before_select(asked: Asked) -> None:
+    """``WITH … INSERT INTO t SELECT`` and ``INSERT INTO t WITH … SELECT``."""
+    asked.run("CREATE TABLE t (a INT)")
+    assert asked.run("WITH q AS (SELECT 1 x) INSERT INTO t SELECT x FROM q") == Ok(affected_rows=1)
+    assert asked.run("INSERT INTO t WITH q AS (SELECT 2 x) SELECT x FROM q") == Ok(affected_rows=1)
+    assert asked.rows("SELECT a FROM t ORDER BY a") == [(1,), (2,)]
