@@ -19,6 +19,8 @@ from routine_load.formats.rows import Rejects, nothing, present, valid_text
 from routine_load.ids import Compat
 from routine_load.loads.values import Decoded, LoadSpec, Payloads, SourceColumn
 
+BYTE_ORDER_MARK = "\ufeff"
+
 
 class JsonDecoder:
     """Decodes JSON messages into the given source columns, by key or by ``jsonpaths``."""
@@ -45,6 +47,8 @@ class JsonDecoder:
                     pass  # some message is not one object: find out which
         rejects = Rejects()
         messages = valid_text(present(values), rejects, self._duck)
+        if self._spec.compat is Compat.DORIS:
+            messages = _without_marks(messages)
         documents = self._documents.of(messages, rejects)
         rows = self._documents.rows(documents, rejects)
         if rows.num_rows == 0:
@@ -91,3 +95,11 @@ class JsonDecoder:
         """Rows whose value may stand for a missing key."""
         column, missing = table.column(index), self._columns[index].missing
         return pc.is_null(column) if missing is None else pc.fill_null(pc.equal(column, missing), fill_value=True)
+
+
+def _without_marks(messages: pa.Table) -> pa.Table:
+    """Doris: a byte order mark in front of a document is dropped."""
+    text = messages["text"]
+    marked = pc.match_substring_regex(text, f"^{BYTE_ORDER_MARK}[ \t\r\n]*[^ \t\r\n]")
+    bare = pc.if_else(marked, pc.utf8_slice_codeunits(text, 1), text)
+    return messages.set_column(messages.column_names.index("text"), "text", bare)

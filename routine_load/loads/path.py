@@ -15,7 +15,7 @@ from typing import Protocol, Self
 
 from routine_load.clock import Clock
 from routine_load.commit.values import CommitRecord, Counts, OffsetRange
-from routine_load.errors import LimitExceeded
+from routine_load.errors import LimitExceeded, UnknownTable
 from routine_load.ids import JobId, Label, PartitionId, TableRef, TaskId
 from routine_load.loads.ports import Sink
 from routine_load.loads.rejects import RejectLog, RejectSource
@@ -173,8 +173,11 @@ class LoadTransaction:
     def _table_load(self, ref: TableRef) -> _TableLoad:
         load = self._tables.get(ref)
         if load is None:
-            table = self._path.sink.table(ref)
             spec = self._spec
+            try:
+                table = self._path.sink.table(ref)
+            except UnknownTable as cause:
+                raise UnknownTable(f"table not found, table name is {ref.table}") from cause
             self._path.compiler.check(spec, table)
             load = self._tables[ref] = _TableLoad(
                 self._path.compiler.decoder(spec, table),

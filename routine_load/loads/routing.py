@@ -47,6 +47,8 @@ class ByTablePrefix:
                 continue
             if pc.min(lengths.take(places)).as_py() < 2:
                 raise UnknownTable(f"table not found, table name is {name}: a message has no '|' behind its table name")
+            if not name:
+                raise UnknownTable("table name is empty")
             ref = TableRef(self.database, name)
             parts[ref] = _Part(pc.list_element(part, 1).to_pylist(), places.to_pylist(), payloads)
         return parts

@@ -371,6 +371,17 @@ def test_aggregations_combine_rows_of_a_key(world: World) -> None:
     assert world.run("SELECT * FROM t WHERE k = 1") == [(1, 13, 1, 6, 3, 4)]
 
 
+def test_a_column_that_an_aggregate_load_lacks_is_its_default_in_every_row(world: World) -> None:
+    """Both vendors: it is aggregated like a loaded value, it does not keep what was there."""
+    world.run(
+        "CREATE TABLE t (k INT, s INT SUM DEFAULT '5', lo INT MIN, r VARCHAR(5) REPLACE DEFAULT 'd',"
+        " n INT REPLACE_IF_NOT_NULL) AGGREGATE KEY(k)"
+    )
+    load(world, "l1", batch("t", k=[1], s=[1], lo=[3], r=["old"], n=[9]))
+    load(world, "l2", batch("t", k=[1, 1, 2]))
+    assert world.run("SELECT * FROM t ORDER BY k") == [(1, 11, 3, "d", 9), (2, 5, None, "d", None)]
+
+
 def test_a_partial_update_keeps_the_columns_it_lacks(world: World) -> None:
     """Missing columns keep old values; a new key gets defaults; a key that the batch deleted first starts anew."""
     world.run("CREATE TABLE t (k INT, a INT, b INT DEFAULT '7') PRIMARY KEY(k)")

@@ -112,14 +112,13 @@ def _aggregate(plan: MergePlan, stage: str, target: str) -> list[str]:
     reduced = [_keys(plan)]
     merged = [_keys(plan, "r.")]
     for column in plan.table.columns:
-        if column.is_key:
-            continue
-        name = quote(column.name)
-        if column.name in plan.columns:
-            reduced.append(f"{_reduced(column)} AS {name}")
-            merged.append(f"{_combined(column)} AS {name}")
-        else:
-            merged.append(f"coalesce(t.{name}, {default_expression(column)}) AS {name}")
+        if not column.is_key:
+            reduced.append(f"{_reduced(column)} AS {quote(column.name)}")
+            merged.append(f"{_combined(column)} AS {quote(column.name)}")
+    filled = [f"{default_expression(c)} AS {quote(c.name)}" for c in plan.table.columns if c.name not in plan.columns]
+    if filled:
+        # Both vendors: a column that the load does not fill is its default in every row, and aggregated like any other.
+        stage = f"(SELECT *, {', '.join(filled)} FROM {stage})"
     joined = f"{_REDUCED} AS r LEFT JOIN {target} AS t ON {_same_key(plan, 't', 'r')}"
     return [
         f"CREATE TEMP TABLE {_REDUCED} AS SELECT {', '.join(reduced)} FROM {stage} GROUP BY {_keys(plan)}",

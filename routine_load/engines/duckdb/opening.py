@@ -143,6 +143,8 @@ def _configure(root: duckdb.DuckDBPyConnection, limits: tuple[str, int], tempora
         "allow_community_extensions": "false",
         "python_enable_replacements": "false",
         "TimeZone": "'UTC'",
+        # Both vendors: a division by zero is NULL.
+        "error_on_division_by_zero": "false",
         "enable_external_access": "false",
         "lock_configuration": "true",
     }

@@ -47,6 +47,12 @@ def test_a_value_without_a_bar_is_an_unknown_table():
         ByTablePrefix("d").split(Messages([b"a|1", b"abc"]))
 
 
+def test_an_empty_table_name_is_said_to_be_empty():
+    """Doris: "table name is empty", not an unknown table without a name."""
+    with pytest.raises(UnknownTable, match=r"^table name is empty$"):
+        ByTablePrefix("d").split(Messages([b"a|1", b"|x"]))
+
+
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", "ü"]), st.binary(max_size=8)), max_size=30))
 def test_no_row_is_lost_and_none_doubled(rows):
     """The parts together are the chunk."""
