@@ -9,7 +9,7 @@ import asyncio
 import threading
 from collections import Counter
 from collections.abc import Coroutine
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 
 from routine_load import __version__
@@ -77,6 +77,8 @@ class Coordinator:
         if self._http is not None:
             self._on_loop(self._http.stop())
         self._stack.close()
+        with suppress(TimeoutError):  # a thread that hangs does not keep the process
+            asyncio.run_coroutine_threadsafe(self._loop.shutdown_default_executor(), self._loop).result(_HURRY_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
