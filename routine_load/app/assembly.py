@@ -21,6 +21,7 @@ from routine_load.ids import Compat
 from routine_load.jobs.frontend_config import FrontendConfig
 from routine_load.loads.path import LoadPath
 from routine_load.loads.rejects import RejectLog
+from routine_load.scheduler.agenda import Agenda
 from routine_load.scheduler.bookkeeping import Bookkeeper
 from routine_load.scheduler.planning import Planner
 from routine_load.scheduler.scheduler import Parts, Scheduler
@@ -139,6 +140,7 @@ def _scheduler(base: Foundation, kafka: Kafka, compiler: Compiler, backends: Loc
     path = LoadPath(sink=base.engine, compiler=compiler, reject_log=base.reject_log, clock=base.clock)
     return Scheduler(
         Parts(
+            agenda=Agenda(base.clock, base.settings.tick_ms / 1000),
             bookkeeper=Bookkeeper(
                 jobs=base.store.jobs,
                 sink=base.engine,

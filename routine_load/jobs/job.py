@@ -7,12 +7,12 @@ clocks: moments are handed in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from routine_load.errors import BrokenInvariant
+from routine_load.errors import BrokenInvariant, RoutineLoadError
 from routine_load.ids import JobId, PartitionId
 from routine_load.jobs.auto_resume import AutoResumeMemory
 from routine_load.jobs.budget import ErrorWindow, charge
@@ -39,7 +39,7 @@ class Job:
     """A job's record. ``version`` grows with every save; ``id`` is 0 until the store has given one.
 
     ``progress`` is ``next_offset`` per partition, a mirror of the sink's, applied up to ``sequence``. ``placing`` are
-    offsets that CREATE or ALTER wrote here first and that the sink has yet to be told; empty but for that moment.
+    offsets that CREATE or ALTER wrote here and that the sink is told before the next task runs; empty otherwise.
     ``error_logs`` are the opaque ids of the last files of rejected rows. ``sink_incarnation`` is the sink for which
     ``progress`` holds.
     """
@@ -135,6 +135,12 @@ class Job:
         """Progress of the named partitions overwritten, as the sink was told (CREATE, ALTER, a new partition)."""
         return replace(self, progress={**self.progress, **offsets})
 
+    def settled(self, newest: int) -> Job:
+        """The sink holds what was to be placed. ``newest`` is its last commit of this job (or, in a file that had a
+        life before, of another with its number): what comes behind it is to be booked.
+        """
+        return replace(self, placing={}, sequence=newest)
+
     def after_commit(self, record: Committed) -> Job:
         """The job after one committed batch; unchanged for a batch that is already in it.
 
@@ -187,15 +193,51 @@ def _charged(job: Job, record: Committed, at: datetime) -> Job:
     return job.paused(charged.pause, at)
 
 
-def reconciled(job: Job, records: Iterable[Committed], sink_progress: Mapping[PartitionId, int]) -> Job:
+class OutOfStep(RoutineLoadError):
+    """The record and the sink do not tell one story: one of them was restored from a backup."""
+
+    def __init__(self, message: str, progress: Mapping[PartitionId, int], newest: int) -> None:
+        super().__init__(message)
+        self._progress = progress
+        self._newest = newest
+
+    def follow(self, job: Job) -> Job:
+        """The job as the sink has it, with the counts it had."""
+        return replace(job, progress=self._progress or job.progress, sequence=self._newest)
+
+
+def reconciled(job: Job, records: Sequence[Committed], sink_progress: Mapping[PartitionId, int]) -> Job:
     """The mirror brought up to the sink, whose progress is the truth: what was missed is applied, then copied.
 
-    ``records`` are those beyond ``job.sequence``, in order. A partition the mirror never heard of was placed at the
-    sink by a statement or a discovery that was cut off before the mirror was written.
+    ``records`` are all that the sink keeps of the job, in order. A partition the mirror never heard of was placed at
+    the sink by a discovery that was cut off before the mirror was written. Raises OutOfStep where this cannot be done
+    without guessing; a sink that is older than the record, but knows the job, is followed: rows and progress went back
+    together.
     """
-    for record in records:
-        unknown = {moved.partition: moved.start for moved in record.ranges if moved.partition not in job.progress}
-        job = (job.placed(unknown) if unknown and record.sequence > job.sequence else job).after_commit(record)
+    newest = max((record.sequence for record in records), default=0)
+    if job.progress and not sink_progress:
+        raise OutOfStep(
+            f"the target is older than job {job.name}: it knows nothing of it. ALTER the offsets of all partitions, "
+            "then RESUME, or STOP the job",
+            {},
+            0,
+        )
+    if newest < job.sequence:
+        return replace(job, progress=sink_progress, sequence=newest)
+    try:
+        for record in records:
+            if record.sequence > job.sequence:
+                unknown = {
+                    moved.partition: moved.start for moved in record.ranges if moved.partition not in job.progress
+                }
+                job = (job.placed(unknown) if unknown else job).after_commit(record)
+    except BrokenInvariant as cause:
+        raise OutOfStep(
+            f"the metadata is older than the target: {cause.message}. Progress was taken from the target, the counts "
+            "of the batches between are lost; check and RESUME",
+            sink_progress,
+            newest,
+        ) from cause
     return job if dict(job.progress) == dict(sink_progress) else job.placed(sink_progress)
 
 

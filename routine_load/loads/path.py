@@ -109,10 +109,12 @@ class LoadTransaction:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for load in self._tables.values():
-            load.transformer.close()
-        self._transaction.rollback()
-        self._rejects.discard()
+        try:
+            for load in self._tables.values():
+                load.transformer.close()
+        finally:
+            self._transaction.rollback()
+            self._rejects.discard()
 
     def add(self, payloads: Payloads, *, received_bytes: int) -> None:
         """Load one chunk. Raises SinkError, UnknownTable, AnalysisError; the transaction is then lost."""
@@ -135,9 +137,10 @@ class LoadTransaction:
                 first_error=self._rejects.first_error,
             )
         )
-        failpoint("commit.commit.after")
-        self._rejects.publish()
+        # What is committed is counted: whatever fails from here on, the file of rejected rows stays.
         self._rejects = self._path.reject_log.open(RejectSource(job_id=record.job_id, label=record.label))
+        failpoint("commit.commit.after")
+        self._path.reject_log.publish(record.rejects)
         return record
 
     def _add_to(self, ref: TableRef, payloads: Payloads) -> None:

@@ -6,6 +6,7 @@ Invariant: a file is named ``<id>.parquet`` only after its transaction committed
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -17,8 +18,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from routine_load.errors import SinkError
 from routine_load.ids import JobId, Label, TableRef
 from routine_load.loads.values import Payloads, RejectedRow
+from routine_load.observe import events
+from routine_load.observe.logs import logger
+
+log = logger("loads")
 
 SCHEMA = pa.schema(
     [
@@ -65,64 +71,74 @@ class RejectFile:
         return self._id
 
     def add(self, table: TableRef, payloads: Payloads, rows: Sequence[RejectedRow], at: datetime) -> None:
-        """Append rejected rows of one chunk."""
+        """Append rejected rows of one chunk. Raises SinkError where the file cannot be written."""
         if not rows:
             return
-        if self._writer is None:
-            self._id = secrets.token_hex(16)
-            self._writer = pq.ParquetWriter(self._pending, SCHEMA, compression="zstd")
+        with _named_failures():
+            if self._writer is None:
+                self._id = secrets.token_hex(16)
+                self._writer = pq.ParquetWriter(self._pending, SCHEMA, compression="zstd")
+            self._writer.write_table(self._told(table, payloads, rows, at))
+        self.count += len(rows)
+
+    def _told(self, table: TableRef, payloads: Payloads, rows: Sequence[RejectedRow], at: datetime) -> pa.Table:
         origins = [payloads.origin(row.payload) for row in rows]
         raws = [(row.raw or payloads.values[row.payload] or b"")[: self._raw_bytes_max] for row in rows]
         if not self.first_error:
             self.first_error = f"{rows[0].reason} Row: {raws[0][:200].decode('utf-8', 'replace')}"
         n = len(rows)
-        self._writer.write_table(
-            pa.table(
-                [
-                    pa.array([int(self._source.job_id)] * n, pa.int64()),
-                    pa.array([str(self._source.label)] * n, pa.string()),
-                    pa.array([table.database] * n, pa.string()),
-                    pa.array([table.table] * n, pa.string()),
-                    pa.array([o.topic for o in origins], pa.string()),
-                    pa.array([o.partition for o in origins], pa.int32()),
-                    pa.array([o.offset for o in origins], pa.int64()),
-                    pa.array([row.column for row in rows], pa.string()),
-                    pa.array([row.reason for row in rows], pa.string()),
-                    pa.array(raws, pa.binary()),
-                    pa.array([at.replace(tzinfo=None)] * n, pa.timestamp("us")),
-                ],
-                schema=SCHEMA,
-            )
+        return pa.table(
+            [
+                pa.array([int(self._source.job_id)] * n, pa.int64()),
+                pa.array([str(self._source.label)] * n, pa.string()),
+                pa.array([table.database] * n, pa.string()),
+                pa.array([table.table] * n, pa.string()),
+                pa.array([o.topic for o in origins], pa.string()),
+                pa.array([o.partition for o in origins], pa.int32()),
+                pa.array([o.offset for o in origins], pa.int64()),
+                pa.array([row.column for row in rows], pa.string()),
+                pa.array([row.reason for row in rows], pa.string()),
+                pa.array(raws, pa.binary()),
+                pa.array([at.replace(tzinfo=None)] * n, pa.timestamp("us")),
+            ],
+            schema=SCHEMA,
         )
-        self.count += n
 
     def seal(self) -> None:
-        """Make the file durable, still pending; called before the commit that counts it."""
+        """Make the file durable, still pending; called before the commit that counts it. Raises SinkError."""
         if self._writer is None:
             return
-        self._writer.close()
-        descriptor = os.open(self._pending, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-    def publish(self) -> None:
-        """The transaction committed: give the file its name."""
-        if self._id:
-            self._pending.rename(self._directory / f"{self._id}.parquet")
+        with _named_failures():
+            self._writer.close()
+            descriptor = os.open(self._pending, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def discard(self) -> None:
-        """The transaction was given up: remove what was written."""
-        if self._writer is not None:
+        """The transaction was given up: remove what was written. Never raises; start-up removes what is left."""
+        if self._writer is None:
+            return
+        with contextlib.suppress(OSError, pa.ArrowException):
             self._writer.close()
-            self._writer = None
+        with contextlib.suppress(OSError):
             self._pending.unlink(missing_ok=True)
-            self._id = ""
+        self._writer = None
+        self._id = ""
 
     @property
     def _pending(self) -> Path:
         return self._directory / f"{self._id}.pending"
+
+
+@contextlib.contextmanager
+def _named_failures() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else type(error).__name__
+        raise SinkError(f"The file of rejected rows cannot be written: {why}") from error
 
 
 class RejectLog:
@@ -135,6 +151,15 @@ class RejectLog:
 
     def open(self, source: RejectSource) -> RejectFile:
         return RejectFile(self._directory, source, raw_bytes_max=self._raw_bytes_max)
+
+    def publish(self, opaque_id: str) -> None:
+        """The transaction committed: give its file its name. Never raises; start-up names what was left pending."""
+        pending = self._directory / f"{opaque_id}.pending"
+        try:
+            if pending.exists():
+                pending.rename(pending.with_suffix(".parquet"))
+        except OSError as error:
+            log.warning(events.REJECTS_PENDING, file=pending.name, error=error.strerror)
 
     def settle(self, is_committed: Callable[[str], bool]) -> None:
         """After a crash: files of committed transactions get their name, the others go."""

@@ -72,9 +72,13 @@ class Agenda:
             self._loop.call_soon_threadsafe(function, *arguments)
 
     def wait_for(self, work: Coroutine[None, None, None], timeout_s: float) -> None:
-        """Run ``work`` on the loop and wait for its end, from another thread."""
+        """Run ``work`` on the loop and wait for its end, from another thread. Raises TimeoutError, and ends it then."""
         assert self._loop is not None, "the agenda was not opened"
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout_s)
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            future.result(timeout_s)
+        finally:
+            future.cancel()
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """The result of blocking work, on the loop."""
@@ -88,6 +92,24 @@ class Agenda:
             await self.in_thread(work)
 
         self.spawn(run())
+
+    def insist(
+        self, work: Callable[[], None], wanted: Callable[[], bool], pause_s: Callable[[int], float], attempt: int = 1
+    ) -> None:
+        """Run blocking work in a thread, again and again while it fails and is ``wanted``."""
+
+        def attempted() -> None:
+            try:
+                work()
+            except Exception:  # whatever it is, giving up would leave the work undone for ever
+                log.exception(events.SCHEDULER_FAULT, attempt=attempt)
+                self.call(self.due, pause_s(attempt), again)
+
+        def again() -> None:
+            self.insist(work, wanted, pause_s, attempt + 1)
+
+        if wanted() and not self.stopping:
+            self.in_background(attempted)
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:
         """Run a coroutine beside everything else; an exception is logged, not lost."""

@@ -17,8 +17,8 @@ from routine_load.errors import JobStateError, RoutineLoadError
 from routine_load.ids import Compat, JobId, TableRef
 from routine_load.jobs.auto_resume import AutoResumeFacts, decide
 from routine_load.jobs.frontend_config import FrontendConfig
-from routine_load.jobs.job import Job, reconciled
-from routine_load.jobs.states import JobState, Reason
+from routine_load.jobs.job import Job, OutOfStep, reconciled
+from routine_load.jobs.states import DorisReason, JobState, Reason, StarRocksReason
 from routine_load.loads.ports import Sink
 from routine_load.loads.rejects import RejectLog
 from routine_load.observe import events
@@ -69,22 +69,32 @@ class Bookkeeper:
                 f"the target was replaced: it is {self.sink.incarnation}, the job's progress belongs to "
                 f"{job.sink_incarnation}. ALTER the offsets and RESUME, or STOP the job"
             )
-            code = 105 if job.definition.compat is Compat.DORIS else 104
-            return job.paused(Reason(code, text), self.clock.now())
-        standing = self.sink.progress(job.id)
-        # CREATE and ALTER write the record first: what it wants placed and the sink does not hold is placed now.
-        wanted = {p: o for p, o in job.progress.items() if p not in standing} | dict(job.placing)
-        if wanted:
-            self.sink.place(job.id, wanted, only=job.places_all)
-            standing = self.sink.progress(job.id)
-        job = reconciled(replace(job, placing={}), self.sink.commits_after(job.id, job.sequence), standing)
-        return job.rescheduled(self.clock.now()) if job.state is JobState.RUNNING else job
+            return job.paused(Reason(_doubt_code(job), text), self.clock.now())
+        now = self.clock.now()
+        if job.placing:
+            self.sink.place(job.id, job.placing, only=job.places_all)
+            return job.settled(self._newest(job.id))
+        try:
+            job = reconciled(job, self.sink.commits_after(job.id, 0), self.sink.progress(job.id))
+        except OutOfStep as doubt:
+            job = doubt.follow(job)
+            return job.paused(Reason(_doubt_code(job), doubt.message), now) if job.state.is_active else job
+        return job.rescheduled(now) if job.state is JobState.RUNNING else job
+
+    def _newest(self, job_id: JobId) -> int:
+        return max((record.sequence for record in self.sink.commits_after(job_id, 0)), default=0)
 
     def plan(self, job_id: JobId, planner: Planner, is_current: Callable[[], bool]) -> Plan | None:
         """Plan an active job and set it RUNNING; None where it is not active any more, or came too late."""
         job = self.jobs.get(job_id)
         if job is None or not job.state.is_active:
             return None
+        if job.placing:
+            # CREATE and ALTER write the record only; whoever plans next tells the sink, before any task runs.
+            if not planner.place(job_id, job.placing, is_current, only=job.places_all):
+                return None
+            placed, newest = job.placing, self._newest(job_id)
+            job = self.jobs.modify(job_id, lambda j: j.settled(newest) if j.placing == placed else j)
         plan = planner.plan(job, is_current)
         if plan is None or plan.concurrency == 0:
             return None
@@ -98,9 +108,12 @@ class Bookkeeper:
         job = self.jobs.modify(job_id, started)
         return replace(plan, job=job) if job.state is JobState.RUNNING and is_current() else None
 
-    def planning_failed(self, job_id: JobId, error: RoutineLoadError, failures: int) -> Job:
+    def planning_failed(
+        self, job_id: JobId, error: RoutineLoadError, failures: int, is_current: Callable[[], bool]
+    ) -> Job:
         """Kafka that does not answer is asked again, saying so in OtherMsg; anything else pauses or cancels."""
-        return self.failed(job_id, error, failures, "Job failed to fetch all current partition with error")
+        context = "Job failed to fetch all current partition with error"
+        return self.failed(job_id, error, failures, is_current, context)
 
     def committed(self, record: CommitRecord) -> Job:
         """Book a committed batch, and whatever the sink holds before it."""
@@ -111,6 +124,8 @@ class Bookkeeper:
             return job
 
         job = self.jobs.modify(record.job_id, booked)
+        if record.rejects:
+            self.reject_log.publish(record.rejects)
         self.sink.forget_commits(job.id, job.sequence)
         if job.state is JobState.PAUSED and job.reason is not None:
             log.info(events.JOB_STATE_CHANGED, job_id=job.id, state=job.state, code=job.reason.code)
@@ -120,10 +135,22 @@ class Bookkeeper:
         """A task left nothing behind and will be repeated."""
         return self.jobs.modify(job_id, lambda job: job.after_abort(text, self.clock.now()))
 
-    def failed(self, job_id: JobId, error: RoutineLoadError, failures: int, context: str = "") -> Job:
-        """Pause or cancel a job for an error, or note it where it will be tried again."""
+    def failed(
+        self,
+        job_id: JobId,
+        error: RoutineLoadError,
+        failures: int,
+        is_current: Callable[[], bool],
+        context: str = "",
+    ) -> Job:
+        """Pause or cancel a job for an error, or note it where it will be tried again.
+
+        A job that was changed since the error is left alone.
+        """
 
         def judged(job: Job) -> Job:
+            if not is_current():
+                return job
             definition = job.definition
             verdict = judge(
                 Case(
@@ -148,11 +175,11 @@ class Bookkeeper:
         log.warning(events.JOB_STATE_CHANGED, job_id=job_id, state=job.state, error=type(error).__name__)
         return job
 
-    def auto_resume(self, job_id: JobId, dead_backends: int) -> Job | None:
+    def auto_resume(self, job_id: JobId, dead_backends: int, is_current: Callable[[], bool]) -> Job | None:
         """Resume a paused job where the vendor's rule says so; None for a job that is gone or runs."""
 
         def decided(job: Job) -> Job:
-            if job.state is not JobState.PAUSED:
+            if job.state is not JobState.PAUSED or not is_current():
                 return job
             compat = job.definition.compat
             facts = AutoResumeFacts(
@@ -172,3 +199,8 @@ class Bookkeeper:
         """Raises UnknownDatabase or UnknownTable where a single-table job's table is gone."""
         if job.definition.table is not None:
             self.sink.table(TableRef(job.definition.database, job.definition.table))
+
+
+def _doubt_code(job: Job) -> int:
+    """A pause that only a person ends."""
+    return int(DorisReason.CANNOT_RESUME if job.definition.compat is Compat.DORIS else StarRocksReason.TASKS_ABORT)

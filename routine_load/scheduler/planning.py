@@ -6,13 +6,13 @@ Blocking; called from a worker thread. Pure of scheduler state, so that a plan t
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from routine_load.clock import Clock, Deadline
 from routine_load.config import Settings
 from routine_load.errors import SourceError
-from routine_load.ids import Compat, PartitionId, TableRef
+from routine_load.ids import Compat, JobId, PartitionId, TableRef
 from routine_load.jobs.frontend_config import FrontendConfig
 from routine_load.jobs.job import Job
 from routine_load.jobs.splitting import concurrency, deal
@@ -28,7 +28,9 @@ from routine_load.tasks.run import BatchLimits
 
 @dataclass(slots=True, kw_only=True)
 class Planner:
-    """Makes plans. ``placing`` is held while first offsets are placed: an ALTER's offsets are not overwritten."""
+    """Makes plans. ``placing`` is held from asking whether a plan is still wanted until its offsets are placed, so that
+    a plan that came too late never overwrites those of the next one.
+    """
 
     sink: Sink
     metadata: KafkaMetadata
@@ -45,7 +47,7 @@ class Planner:
             self.sink.table(TableRef(definition.database, definition.table))
         kafka = kafka_spec(job)
         partitions, ends = self.look(job, kafka)
-        progress = self._placed(job, kafka, partitions, is_current)
+        progress = self._progress(job, kafka, partitions, is_current)
         if progress is None:
             return None
         config = self.frontend_config(definition.compat)
@@ -81,21 +83,29 @@ class Planner:
         ends = self.metadata.watermarks(kafka, partitions, deadline)
         return partitions, {p: end for p, (_, end) in ends.items()}
 
-    def _placed(
-        self, job: Job, kafka: KafkaSpec, partitions: tuple[PartitionId, ...], is_current: Callable[[], bool]
-    ) -> dict[PartitionId, int] | None:
+    def place(
+        self, job_id: JobId, offsets: Mapping[PartitionId, int], is_current: Callable[[], bool], *, only: bool = False
+    ) -> bool:
+        """Tell the sink where partitions start; False where the job was changed meanwhile."""
         with self.placing:
             if not is_current():
+                return False
+            self.sink.place(job_id, offsets, only=only)
+            return True
+
+    def _progress(
+        self, job: Job, kafka: KafkaSpec, partitions: tuple[PartitionId, ...], is_current: Callable[[], bool]
+    ) -> dict[PartitionId, int] | None:
+        progress = self.sink.progress(job.id)
+        new = tuple(p for p in partitions if p not in progress)
+        if new:
+            # A partition that appears later starts at its beginning: what was produced meanwhile is not skipped.
+            deadline = Deadline.after(self.settings.kafka_timeout_s, self.clock)
+            starts = {p: low for p, (low, _) in self.metadata.watermarks(kafka, new, deadline).items()}
+            if not self.place(job.id, starts, is_current):
                 return None
-            progress = self.sink.progress(job.id)
-            new = tuple(p for p in partitions if p not in progress)
-            if new:
-                # A partition that appears later starts at its beginning: what was produced meanwhile is not skipped.
-                deadline = Deadline.after(self.settings.kafka_timeout_s, self.clock)
-                starts = {p: low for p, (low, _) in self.metadata.watermarks(kafka, new, deadline).items()}
-                self.sink.place(job.id, starts)
-                progress |= starts
-            return {p: progress[p] for p in partitions}
+            progress |= starts
+        return {p: progress[p] for p in partitions}
 
     def _limits(self, job: Job, config: FrontendConfig) -> BatchLimits:
         limits = job.definition.properties.batch_limits(job.definition.compat, config)

@@ -7,20 +7,27 @@ new one. All of this lives in memory: after a restart it is planned anew from th
 from __future__ import annotations
 
 import asyncio
+import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
+from routine_load.errors import RoutineLoadError
 from routine_load.ids import BackendId, JobId, Label, PartitionId, TaskId, TxnId
 from routine_load.jobs.budget import ratio_exceeded
 from routine_load.jobs.job import Job
 from routine_load.loads.path import Routes
 from routine_load.loads.values import LoadSpec
+from routine_load.scheduler.verdict import Case
 from routine_load.tasks.control import TaskControl
 from routine_load.tasks.ports import KafkaSpec
 from routine_load.tasks.run import BatchLimits, Task
 
 NO_DATA = "there is no new data in kafka, wait for {interval} seconds to schedule again"
+
+
+def new_task_id() -> TaskId:
+    return TaskId(str(uuid.uuid4()))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,6 +78,15 @@ class JobRun:
     closed: bool = False
     idle: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @classmethod
+    def of(cls, plan: Plan, at: datetime) -> JobRun:
+        """A plan's run, with a slice for each of its sets of partitions."""
+        slices = [
+            Slice(index=i, partitions=partitions, task_id=new_task_id(), created_at=at)
+            for i, partitions in enumerate(plan.slices)
+        ]
+        return cls(job_id=plan.job.id, plan=plan, slices=slices, progress=dict(plan.progress), ends=dict(plan.ends))
+
     @property
     def running(self) -> int:
         return sum(1 for s in self.slices if s.control is not None)
@@ -89,6 +105,11 @@ class JobRun:
             limits=self.plan.limits,
             refuses=partial(ratio_exceeded, properties=definition.properties, compat=definition.compat),
         )
+
+    def case(self, error: RoutineLoadError, failures: int) -> Case:
+        """A failure of one of the run's tasks, or of looking after it, for ``verdict.judge``."""
+        definition = self.plan.job.definition
+        return Case(error=error, compat=definition.compat, multi_table=definition.is_multi_table, failures=failures)
 
     def note_idle(self) -> None:
         if self.running == 0:

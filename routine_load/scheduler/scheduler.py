@@ -5,44 +5,52 @@ threads and comes back to it.
 
 Invariants:
 - A slice has at most one task at a time; a new one is made only after the last one ended.
-- A job that was taken out (``quiesce``) runs no task when the call returns, and no late plan brings it back:
-  every plan carries the job's number of changes (``_changes``) and is dropped when that has moved.
-- A committed task is booked in the metadata (``Job.after_commit``) before its slice is due again.
+- Inside ``exclusively`` no task of the job runs, and nothing that began before brings one back or changes its state:
+  plans, failures and automatic resumes ask ``Roster.still`` and are dropped when the job was changed meanwhile.
+- A committed task is booked in the metadata (``Job.after_commit``) before its slice is due again or a statement may
+  change the job; what the metadata refuses is written again and again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import uuid
 from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from routine_load.backends.local import BackendFacts, LocalBackends
 from routine_load.clock import Clock
 from routine_load.config import Settings
-from routine_load.errors import BrokenInvariant, RoutineLoadError, SourceUnavailable
-from routine_load.ids import JobId, PartitionId, TaskId, TxnId
+from routine_load.errors import BrokenInvariant, ExecutionError, JobNotFound, RoutineLoadError
+from routine_load.ids import JobId, PartitionId, TxnId
 from routine_load.jobs.job import Job
 from routine_load.jobs.states import JobState
 from routine_load.observe import events
 from routine_load.observe.logs import logger
 from routine_load.scheduler.agenda import Agenda
 from routine_load.scheduler.bookkeeping import Bookkeeper
+from routine_load.scheduler.doors import Doors
 from routine_load.scheduler.planning import Planner
 from routine_load.scheduler.ports import Watch
-from routine_load.scheduler.run import NO_DATA, JobRun, Plan, Slice
-from routine_load.scheduler.verdict import Case, Step, judge
+from routine_load.scheduler.roster import Roster
+from routine_load.scheduler.run import NO_DATA, JobRun, Plan, Slice, new_task_id
+from routine_load.scheduler.verdict import Step, judge, unknown_fault
 from routine_load.tasks.control import TaskControl
 from routine_load.tasks.run import Task, TaskOutcome, TaskReport, TaskRunner
 
 log = logger("scheduler")
+
+Still = Callable[[], bool]
+"""Whether nothing has happened to a job since the question was made (``Roster.still``)."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Parts:
     """What the scheduler works with; ``app`` puts them together."""
 
+    agenda: Agenda
     bookkeeper: Bookkeeper
     planner: Planner
     watch: Watch
@@ -57,12 +65,11 @@ class Scheduler:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._agenda = Agenda(parts.clock, parts.settings.tick_ms / 1000)
+        self._agenda = parts.agenda
+        self._doors = Doors()
         self._txn_ids = itertools.count(int(parts.clock.now().timestamp() * 1000) % 1_000_000_000)
-        self._runs: dict[JobId, JobRun] = {}
-        self._changes: defaultdict[JobId, int] = defaultdict(int)
+        self._roster = Roster(parts.watch.forget)
         self._plan_failures: defaultdict[JobId, int] = defaultdict(int)
-        self._draining: defaultdict[JobId, list[JobRun]] = defaultdict(list)
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
@@ -76,28 +83,44 @@ class Scheduler:
     async def stop(self, drain_s: float) -> None:
         """No new tasks; running ones are cancelled, committing ones waited for (bounded)."""
         self._agenda.stopping = True
-        leaving = {job_id: self._take_out(job_id) for job_id in [*self._runs, *self._draining]}
         try:
             async with asyncio.timeout(drain_s):
-                await asyncio.gather(*leaving.values())
+                await asyncio.gather(*map(self._take_out, self._roster.jobs()))
         except TimeoutError:  # what they did not commit is read again after the next start
-            log.warning(events.TASKS_LEFT, jobs=len(self._draining))
+            log.warning(events.TASKS_LEFT, jobs=len(self._roster.jobs()))
         finally:
             self._agenda.stop()
 
     # -- from any thread ----------------------------------------------------------------------------------------------
 
-    def job_changed(self, job: Job) -> None:
-        """A job was created or resumed: plan it now."""
-        self._agenda.call(self._consider, job)
+    def job_created(self, job_id: JobId) -> None:
+        """There is a new job: plan it now."""
+        self._agenda.call(self._look_again, job_id)
 
-    def quiesce(self, job_id: JobId, timeout_s: float = 60.0) -> None:
-        """When this returns, no task of the job runs and none will until ``job_changed``."""
-        self._agenda.wait_for(self._take_out(job_id), timeout_s)
+    @contextmanager
+    def exclusively(self, job_id: JobId, timeout_s: float = 60.0) -> Iterator[None]:
+        """Inside, no task of the job runs and no other statement changes it; then it goes on in whatever state it is.
+
+        Raises ExecutionError where its tasks do not end in time; the job then goes on as before.
+        """
+        with self._doors.enter(job_id, timeout_s):
+            try:
+                self._quiesce(job_id, timeout_s)
+                yield
+            finally:
+                self._agenda.call(self._look_again, job_id)
+
+    def _quiesce(self, job_id: JobId, timeout_s: float) -> None:
+        try:
+            self._agenda.wait_for(self._take_out(job_id), timeout_s)
+        except TimeoutError as cause:
+            raise ExecutionError(
+                f"tasks of job {job_id} are committing and did not end within {timeout_s:g} s; try again"
+            ) from cause
 
     def run_of(self, job_id: JobId) -> JobRun | None:
         """The job's run, to be read only; None while it has no tasks."""
-        return self._runs.get(job_id)
+        return self._roster.get(job_id)
 
     def backends(self) -> list[BackendFacts]:
         """What SHOW BACKENDS prints."""
@@ -106,69 +129,91 @@ class Scheduler:
     # -- planning -----------------------------------------------------------------------------------------------------
 
     def _consider(self, job: Job) -> None:
-        if job.state in {JobState.NEED_SCHEDULE, JobState.RUNNING} and not self._agenda.stopping:
-            self._changes[job.id] += 1
-            self._plan_now(job.id)
+        if job.state.is_active:
+            self._plan_anew(job.id)
         elif job.state is JobState.PAUSED:
             self._resume_later(job.id)
 
-    def _plan_now(self, job_id: JobId) -> None:
-        change = self._changes[job_id]
+    def _look_again(self, job_id: JobId) -> None:
+        """Do what the job's state asks for, whatever was being done for it."""
+        self._roster.withdraw(job_id)
+        still = self._roster.still(job_id)
+
+        def work() -> None:
+            job = self._parts.bookkeeper.jobs.get(job_id)
+            if job is not None:
+                self._agenda.call(self._consider_if, still, job)
+
+        self._insist(work, still)
+
+    def _consider_if(self, still: Still, job: Job) -> None:
+        if still():
+            self._consider(job)
+
+    async def _take_out(self, job_id: JobId) -> None:
+        """Afterwards no task of the job runs: neither of its run nor of one that was closed before."""
+        self._roster.withdraw(job_id)
+        await self._roster.drained(job_id)
+
+    def _plan_anew(self, job_id: JobId) -> None:
+        """Plan as soon as no task of the job runs, unless the job is changed before."""
+        self._roster.withdraw(job_id)
+        still = self._roster.still(job_id)
+
+        async def plan() -> None:
+            await self._roster.drained(job_id)
+            self._plan(job_id, still)
+
+        self._agenda.spawn(plan())
+
+    def _plan(self, job_id: JobId, still: Still) -> None:
+        if not still() or self._agenda.stopping:
+            return
 
         def work() -> None:
             try:
-                plan = self._parts.bookkeeper.plan(job_id, self._parts.planner, lambda: self._changes[job_id] == change)
+                plan = self._parts.bookkeeper.plan(job_id, self._parts.planner, still)
             except RoutineLoadError as error:
-                self._agenda.call(self._planning_failed, job_id, change, error)
+                self._agenda.call(self._planning_failed, job_id, still, error)
             except Exception as error:
                 log.exception(events.SCHEDULER_FAULT, job_id=job_id)
-                self._agenda.call(self._planning_failed, job_id, change, _unknown_fault(error))
+                self._agenda.call(self._planning_failed, job_id, still, unknown_fault(error))
             else:
                 if plan is not None:
-                    self._agenda.call(self._planned, change, plan)
+                    self._agenda.call(self._planned, still, plan)
 
         self._agenda.in_background(work)
 
-    def _planned(self, change: int, plan: Plan) -> None:
+    def _planned(self, still: Still, plan: Plan) -> None:
         job_id = plan.job.id
-        if self._changes[job_id] != change or self._agenda.stopping:
+        if not still() or self._agenda.stopping:
             return
-        now = self._parts.clock.now()
-        run = JobRun(
-            job_id=job_id,
-            plan=plan,
-            slices=[
-                Slice(index=i, partitions=p, task_id=_new_task_id(), created_at=now) for i, p in enumerate(plan.slices)
-            ],
-            progress=dict(plan.progress),
-            ends=dict(plan.ends),
-        )
-        self._runs[job_id] = run
+        run = JobRun.of(plan, self._parts.clock.now())
+        self._roster.open(run)
         self._plan_failures.pop(job_id, None)
         log.info(events.JOB_PLANNED, job_id=job_id, tasks=len(run.slices), partitions=len(plan.partitions))
         for part in run.slices:
             self._slice_due(run, part, 0)
         self._refresh_later(run)
 
-    def _planning_failed(self, job_id: JobId, change: int, error: RoutineLoadError) -> None:
-        if self._changes[job_id] != change or self._agenda.stopping:
+    def _planning_failed(self, job_id: JobId, still: Still, error: RoutineLoadError) -> None:
+        if not still() or self._agenda.stopping:
             return
         self._plan_failures[job_id] += 1
         failures = self._plan_failures[job_id]
 
         def work() -> None:
-            job = self._parts.bookkeeper.planning_failed(job_id, error, failures)
-            if job.state is JobState.NEED_SCHEDULE:
-                delay = self._backoff(failures)
-                self._agenda.call(self._agenda.due, delay, lambda: self._retry_plan(job_id, change))
-            elif job.state is JobState.PAUSED:
-                self._agenda.call(self._resume_later, job_id)
+            job = self._parts.bookkeeper.planning_failed(job_id, error, failures, still)
+            if job.state.is_active:
+                self._agenda.call(self._agenda.due, self._backoff(failures), lambda: self._plan(job_id, still))
+            else:
+                self._agenda.call(self._consider_if, still, job)
 
-        self._agenda.in_background(work)
+        self._insist(work, still)
 
-    def _retry_plan(self, job_id: JobId, change: int) -> None:
-        if self._changes[job_id] == change:
-            self._plan_now(job_id)
+    def _insist(self, work: Callable[[], None], still: Still) -> None:
+        """Blocking work that has to get through, unless the job is changed before."""
+        self._agenda.insist(work, still, self._backoff)
 
     def _backoff(self, failures: int) -> float:
         settings = self._parts.settings
@@ -176,18 +221,14 @@ class Scheduler:
 
     def _resume_later(self, job_id: JobId) -> None:
         """Doris resumes some pauses by itself; ask again every ten seconds while the job stays paused."""
-        change = self._changes[job_id]
+        still = self._roster.still(job_id)
 
         def work() -> None:
-            job = self._parts.bookkeeper.auto_resume(job_id, 0)
+            job = self._parts.bookkeeper.auto_resume(job_id, 0, still)
             if job is not None:
-                self._agenda.call(self._consider if job.state is not JobState.PAUSED else again, job)
+                self._agenda.call(self._consider_if, still, job)
 
-        def again(job: Job) -> None:
-            if self._changes[job.id] == change:
-                self._agenda.due(10.0, lambda: self._agenda.in_background(work))
-
-        self._agenda.due(10.0, lambda: self._agenda.in_background(work))
+        self._agenda.due(10.0, lambda: self._insist(work, still))
 
     # -- partitions that come and go ----------------------------------------------------------------------------------
 
@@ -200,10 +241,12 @@ class Scheduler:
             try:
                 self._parts.bookkeeper.check_target(plan.job)
                 partitions, ends = self._parts.planner.look(plan.job, plan.kafka)
-            except SourceUnavailable:
-                self._agenda.call(self._refresh_later, run)
             except RoutineLoadError as error:
-                self._agenda.call(self._fail_job, run, error)
+                passes = judge(run.case(error, 1)).step is Step.RETRY
+                self._agenda.call(*((self._refresh_later, run) if passes else (self._fail_job, run, error, 1)))
+            except Exception:  # the slices go on; what is wrong here may be gone next time
+                log.exception(events.SCHEDULER_FAULT, job_id=run.job_id)
+                self._agenda.call(self._refresh_later, run)
             else:
                 self._agenda.call(self._refreshed, run, partitions, ends)
 
@@ -216,7 +259,7 @@ class Scheduler:
             run.ends[partition] = max(end, run.progress.get(partition, 0))
         if set(partitions) != set(run.plan.partitions):
             log.info(events.PARTITIONS_CHANGED, job_id=run.job_id, partitions=len(partitions))
-            self._replan(run)
+            self._plan_anew(run.job_id)
             return
         for part in run.slices:
             if part.control is None and any(run.ends.get(p, 0) > run.progress[p] for p in part.partitions):
@@ -225,14 +268,6 @@ class Scheduler:
 
     def _refresh_later(self, run: JobRun) -> None:
         self._agenda.due(self._parts.settings.partition_refresh_s, lambda: self._refresh(run))
-
-    def _replan(self, run: JobRun) -> None:
-        async def replan() -> None:
-            await self._take_out(run.job_id)
-            change = self._changes[run.job_id]
-            self._retry_plan(run.job_id, change)
-
-        self._agenda.spawn(replan())
 
     # -- tasks --------------------------------------------------------------------------------------------------------
 
@@ -254,7 +289,7 @@ class Scheduler:
             self._slice_due(run, part, 1.0)
             return
         part.backend = backend
-        part.task_id = part.task_id if part.txn_id is None else _new_task_id()
+        part.task_id = part.task_id if part.txn_id is None else new_task_id()
         part.txn_id = TxnId(next(self._txn_ids))
         part.started_at = parts.clock.now()
         part.txn_status, part.message = "UNKNOWN", "task submitted to execute"
@@ -267,17 +302,33 @@ class Scheduler:
         """In the backend's thread: run the task and book what it committed."""
         try:
             report = self._parts.runner.run(task, control)
-            job = self._parts.bookkeeper.committed(report.record) if report.record is not None else None
         except RoutineLoadError as error:
             self._agenda.call(self._failed, run, part, error)
         except Exception as error:
             log.exception(events.SCHEDULER_FAULT, job_id=run.job_id, task_id=task.id)
-            self._agenda.call(self._failed, run, part, _unknown_fault(error))
+            self._agenda.call(self._failed, run, part, unknown_fault(error))
+        else:
+            self._book(run, part, report, 1)
+
+    def _book(self, run: JobRun, part: Slice, report: TaskReport, attempt: int) -> None:
+        """What is committed stays committed: it is booked as soon as the metadata takes it, and the slice waits."""
+        try:
+            job = self._parts.bookkeeper.committed(report.record) if report.record is not None else None
+        except (BrokenInvariant, JobNotFound) as error:
+            self._agenda.call(self._failed, run, part, error)
+        except Exception as error:
+            log.warning(events.BOOKING_FAILED, job_id=run.job_id, attempt=attempt, exc_info=error)
+            self._agenda.call(self._book_later, run, part, report, attempt + 1)
         else:
             self._agenda.call(self._finished, run, part, report, job)
 
+    def _book_later(self, run: JobRun, part: Slice, report: TaskReport, attempt: int) -> None:
+        part.message = "the batch is loaded, its booking waits for the metadata database"
+        again = lambda: self._agenda.in_background(lambda: self._book(run, part, report, attempt))  # noqa: E731
+        self._agenda.due(self._backoff(attempt), again)
+
     def _finished(self, run: JobRun, part: Slice, report: TaskReport, job: Job | None) -> None:
-        self._release(run, part)
+        self._roster.ended(run, part)
         part.failures = 0
         if report.outcome is not TaskOutcome.CANCELLED:
             run.advance(dict(report.positions))
@@ -295,11 +346,11 @@ class Scheduler:
                 received_bytes=counts.received_bytes,
                 execute_ms=report.record.execute_ms,
             )
-        if job is not None and job.state is not JobState.RUNNING:
-            self._close(run)
-            if job.state is JobState.PAUSED:
-                self._resume_later(run.job_id)
         if run.closed:
+            return
+        if job is not None and job.state is not JobState.RUNNING:
+            self._roster.withdraw(run.job_id)
+            self._consider(job)
             return
         if report.caught_up:
             interval = run.plan.job.definition.properties.max_batch_interval_s
@@ -314,18 +365,10 @@ class Scheduler:
             self._slice_due(run, part, 0)
 
     def _failed(self, run: JobRun, part: Slice, error: RoutineLoadError) -> None:
-        self._release(run, part)
+        self._roster.ended(run, part)
         part.failures += 1
         part.txn_status = "ABORTED"
-        definition = run.plan.job.definition
-        verdict = judge(
-            Case(
-                error=error,
-                compat=definition.compat,
-                multi_table=definition.is_multi_table,
-                failures=part.failures,
-            )
-        )
+        verdict = judge(run.case(error, part.failures))
         log.warning(events.TASK_ABORTED, job_id=run.job_id, task_id=part.task_id, error=type(error).__name__)
         if run.closed:
             return
@@ -334,58 +377,18 @@ class Scheduler:
             self._agenda.in_background(lambda: self._parts.bookkeeper.aborted(run.job_id, verdict.text))
             self._slice_due(run, part, self._backoff(part.failures))
         elif verdict.step is Step.REPLAN:
-            self._replan(run)
+            self._plan_anew(run.job_id)
         else:
             self._fail_job(run, error, part.failures)
 
-    def _fail_job(self, run: JobRun, error: RoutineLoadError, failures: int = 99) -> None:
+    def _fail_job(self, run: JobRun, error: RoutineLoadError, failures: int) -> None:
         if run.closed:
             return
-        self._close(run)
+        self._roster.withdraw(run.job_id)
+        still = self._roster.still(run.job_id)
 
         def work() -> None:
-            job = self._parts.bookkeeper.failed(run.job_id, error, failures)
-            if job.state is JobState.PAUSED:
-                self._agenda.call(self._resume_later, job.id)
+            job = self._parts.bookkeeper.failed(run.job_id, error, failures, still)
+            self._agenda.call(self._consider_if, still, job)
 
-        self._agenda.in_background(work)
-
-    def _release(self, run: JobRun, part: Slice) -> None:
-        part.control = None
-        part.started_at = None
-        run.note_idle()
-        if run.closed and run.running == 0:
-            self._draining[run.job_id].remove(run)
-            if not self._draining[run.job_id]:
-                del self._draining[run.job_id]
-
-    def _close(self, run: JobRun) -> None:
-        """No more tasks of this run; those that run are cancelled unless they commit."""
-        run.closed = True
-        self._changes[run.job_id] += 1
-        if self._runs.get(run.job_id) is run:
-            del self._runs[run.job_id]
-        self._parts.watch.forget(run.job_id)
-        run.note_idle()
-        if run.running:
-            self._draining[run.job_id].append(run)
-        for part in run.slices:
-            if part.control is not None:
-                part.control.cancel()
-
-    async def _take_out(self, job_id: JobId) -> None:
-        """Afterwards no task of the job runs: neither of its run nor of one that was closed before."""
-        self._changes[job_id] += 1
-        if job_id in self._runs:
-            self._close(self._runs[job_id])
-        for run in list(self._draining.get(job_id, ())):
-            await run.idle.wait()
-
-
-def _unknown_fault(error: Exception) -> BrokenInvariant:
-    """An exception that nobody planned for; its text may hold data, its type may not."""
-    return BrokenInvariant(f"an unexpected {type(error).__name__} stopped the task; the log has it")
-
-
-def _new_task_id() -> TaskId:
-    return TaskId(str(uuid.uuid4()))
+        self._insist(work, still)

@@ -14,11 +14,13 @@ from routine_load.errors import (
     AnalysisError,
     BrokenInvariant,
     LoadRejected,
+    MetadataError,
     OffsetOutOfRange,
     RoutineLoadError,
     SourceError,
     SourceUnavailable,
     StaleRange,
+    StaleVersion,
     UnknownDatabase,
     UnknownTable,
 )
@@ -60,6 +62,11 @@ class Case:
 
     def by_vendor(self, *, starrocks: int, doris: int) -> int:
         return doris if self.compat is Compat.DORIS else starrocks
+
+
+def unknown_fault(error: Exception) -> BrokenInvariant:
+    """An exception that nobody planned for; its text may hold data, its type may not."""
+    return BrokenInvariant(f"an unexpected {type(error).__name__} stopped the task; the log has it")
 
 
 def judge(case: Case) -> Verdict:
@@ -107,6 +114,8 @@ _RULES: tuple[tuple[type[RoutineLoadError], Callable[[Case], Verdict]], ...] = (
     (AnalysisError, _cannot_plan),
     (SourceUnavailable, lambda case: Verdict(Step.RETRY, case.text)),
     (SourceError, lambda case: Verdict(Step.PAUSE, case.text, 4)),
+    (MetadataError, lambda case: Verdict(Step.RETRY, case.text)),  # a pause could not be written either
+    (StaleVersion, lambda case: Verdict(Step.RETRY, case.text)),
     (BrokenInvariant, lambda case: Verdict(Step.PAUSE, case.text, 2)),
     (RoutineLoadError, _worth_retrying),
 )

@@ -1,9 +1,9 @@
 """CREATE, ALTER, PAUSE, RESUME and STOP ROUTINE LOAD.
 
 Everything a statement can be wrong about is checked before anything is written: table, columns, expressions, topic,
-partitions, offsets. The record is written first, with the offsets it wants placed at the sink (``Job.placing``); a
-crash in between is settled at start. State changes wait for the job's tasks: when PAUSE, STOP or ALTER returns, no
-task of the job runs.
+partitions, offsets. Only the record is written, with the offsets it wants placed at the sink (``Job.placing``): the
+scheduler places them before the job's next task. State changes happen inside ``Scheduler.exclusively``: when PAUSE,
+STOP or ALTER returns, no task of the job runs.
 """
 
 from __future__ import annotations
@@ -57,16 +57,25 @@ def create(statement: CreateRoutineLoad, session: Session, context: Context) -> 
         raise ExecutionError(f"Name {definition.name} already used in db {database}")
     offsets = _start_offsets(job, context)
     _admit(definition, len(offsets), context)
-    job = context.jobs.insert(replace(job.placed(offsets), placing=offsets))
-    _placed(job, context)
+    context.scheduler.job_created(context.jobs.insert(replace(job.placed(offsets), placing=offsets)).id)
     return Ok()
 
 
 def alter(statement: AlterRoutineLoad, session: Session, context: Context) -> Ok:
     """ALTER ROUTINE LOAD of a PAUSED job; all of it or nothing."""
     job = context.live_job(statement.job, session)
+    _require_paused(job)
+    with context.scheduler.exclusively(job.id):
+        _alter(context.live_job(statement.job, session), statement, context)
+    return Ok()
+
+
+def _require_paused(job: Job) -> None:
     if job.state is not JobState.PAUSED:
         raise ExecutionError("Only supports modification of PAUSED jobs")
+
+
+def _alter(job: Job, statement: AlterRoutineLoad, context: Context) -> None:
     definition = _altered(job.definition, statement, context)
     offsets: dict[PartitionId, int] = {}
     restarts = False
@@ -77,17 +86,15 @@ def alter(statement: AlterRoutineLoad, session: Session, context: Context) -> Ok
         definition, offsets = _altered_source(job, definition, change, context)
         restarts = change.changes_topic(job.definition.source)
     _check_table(replace(job, definition=definition), context)
-    context.scheduler.quiesce(job.id)
 
     def altered(current: Job) -> Job:
-        if current.state is not JobState.PAUSED:
-            raise ExecutionError("Only supports modification of PAUSED jobs")
+        _require_paused(current)
         progress = {} if restarts else dict(current.progress)
-        job = replace(current, definition=definition, placing=offsets, progress=progress | offsets)
+        placing = {} if restarts else dict(current.placing)  # what an ALTER before this one left to be placed
+        job = replace(current, definition=definition, placing=placing | offsets, progress=progress | offsets)
         return replace(job, sink_incarnation=context.sink.incarnation) if job.places_all else job
 
-    _placed(context.jobs.modify(job.id, altered), context)
-    return Ok()
+    context.jobs.modify(job.id, altered)
 
 
 def pause(statement: PauseRoutineLoad, session: Session, context: Context) -> Ok:
@@ -110,8 +117,8 @@ def resume(statement: ResumeRoutineLoad, session: Session, context: Context) -> 
 def stop(statement: StopRoutineLoad, session: Session, context: Context) -> Ok:
     """STOP ROUTINE LOAD FOR j: final; the name is free again."""
     job = context.live_job(statement.job, session)
-    context.scheduler.quiesce(job.id)
-    context.jobs.modify(job.id, lambda j: j.stopped(stopped_by(session.user), context.clock.now()))
+    with context.scheduler.exclusively(job.id):
+        context.jobs.modify(job.id, lambda j: j.stopped(stopped_by(session.user), context.clock.now()))
     return Ok()
 
 
@@ -129,26 +136,22 @@ def _every(session: Session, context: Context, target: JobState) -> Ok:
 
 
 def _pause(job: Job, session: Session, context: Context) -> None:
-    context.scheduler.quiesce(job.id)
-    context.jobs.modify(job.id, lambda j: j.paused(paused_by(session.user), context.clock.now()))
+    with context.scheduler.exclusively(job.id):
+        context.jobs.modify(job.id, lambda j: j.paused(paused_by(session.user), context.clock.now()))
 
 
 def _resume(job: Job, context: Context) -> None:
-    if job.sink_incarnation != context.sink.incarnation:
-        raise ExecutionError(
-            f"the target was replaced since job {job.name} loaded into it: ALTER the offsets of all its partitions, "
-            "then RESUME"
-        )
-    context.scheduler.quiesce(job.id)
-    context.scheduler.job_changed(context.jobs.modify(job.id, lambda j: j.resumed(context.clock.now())))
+    def resumed(current: Job) -> Job:
+        forgotten = not current.placing and current.progress and not context.sink.progress(current.id)
+        if forgotten or current.sink_incarnation != context.sink.incarnation:
+            raise ExecutionError(
+                f"the target was replaced since job {current.name} loaded into it: ALTER the offsets of all its "
+                "partitions, then RESUME"
+            )
+        return current.resumed(context.clock.now())
 
-
-def _placed(job: Job, context: Context) -> None:
-    """Tell the sink the offsets that the record wants, then the scheduler."""
-    if job.placing:
-        context.sink.place(job.id, job.placing, only=job.places_all)
-        job = context.jobs.modify(job.id, lambda j: replace(j, placing={}))
-    context.scheduler.job_changed(job)
+    with context.scheduler.exclusively(job.id):
+        context.jobs.modify(job.id, resumed)
 
 
 def _check_table(job: Job, context: Context) -> None:

@@ -13,9 +13,13 @@ from routine_load.ids import JobId, Label, PartitionId, TaskId
 from routine_load.jobs.budget import TOO_MANY_FILTERED
 from routine_load.loads.path import LoadPath, LoadTransaction, Progressed, Routes
 from routine_load.loads.values import LoadSpec
+from routine_load.observe import events
+from routine_load.observe.logs import logger
 from routine_load.tasks.backlog import Backlog, BacklogVisit
 from routine_load.tasks.control import TaskControl
 from routine_load.tasks.ports import ConsumedChunk, Consumption, KafkaSpec, Source
+
+log = logger("tasks")
 
 _POLL_S = 0.25
 """Longest single poll: how long a cancelled task may go on."""
@@ -86,8 +90,17 @@ class TaskRunner:
 
     def run(self, task: Task, control: TaskControl) -> TaskReport:
         """Run to the end. Raises SourceError, SinkError, AnalysisError, UnknownTable; nothing is visible then."""
-        with self.source.open(task.kafka, task.start) as consumption, self.backlog.visit(control) as visit:
-            return _Attempt(self, task, control, consumption, visit).run()
+        attempt: _Attempt | None = None
+        try:
+            with self.source.open(task.kafka, task.start) as consumption, self.backlog.visit(control) as visit:
+                attempt = _Attempt(self, task, control, consumption, visit)
+                return attempt.run()
+        except Exception as error:
+            if attempt is None or attempt.committed is None:
+                raise
+            # Nothing that fails while the task tidies up makes a batch undone that is visible.
+            log.warning(events.TASK_UNTIDY, job_id=task.job_id, task_id=task.id, exc_info=error)
+            return attempt.committed
 
 
 class _Attempt:
@@ -105,6 +118,7 @@ class _Attempt:
         self._rows = 0
         self._bytes = 0
         self._timestamps_ms: dict[PartitionId, int] = {}
+        self.committed: TaskReport | None = None
         self._begin_batch()
 
     def run(self) -> TaskReport:
@@ -177,8 +191,9 @@ class _Attempt:
                 execute_ms=max(1, round((self._runner.clock.monotonic() - self._started) * 1000)),
             )
         )
+        self.committed = self._report(TaskOutcome.COMMITTED, record)
         self._runner.tell(task.kafka, positions)
-        return self._report(TaskOutcome.COMMITTED, record)
+        return self.committed
 
     def _report(self, outcome: TaskOutcome, record: CommitRecord | None = None) -> TaskReport:
         return TaskReport(

@@ -35,9 +35,10 @@ def filled(log: RejectLog):
 
 def test_rows_carry_origin_reason_and_bounded_raw_bytes(tmp_path):
     """One Parquet row each; raw bytes are the payload's own where the row is the whole payload."""
-    file = filled(RejectLog(tmp_path, raw_bytes_max=1000))
+    log = RejectLog(tmp_path, raw_bytes_max=1000)
+    file = filled(log)
     file.seal()
-    file.publish()
+    log.publish(file.id)
     rows = pq.read_table(tmp_path / f"{file.id}.parquet").to_pylist()
     assert [(r["partition"], r["offset"], r["column_name"], r["reason"]) for r in rows] == [
         (3, 101, "a", "no good"),
@@ -75,7 +76,7 @@ def test_lines_are_those_of_the_vendors_error_log(tmp_path):
     log = RejectLog(tmp_path)
     file = filled(log)
     file.seal()
-    file.publish()
+    log.publish(file.id)
     first, _ = log.render(file.id)
     assert first.startswith("Error: no good [meta: kafka partition: 3, offset: 101] Row: bad")
 
@@ -92,7 +93,7 @@ def test_files_go_when_their_time_has_passed(tmp_path):
     log = RejectLog(tmp_path)
     file = filled(log)
     file.seal()
-    file.publish()
+    log.publish(file.id)
     log.purge(datetime.now(UTC) - timedelta(hours=1))
     assert len(list(tmp_path.iterdir())) == 1
     log.purge(datetime.now(UTC) + timedelta(hours=1))

@@ -1,0 +1,29 @@
+"""Doors: one statement at a time changes a job."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from routine_load.errors import ExecutionError
+from routine_load.ids import JobId
+
+
+class Doors:
+    """One lock per job; as many as there are jobs."""
+
+    def __init__(self) -> None:
+        self._locks: defaultdict[JobId, threading.Lock] = defaultdict(threading.Lock)
+
+    @contextmanager
+    def enter(self, job_id: JobId, timeout_s: float) -> Iterator[None]:
+        """Raises ExecutionError where another statement holds the job for longer than that."""
+        lock = self._locks[job_id]
+        if not lock.acquire(timeout=timeout_s):
+            raise ExecutionError(f"another statement is still changing job {job_id} after {timeout_s:g} s; try again")
+        try:
+            yield
+        finally:
+            lock.release()

@@ -1,0 +1,69 @@
+"""The roster: which run each job has, which runs still end, and how often a job was changed.
+
+Belongs to the scheduler's loop; ``still`` may be asked from any thread. Invariant: whatever was begun for a job before
+its last change finds that ``still`` says no, and does nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+
+from routine_load.ids import JobId
+from routine_load.scheduler.run import JobRun, Slice
+
+
+class Roster:
+    """``closed`` is told of each job whose run ends."""
+
+    def __init__(self, closed: Callable[[JobId], None]) -> None:
+        self._closed = closed
+        self._runs: dict[JobId, JobRun] = {}
+        self._changes: defaultdict[JobId, int] = defaultdict(int)
+        self._draining: defaultdict[JobId, list[JobRun]] = defaultdict(list)
+
+    def get(self, job_id: JobId) -> JobRun | None:
+        return self._runs.get(job_id)
+
+    def jobs(self) -> set[JobId]:
+        """Jobs that have a run, or one that still ends."""
+        return {*self._runs, *self._draining}
+
+    def open(self, run: JobRun) -> None:
+        assert run.job_id not in self._runs, run.job_id
+        self._runs[run.job_id] = run
+
+    def still(self, job_id: JobId) -> Callable[[], bool]:
+        """Whether nothing has happened to the job since now."""
+        change = self._changes[job_id]
+        return lambda: self._changes[job_id] == change
+
+    def withdraw(self, job_id: JobId) -> None:
+        """No new task of the job, and nothing that is under way for it counts any more."""
+        self._changes[job_id] += 1
+        run = self._runs.pop(job_id, None)
+        if run is None:
+            return
+        run.closed = True
+        self._closed(job_id)
+        run.note_idle()
+        if run.running:
+            self._draining[job_id].append(run)
+        for part in run.slices:
+            if part.control is not None:
+                part.control.cancel()
+
+    def ended(self, run: JobRun, part: Slice) -> None:
+        """The slice's task has ended, and is booked if it committed."""
+        part.control = None
+        part.started_at = None
+        run.note_idle()
+        if run.closed and run.running == 0:
+            self._draining[run.job_id].remove(run)
+            if not self._draining[run.job_id]:
+                del self._draining[run.job_id]
+
+    async def drained(self, job_id: JobId) -> None:
+        """Wait until no task of the job runs: it must have been withdrawn."""
+        for run in list(self._draining.get(job_id, ())):
+            await run.idle.wait()
