@@ -28,7 +28,7 @@ class MemoryDuckDB:
         self._connection.execute("SET lock_configuration = true")
 
     def query(self, sql: str, src: pa.Table) -> pa.Table:
-        """Run one SELECT over ``src``; rows keep their order. Raises duckdb.Error, LimitExceeded for a chunk too large."""
+        """Run one SELECT over ``src``; rows keep their order. Raises duckdb.Error or LimitExceeded."""
         self._connection.register("src", src)
         try:
             return self._connection.sql(sql).to_arrow_table()
