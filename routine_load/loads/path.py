@@ -11,7 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Protocol, Self
+from typing import ClassVar, Protocol, Self
 
 from routine_load.clock import Clock
 from routine_load.commit.values import CommitRecord, Counts, OffsetRange
@@ -59,6 +59,9 @@ class Progressed:
 class Routes(Protocol):
     """Sends each payload of a chunk to its table."""
 
+    @property
+    def many_tables(self) -> bool: ...
+
     def split(self, payloads: Payloads) -> Mapping[TableRef, Payloads]: ...
 
 
@@ -67,6 +70,7 @@ class SingleTable:
     """Every payload goes to one table."""
 
     table: TableRef
+    many_tables: ClassVar[bool] = False
 
     def split(self, payloads: Payloads) -> Mapping[TableRef, Payloads]:
         return {self.table: payloads}
@@ -102,7 +106,7 @@ class LoadTransaction:
         self._routes = routes
         self._tables: dict[TableRef, _TableLoad] = {}
         self._rejects = path.reject_log.open(RejectSource(job_id=job_id, label=label))
-        self._transaction = path.sink.begin(label, job_id)
+        self._transaction = path.sink.begin(label, job_id, many_tables=routes.many_tables)
         self.counts = Counts()
 
     def __enter__(self) -> Self:

@@ -61,7 +61,9 @@ class Sink(Protocol):
         """Describe a table. Raises UnknownDatabase or UnknownTable."""
         ...
 
-    def begin(self, label: Label, job_id: JobId) -> SinkTransaction: ...
+    def begin(self, label: Label, job_id: JobId, *, many_tables: bool = False) -> SinkTransaction:
+        """``many_tables``: rows may go to tables that append and to tables that merge."""
+        ...
 
     def progress(self, job_id: JobId) -> dict[PartitionId, int]:
         """``next_offset`` of every partition the job has; empty for a job it does not know."""

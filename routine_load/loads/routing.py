@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,6 +34,7 @@ class ByTablePrefix:
     """
 
     database: str
+    many_tables: ClassVar[bool] = True
 
     def split(self, payloads: Payloads) -> Mapping[TableRef, Payloads]:
         cut = pc.split_pattern(pa.array(payloads.values, pa.binary()), b"|", max_splits=1)

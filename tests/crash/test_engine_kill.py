@@ -41,7 +41,7 @@ engine = DuckDbEngine.open(directory / "w.duckdb", error_log_dir=directory / "e"
 offset = engine.progress(JobId(1))[0]
 while True:
     rows = pa.table({"k": pa.arange(offset, offset + 500)})
-    transaction = engine.begin(Label(f"l-{offset}"), JobId(1))
+    transaction = engine.begin(Label(f"l-{offset}"), JobId(1), many_tables=True)
     for table in ("appended", "merged"):
         transaction.write(TableBatch(TableRef("d", table), rows, WriteMode()))
     transaction.commit(Pending((OffsetRange(0, offset, offset + 500),)))

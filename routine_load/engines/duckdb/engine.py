@@ -129,8 +129,8 @@ class DuckDbEngine:
     def incarnation(self) -> str:
         return self._warehouse.incarnation
 
-    def begin(self, label: Label, job_id: JobId) -> LoadTransaction:
-        return self._sink.begin(label, job_id)
+    def begin(self, label: Label, job_id: JobId, *, many_tables: bool = False) -> LoadTransaction:
+        return self._sink.begin(label, job_id, many_tables=many_tables)
 
     def progress(self, job_id: JobId) -> dict[PartitionId, int]:
         return self._sink.progress(job_id)

@@ -8,9 +8,11 @@ snapshot taken after the lock, because two concurrent inserts of one new key wou
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import duckdb
 import pyarrow as pa
@@ -27,34 +29,43 @@ LOCK_WAIT_S = 60.0
 
 
 class MergeLock:
-    """Lets one merging transaction through at a time; ``merges`` counts those that committed."""
+    """Lets one merging transaction through at a time, in the order of their coming.
+
+    ``wait_s`` bounds the wait for one other to end, not for all that came before: where merges go on, however many
+    wait, nobody gives up a batch that is ready.
+    """
 
     def __init__(self, wait_s: float = LOCK_WAIT_S) -> None:
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._queue: deque[object] = deque()
         self._wait_s = wait_s
-        self.merges = 0
 
     def acquire(self) -> None:
-        """Raises SinkError when the wait is over."""
-        if not self._lock.acquire(timeout=self._wait_s):
-            raise SinkError(f"The merging writer was busy for {self._wait_s:g} s")
+        """Raises SinkError when one other has held the lock for too long."""
+        ticket = object()
+        with self._changed:
+            self._queue.append(ticket)
+            while (ahead := self._queue[0]) is not ticket:
+                if not self._changed.wait_for(partial(self._has_gone, ahead), self._wait_s):
+                    self._queue.remove(ticket)
+                    raise SinkError(f"The merging writer was busy for {self._wait_s:g} s")
+
+    def _has_gone(self, ticket: object) -> bool:
+        return self._queue[0] is not ticket
 
     def release(self) -> None:
-        self._lock.release()
+        with self._changed:
+            self._queue.popleft()
+            self._changed.notify_all()
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """For statements: hold the lock while the block runs, and count the merge if it succeeds."""
+        """For statements: hold the lock while the block runs."""
         self.acquire()
         try:
             yield
-            self.merged()
         finally:
             self.release()
-
-    def merged(self) -> None:
-        """Called by the holder after COMMIT."""
-        self.merges += 1
 
 
 @dataclass(slots=True)
@@ -67,7 +78,7 @@ class _Stage:
 
 
 class Staging:
-    """Rows that wait for the merge: temporary tables of one cursor, in arrival order. They spill to disk."""
+    """Rows that wait for the commit: temporary tables of one cursor, in arrival order. They spill to disk."""
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection, chunks: Chunks, names: Names) -> None:
         self._cursor = cursor
@@ -78,8 +89,10 @@ class Staging:
     def add(self, table: Table, rows: pa.Table, mode: WriteMode) -> int:
         """Stage a chunk. Raises SinkError where the key is not complete."""
         columns = tuple(target for target, _ in table_columns(table, rows))
-        plan = MergePlan(table=table, columns=columns, has_op=OP in rows.column_names, mode=mode)
-        plan.check()
+        merges = table.key_model.merges
+        plan = MergePlan(table=table, columns=columns, has_op=merges and OP in rows.column_names, mode=mode)
+        if merges:
+            plan.check()
         if rows.num_rows == 0:
             return 0
         stage = self._stage_for(plan)
@@ -103,9 +116,18 @@ class Staging:
         return stage
 
     def merge(self, catalog: Catalog) -> None:
-        """Merge every stage, in order, in the cursor's transaction. The caller holds the merge lock."""
+        """Merge, or append, every stage, in order, in the cursor's transaction. The caller holds the merge lock."""
         for stage in self._stages:
             if catalog.table(stage.plan.table.ref) != stage.plan.table:
                 raise SinkError(f"Table {stage.plan.table.ref} was altered during the load")
-            for statement in merge_statements(stage.plan, f"temp.{quote(stage.name)}", self._names):
+            source = f"temp.{quote(stage.name)}"
+            if not stage.plan.table.key_model.merges:
+                self._append(stage.plan, source)
+                continue
+            for statement in merge_statements(stage.plan, source, self._names):
                 self._cursor.execute(statement)
+
+    def _append(self, plan: MergePlan, source: str) -> None:
+        columns = quoted([column.name for column in plan.loaded])
+        target = self._names.table(plan.table.ref)
+        self._cursor.execute(f"INSERT INTO {target} ({columns}) SELECT {columns} FROM {source}")

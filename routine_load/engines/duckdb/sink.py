@@ -14,7 +14,7 @@ from routine_load.engines.duckdb.failures import sink_failure
 from routine_load.engines.duckdb.ledger import Ledger
 from routine_load.engines.duckdb.merging import MergeLock
 from routine_load.engines.duckdb.opening import Warehouse
-from routine_load.engines.duckdb.transaction import CommitOrder, LoadTransaction, Shared
+from routine_load.engines.duckdb.transaction import CommitOrder, Load, LoadTransaction, Shared
 from routine_load.ids import JobId, Label, PartitionId
 
 
@@ -30,8 +30,8 @@ class LoadSink:
         cursor.close()
         self._shared = Shared(ledger, order, merge_lock, clock)
 
-    def begin(self, label: Label, job_id: JobId) -> LoadTransaction:
-        return LoadTransaction(self._warehouse, self._catalog, self._shared, label, job_id)
+    def begin(self, label: Label, job_id: JobId, *, many_tables: bool = False) -> LoadTransaction:
+        return LoadTransaction(self._warehouse, self._catalog, self._shared, Load(label, job_id, many_tables))
 
     def progress(self, job_id: JobId) -> dict[PartitionId, int]:
         with self._cursor("Progress") as cursor:

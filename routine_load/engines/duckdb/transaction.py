@@ -1,9 +1,9 @@
 """One load transaction: rows, progress and label in one DuckDB transaction (exactly-once with an embedded sink).
 
-Rows of DUPLICATE tables are appended as they come. Rows of merging tables are staged in a temporary table, outside any
-transaction, and merged at commit under the merge lock, so that the snapshot they are merged with is the newest one.
-A transaction that does both takes the lock as soon as it has both kinds, and gives up where a merge slipped in between
-its first append and that moment.
+A load into DUPLICATE tables appends its rows as they come, in a DuckDB transaction that is open meanwhile. Rows of
+merging tables, and all rows of a load whose tables are not known beforehand, are staged in temporary tables outside any
+transaction; at commit the merge lock is taken first and the transaction begins behind it, so that rows are merged with
+a snapshot that holds every earlier merge. The lock is never held while a batch is consumed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import duckdb
 import pyarrow as pa
@@ -28,6 +28,7 @@ from routine_load.errors import RoutineLoadError, SinkError, StaleRange
 from routine_load.ids import JobId, Label
 from routine_load.loads.ports import PendingCommit
 from routine_load.loads.values import TableBatch
+from routine_load.sql.schema import Table
 
 
 class CommitOrder:
@@ -38,20 +39,27 @@ class CommitOrder:
         self.last = last
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Whose rows a transaction takes. ``many_tables``: they may go to tables of both kinds."""
+
+    label: Label
+    job_id: JobId
+    many_tables: bool = False
+
+
 class LoadTransaction:
     """Used by one thread; ends with commit or rollback. Any failure of write or commit has rolled it back."""
 
-    def __init__(self, warehouse: Warehouse, catalog: Catalog, shared: Shared, label: Label, job_id: JobId) -> None:
+    def __init__(self, warehouse: Warehouse, catalog: Catalog, shared: Shared, load: Load) -> None:
         self._warehouse = warehouse
         self._catalog = catalog
         self._shared = shared
-        self._label = label
-        self._job_id = job_id
+        self._load = load
         self._cursor: duckdb.DuckDBPyConnection | None = None
         self._chunks: Chunks | None = None
         self._staging: Staging | None = None
-        self._appending = False
-        self._merges_seen = 0
+        self._begun = False
         self._has_lock = False
         self._spent = False
 
@@ -60,8 +68,8 @@ class LoadTransaction:
         with self._undone_on_failure(f"Table {batch.table}"):
             table = self._catalog.table(batch.table)
             cursor = self._open_cursor()
-            if table.key_model.merges:
-                return self._stage(cursor, batch)
+            if self._load.many_tables or table.key_model.merges:
+                return self._stage(cursor, table, batch)
             if batch.rows.num_rows == 0:
                 return 0
             self._begin(cursor)
@@ -73,24 +81,37 @@ class LoadTransaction:
         Before the last step returns nothing is visible, and any failure rolls all of it back.
         """
         self._require_open()
-        with self._undone_on_failure(f"Commit of {self._label}"):
+        with self._undone_on_failure(f"Commit of {self._load.label}"):
             cursor = self._open_cursor()
             if self._staging is not None:
-                self._lock_merges()
-                self._begin(cursor)
-                self._staging.merge(self._catalog)
+                self._shared.merge_lock.acquire()
+                self._has_lock = True
             self._begin(cursor)
-            record = self._record(commit)
-            with self._shared.order.lock:
-                record = replace(record, sequence=self._shared.order.last + 1)
-                self._advance(cursor, record)
-                self._shared.ledger.record(cursor, record)
-                cursor.execute("COMMIT")
-                self._shared.order.last = record.sequence
             if self._staging is not None:
-                self._shared.merge_lock.merged()
+                self._staging.merge(self._catalog)
+            record = self._finish(cursor, self._record(commit))
             self._release()
             return record
+
+    def _finish(self, cursor: duckdb.DuckDBPyConnection, record: CommitRecord) -> CommitRecord:
+        order = self._shared.order
+        with order.lock:
+            order.last += 1  # a number is used once, also where it cannot be told what became of it
+            record = replace(record, sequence=order.last)
+            self._advance(cursor, record)
+            self._shared.ledger.record(cursor, record)
+            try:
+                cursor.execute("COMMIT")
+            except duckdb.Error:
+                if not self._is_visible(record):
+                    raise
+        return record
+
+    def _is_visible(self, record: CommitRecord) -> bool:
+        """Whether a COMMIT that failed has committed all the same (a checkpoint behind it may have failed)."""
+        with contextlib.suppress(duckdb.Error), contextlib.closing(self._warehouse.cursor()) as cursor:
+            return record in self._shared.ledger.commits_after(cursor, record.job_id, record.sequence - 1)
+        return False
 
     def rollback(self) -> None:
         if not self._spent:
@@ -99,8 +120,8 @@ class LoadTransaction:
     def _record(self, commit: PendingCommit) -> CommitRecord:
         return CommitRecord(
             sequence=0,
-            label=self._label,
-            job_id=self._job_id,
+            label=self._load.label,
+            job_id=self._load.job_id,
             task_id=commit.task_id,
             ranges=tuple(commit.ranges),
             counts=commit.counts,
@@ -119,30 +140,17 @@ class LoadTransaction:
                 f"Job {record.job_id}: another transaction moved the progress of the batch's partitions"
             ) from error
 
-    def _stage(self, cursor: duckdb.DuckDBPyConnection, batch: TableBatch) -> int:
-        table = self._catalog.table(batch.table)
+    def _stage(self, cursor: duckdb.DuckDBPyConnection, table: Table, batch: TableBatch) -> int:
+        if self._begun:
+            raise SinkError(f"{table.ref}: a load into tables of both kinds has to say so before its first row")
         if self._staging is None:
             self._staging = Staging(cursor, self._open_chunks(cursor), self._warehouse.names)
-            if self._appending:
-                self._lock_merges()
         return self._staging.add(table, batch.rows, batch.mode)
 
-    def _lock_merges(self) -> None:
-        if self._has_lock:
-            return
-        self._shared.merge_lock.acquire()
-        self._has_lock = True
-        if self._appending and self._shared.merge_lock.merges != self._merges_seen:
-            raise SinkError("A merge into another table came between; the batch has to be repeated")
-
     def _begin(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        if self._appending:
-            return
-        if self._staging is not None:
-            self._lock_merges()
-        self._merges_seen = self._shared.merge_lock.merges
-        cursor.execute("BEGIN")
-        self._appending = True
+        if not self._begun:
+            cursor.execute("BEGIN")
+            self._begun = True
 
     def _open_cursor(self) -> duckdb.DuckDBPyConnection:
         if self._cursor is None:
@@ -156,7 +164,7 @@ class LoadTransaction:
 
     def _require_open(self) -> None:
         if self._spent:
-            raise SinkError(f"The transaction {self._label} has ended")
+            raise SinkError(f"The transaction {self._load.label} has ended")
 
     @contextlib.contextmanager
     def _undone_on_failure(self, doing: str) -> Iterator[None]:

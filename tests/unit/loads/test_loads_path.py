@@ -57,7 +57,7 @@ class Small:
     def table(self, ref):
         return None
 
-    def begin(self, label, job_id):
+    def begin(self, label, job_id, *, many_tables=False):
         return self
 
     def write(self, batch):
