@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from routine_load.engines.duckdb.catalog import Catalog
 from routine_load.engines.duckdb.names import INFORMATION_SCHEMA
 from routine_load.engines.duckdb.session import Session
+from routine_load.engines.duckdb.show_filter import filtered
 from routine_load.engines.duckdb.system_tables import SystemTables
-from routine_load.errors import NoDatabaseSelected, UnknownDatabase
+from routine_load.errors import AnalysisError, NoDatabaseSelected, UnknownDatabase
 from routine_load.ids import Compat, TableRef
 from routine_load.sql.ddl import DdlContext, read_ref
 from routine_load.sql.ddl_text import create_table_text, default_text
@@ -23,6 +22,10 @@ _STATUS_NAMES = [
     *("Name", "Engine", "Version", "Row_format", "Rows", "Avg_row_length", "Data_length", "Max_data_length"),
     *("Index_length", "Data_free", "Auto_increment", "Create_time", "Update_time", "Check_time", "Collation"),
     *("Checksum", "Create_options", "Comment"),
+]
+_INDEX_NAMES = [
+    *("Table", "Non_unique", "Key_name", "Seq_in_index", "Column_name", "Collation", "Cardinality", "Sub_part"),
+    *("Packed", "Null", "Index_type", "Comment"),
 ]
 _PARTITION_NAMES = ["PartitionId", "PartitionName", "State", "PartitionKey", "Range", "DistributionKey", "Buckets"]
 
@@ -51,6 +54,7 @@ class Shows:
             (("CREATE",), self._create),
             (("TABLE", "STATUS"), self._status),
             (("PARTITIONS",), self._partitions),
+            *(((word,), self._indexes) for word in ("INDEX", "INDEXES", "KEYS", "KEY")),
         ):
             if not full and reader.accept(*words):
                 return answer(reader, session)
@@ -63,29 +67,29 @@ class Shows:
     def _databases(self, reader: Reader, session: Session) -> Result:  # noqa: ARG002 - the same shape as its peers
         if reader.accept("FROM") or reader.accept("IN"):
             reader.name()
-        pattern = _like(reader)
         names = sorted([*self._catalog.databases(), INFORMATION_SCHEMA])
-        return text_table(["Database"], [(name,) for name in names if pattern.fullmatch(name)])
+        return filtered(reader, ["Database"], [(name,) for name in names])
 
     def _create(self, reader: Reader, session: Session) -> Result | None:
         if reader.accept("DATABASE") or reader.accept("SCHEMA"):
             name = reader.name()
             self._require(name)
             return text_table(["Database", "Create Database"], [(name, f"CREATE DATABASE `{name}`")])
-        if not reader.accept("TABLE"):
+        wants_view = reader.accept("VIEW") or reader.accept("MATERIALIZED", "VIEW")
+        if not wants_view and not reader.accept("TABLE"):
             return None
         table = self._catalog.table(read_ref(reader, _context(session)))
         reader.expect_end()
+        if wants_view:
+            raise AnalysisError(f"'{table.ref.database}.{table.ref.table}' is not VIEW")
         return text_table(["Table", "Create Table"], [(table.ref.table, create_table_text(table, session.compat))])
 
     def _tables(self, reader: Reader, session: Session, *, full: bool) -> Result:
         database = self._database(reader, session)
-        pattern = _like(reader)
-        names = [name for name in self._names_in(database) if pattern.fullmatch(name)]
-        if full:
-            kind = "SYSTEM VIEW" if database == INFORMATION_SCHEMA else "BASE TABLE"
-            return text_table([f"Tables_in_{database}", "Table_type"], [(name, kind) for name in names])
-        return text_table([f"Tables_in_{database}"], [(name,) for name in names])
+        kind = "SYSTEM VIEW" if database.lower() == INFORMATION_SCHEMA else "BASE TABLE"
+        columns = [f"Tables_in_{database}", "Table_type"]
+        shown = 2 if full else 1
+        return filtered(reader, columns[:shown], [(name, kind)[:shown] for name in self._names_in(database)])
 
     def _names_in(self, database: str) -> list[str]:
         if database.lower() == INFORMATION_SCHEMA:
@@ -94,13 +98,16 @@ class Shows:
 
     def _status(self, reader: Reader, session: Session) -> Result:
         database = self._database(reader, session)
-        pattern = _like(reader)
-        names = [name for name in self._names_in(database) if pattern.fullmatch(name)]
         rows = []
-        for name in names:
-            table = self._catalog.table(TableRef(database, name))
+        for name in self._names_in(database):
+            table = self._table(TableRef(database, name))
             rows.append((name, table.engine, *(None,) * 12, "utf8_general_ci", None, None, table.comment))
-        return text_table(_STATUS_NAMES, rows)
+        return filtered(reader, _STATUS_NAMES, rows)
+
+    def _indexes(self, reader: Reader, session: Session) -> Result:
+        """No index is kept; the keys of a table are its first columns."""
+        self._table(self._table_named(reader, session))
+        return filtered(reader, _INDEX_NAMES, [])
 
     def _partitions(self, reader: Reader, session: Session) -> Result:
         reader.expect("FROM")
@@ -117,26 +124,34 @@ class Shows:
         return text_table(_PARTITION_NAMES, rows)
 
     def _columns(self, reader: Reader, session: Session, *, full: bool) -> Result:
+        table = self._table(self._table_named(reader, session))
+        if full:
+            rows = [_full_row(table, c, session.compat) for c in table.columns]
+            return filtered(reader, _FULL_COLUMN_NAMES, rows)
+        return filtered(reader, _COLUMN_NAMES, [_row(table, c, session.compat) for c in table.columns])
+
+    def _table_named(self, reader: Reader, session: Session) -> TableRef:
+        """``FROM t``, ``FROM d.t`` or ``FROM t FROM d``."""
         if not reader.accept("FROM"):
             reader.expect("IN")
         ref = read_ref(reader, DdlContext(session.database or INFORMATION_SCHEMA, session.compat))
         if reader.accept("FROM") or reader.accept("IN"):
-            ref = TableRef(reader.name(), ref.table)
-        elif ref.database == INFORMATION_SCHEMA and not session.database:
+            return TableRef(reader.name(), ref.table)
+        if ref.database == INFORMATION_SCHEMA and not session.database:
             raise NoDatabaseSelected("No database selected")
-        pattern = _like(reader)
-        table = self._catalog.table(ref)
-        columns = [c for c in table.columns if pattern.fullmatch(c.name)]
-        if full:
-            return text_table(_FULL_COLUMN_NAMES, [_full_row(table, c, session.compat) for c in columns])
-        return text_table(_COLUMN_NAMES, [_row(table, c, session.compat) for c in columns])
+        return ref
+
+    def _table(self, ref: TableRef) -> Table:
+        if ref.database.lower() == INFORMATION_SCHEMA:
+            return self._system.declaration(ref.table)
+        return self._catalog.table(ref)
 
     def _describe(self, reader: Reader, session: Session) -> Result | None:
         if reader.peek().kind not in (Kind.WORD, Kind.QUOTED) or reader.peek().is_word("SELECT", "WITH", "INSERT"):
             return None
         if reader.peek(1).kind is Kind.WORD and not reader.peek(1).is_word("ALL"):
             return None
-        table = self._catalog.table(read_ref(reader, _context(session)))
+        table = self._table(read_ref(reader, _context(session)))
         reader.accept("ALL")
         reader.expect_end()
         return text_table(_COLUMN_NAMES, [_row(table, c, session.compat) for c in table.columns])
@@ -155,17 +170,6 @@ class Shows:
 
 def _context(session: Session) -> DdlContext:
     return DdlContext(session.database, session.compat)
-
-
-def _like(reader: Reader) -> re.Pattern[str]:
-    """LIKE pattern or WHERE-less end as a regular expression; names match case-sensitively."""
-    text = reader.string() if reader.accept("LIKE") else "%"
-    reader.expect_end()
-    parts = re.split(r"(\\.|%|_)", text)
-    wild = {"%": ".*", "_": "."}
-    return re.compile(
-        "".join(wild.get(p) or re.escape(p[1:] if p.startswith("\\") and len(p) == 2 else p) for p in parts), re.DOTALL
-    )
 
 
 def _row(table: Table, column: Column, compat: Compat) -> tuple[str | None, ...]:

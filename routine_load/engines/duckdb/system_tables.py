@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -10,96 +11,47 @@ import pyarrow as pa
 
 from routine_load.engines.duckdb.catalog import Catalog
 from routine_load.engines.duckdb.names import INFORMATION_SCHEMA, quote
+from routine_load.engines.duckdb.system_rows import (
+    COLUMNS,
+    EMPTY,
+    SCHEMATA,
+    TABLES,
+    TABLES_CONFIG,
+    arrow_table,
+    column_row,
+    config_row,
+    empty,
+    table_row,
+)
 from routine_load.errors import UnknownTable
-from routine_load.sql.ddl_text import default_text
+from routine_load.ids import TableRef
 from routine_load.sql.ddl_tokens import literal
-from routine_load.sql.ddl_types import spell
-from routine_load.sql.schema import Column, Table, TypeName
+from routine_load.sql.schema import Column, ColumnType, KeyModel, Table, TypeName
 
 REJECTS = "routine_load_rejects"
 
 _PREFIX = "__rl_is_"
-_REJECTS_COLUMNS = (
-    "job_id BIGINT, label VARCHAR, database_name VARCHAR, table_name VARCHAR, topic VARCHAR, partition INTEGER,"
-    ' "offset" BIGINT, column_name VARCHAR, reason VARCHAR, raw BLOB, rejected_at TIMESTAMP'
-)
-_INTEGERS = {
-    TypeName.BOOLEAN: 3,
-    TypeName.TINYINT: 3,
-    TypeName.SMALLINT: 5,
-    TypeName.INT: 10,
-    TypeName.BIGINT: 19,
-    TypeName.LARGEINT: 39,
+_REJECTS_COLUMNS = {
+    "job_id": "BIGINT",
+    "label": "VARCHAR",
+    "database_name": "VARCHAR",
+    "table_name": "VARCHAR",
+    "topic": "VARCHAR",
+    "partition": "INTEGER",
+    "offset": "BIGINT",
+    "column_name": "VARCHAR",
+    "reason": "VARCHAR",
+    "raw": "BLOB",
+    "rejected_at": "TIMESTAMP",
 }
-
-_TEXT, _NUMBER = pa.string(), pa.int64()
-_SCHEMATA = {
-    "CATALOG_NAME": _TEXT,
-    "SCHEMA_NAME": _TEXT,
-    "DEFAULT_CHARACTER_SET_NAME": _TEXT,
-    "DEFAULT_COLLATION_NAME": _TEXT,
-    "SQL_PATH": _TEXT,
-}
-_TABLES = {
-    "TABLE_CATALOG": _TEXT,
-    "TABLE_SCHEMA": _TEXT,
-    "TABLE_NAME": _TEXT,
-    "TABLE_TYPE": _TEXT,
-    "ENGINE": _TEXT,
-    "VERSION": _NUMBER,
-    "ROW_FORMAT": _TEXT,
-    "TABLE_ROWS": _NUMBER,
-    "AVG_ROW_LENGTH": _NUMBER,
-    "DATA_LENGTH": _NUMBER,
-    "MAX_DATA_LENGTH": _NUMBER,
-    "INDEX_LENGTH": _NUMBER,
-    "DATA_FREE": _NUMBER,
-    "AUTO_INCREMENT": _NUMBER,
-    "CREATE_TIME": pa.timestamp("us"),
-    "UPDATE_TIME": pa.timestamp("us"),
-    "CHECK_TIME": pa.timestamp("us"),
-    "TABLE_COLLATION": _TEXT,
-    "CHECKSUM": _NUMBER,
-    "CREATE_OPTIONS": _TEXT,
-    "TABLE_COMMENT": _TEXT,
-}
-_COLUMNS = {
-    "TABLE_CATALOG": _TEXT,
-    "TABLE_SCHEMA": _TEXT,
-    "TABLE_NAME": _TEXT,
-    "COLUMN_NAME": _TEXT,
-    "ORDINAL_POSITION": _NUMBER,
-    "COLUMN_DEFAULT": _TEXT,
-    "IS_NULLABLE": _TEXT,
-    "DATA_TYPE": _TEXT,
-    "CHARACTER_MAXIMUM_LENGTH": _NUMBER,
-    "CHARACTER_OCTET_LENGTH": _NUMBER,
-    "NUMERIC_PRECISION": _NUMBER,
-    "NUMERIC_SCALE": _NUMBER,
-    "DATETIME_PRECISION": _NUMBER,
-    "CHARACTER_SET_NAME": _TEXT,
-    "COLLATION_NAME": _TEXT,
-    "COLUMN_TYPE": _TEXT,
-    "COLUMN_KEY": _TEXT,
-    "EXTRA": _TEXT,
-    "PRIVILEGES": _TEXT,
-    "COLUMN_COMMENT": _TEXT,
-    "COLUMN_SIZE": _NUMBER,
-    "DECIMAL_DIGITS": _NUMBER,
-    "GENERATION_EXPRESSION": _TEXT,
-    "SRS_ID": _NUMBER,
-}
-_VIEWS = {
-    "TABLE_CATALOG": _TEXT,
-    "TABLE_SCHEMA": _TEXT,
-    "TABLE_NAME": _TEXT,
-    "VIEW_DEFINITION": _TEXT,
-    "CHECK_OPTION": _TEXT,
-    "IS_UPDATABLE": _TEXT,
-    "DEFINER": _TEXT,
-    "SECURITY_TYPE": _TEXT,
-    "CHARACTER_SET_CLIENT": _TEXT,
-    "COLLATION_CONNECTION": _TEXT,
+_REJECTS_TYPES = {
+    column: {
+        "BIGINT": TypeName.BIGINT,
+        "INTEGER": TypeName.INT,
+        "BLOB": TypeName.VARBINARY,
+        "TIMESTAMP": TypeName.DATETIME,
+    }.get(kind, TypeName.STRING)
+    for column, kind in _REJECTS_COLUMNS.items()
 }
 
 
@@ -113,7 +65,8 @@ class SystemTables:
             "schemata": self._schemata,
             "tables": self._tables_rows,
             "columns": self._columns,
-            "views": lambda: _table(_VIEWS, ()),
+            "tables_config": self._tables_config,
+            **{name: partial(empty, name) for name in EMPTY},
         }
 
     def has_database(self, database: str) -> bool:
@@ -131,6 +84,15 @@ class SystemTables:
             raise UnknownTable(f"Unknown table '{name}'")
         return _PREFIX + name
 
+    def declaration(self, name: str) -> Table:
+        """One of these tables as DESC shows it. Raises UnknownTable."""
+        self.view_name(name.lower())
+        kinds = _REJECTS_TYPES if name.lower() == REJECTS else _types(self._tables[name.lower()]().schema)
+        columns = tuple(Column(name=column, type=ColumnType(name=kind)) for column, kind in kinds.items())
+        return Table(
+            ref=TableRef(INFORMATION_SCHEMA, name), columns=columns, key_model=KeyModel.DUPLICATE, engine="MEMORY"
+        )
+
     def provide(self, cursor: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
         for name in names:
             if name == REJECTS:
@@ -140,7 +102,8 @@ class SystemTables:
 
     def _provide_rejects(self, cursor: duckdb.DuckDBPyConnection) -> None:
         view = quote(_PREFIX + REJECTS)
-        cursor.execute(f"CREATE TEMP TABLE __rl_no_rejects ({_REJECTS_COLUMNS})")
+        columns = ", ".join(f"{quote(name)} {kind}" for name, kind in _REJECTS_COLUMNS.items())
+        cursor.execute(f"CREATE TEMP TABLE __rl_no_rejects ({columns})")
         source = "SELECT * FROM __rl_no_rejects"
         if next(self._error_log_dir.rglob("*.parquet"), None) is not None:
             pattern = literal(str(self._error_log_dir / "**" / "*.parquet"))
@@ -149,51 +112,25 @@ class SystemTables:
 
     def _schemata(self) -> pa.Table:
         names = sorted([*self._catalog.databases(), INFORMATION_SCHEMA])
-        return _table(_SCHEMATA, [("def", name, "utf8", "utf8_general_ci", None) for name in names])
+        return arrow_table(SCHEMATA, [("def", name, "utf8", "utf8_general_ci", None) for name in names])
 
     def _tables_rows(self) -> pa.Table:
         rows = [
-            _table_row(t.ref.database, t.ref.table, ("BASE TABLE", t.engine, t.comment))
+            table_row(t.ref.database, t.ref.table, ("BASE TABLE", t.engine, t.comment))
             for t in self._catalog.declarations()
         ]
-        rows += [_table_row(INFORMATION_SCHEMA, name, ("SYSTEM VIEW", "MEMORY", "")) for name in self.names()]
-        return _table(_TABLES, rows)
+        rows += [table_row(INFORMATION_SCHEMA, name, ("SYSTEM VIEW", "MEMORY", "")) for name in self.names()]
+        return arrow_table(TABLES, rows)
+
+    def _tables_config(self) -> pa.Table:
+        rows = [config_row(t, number) for number, t in enumerate(self._catalog.declarations(), start=1)]
+        return arrow_table(TABLES_CONFIG, rows)
 
     def _columns(self) -> pa.Table:
         tables = self._catalog.declarations()
-        return _table(_COLUMNS, [_column_row(t, c, i) for t in tables for i, c in enumerate(t.columns, start=1)])
+        return arrow_table(COLUMNS, [column_row(t, c, i) for t in tables for i, c in enumerate(t.columns, start=1)])
 
 
-def _table_row(database: str, name: str, kind: tuple[str, str, str]) -> tuple[object, ...]:
-    table_type, engine, comment = kind
-    nothing = (None,) * 12
-    return ("def", database, name, table_type, engine, *nothing, "utf8_general_ci", None, None, comment)
-
-
-def _column_row(table: Table, column: Column, position: int) -> tuple[object, ...]:
-    kind = column.type
-    text = kind.name in (TypeName.CHAR, TypeName.VARCHAR, TypeName.STRING)
-    length = (kind.length if kind.length is not None else 65_533) if text else None
-    precision = kind.precision if kind.name is TypeName.DECIMAL else _INTEGERS.get(kind.name)
-    key = {"PRIMARY KEY": "PRI", "UNIQUE KEY": "UNI", "AGGREGATE KEY": "AGG"}.get(table.key_model, "DUP")
-    return (
-        *("def", table.ref.database, table.ref.table, column.name, position, default_text(column)),
-        *("YES" if column.nullable else "NO", str(kind.name), length, length, precision),
-        *(kind.scale if kind.name is TypeName.DECIMAL else (0 if precision is not None else None), None),
-        *("utf8" if text else None, "utf8_general_ci" if text else None, spell(kind), key if column.is_key else ""),
-        *(
-            "auto_increment" if column.auto_increment else "",
-            "",
-            column.comment,
-            precision or length,
-            kind.scale,
-            "",
-            None,
-        ),
-    )
-
-
-def _table(columns: dict[str, pa.DataType], rows: Iterable[tuple[object, ...]]) -> pa.Table:
-    listed = list(rows)
-    arrays = [pa.array([row[i] for row in listed], type=kind) for i, kind in enumerate(columns.values())]
-    return pa.table(arrays, names=list(columns))
+def _types(schema: pa.Schema) -> dict[str, TypeName]:
+    kinds = {pa.int64(): TypeName.BIGINT, pa.timestamp("us"): TypeName.DATETIME}
+    return {field.name: kinds.get(field.type, TypeName.STRING) for field in schema}

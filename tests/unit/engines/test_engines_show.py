@@ -1,0 +1,94 @@
+"""SHOW and DESC as introspecting tools send them: conditions, indexes, and information_schema's own tables."""
+
+from __future__ import annotations
+
+import pytest
+
+from routine_load.engines.duckdb.system_rows import EMPTY
+from routine_load.errors import AnalysisError, StatementSyntaxError, UnknownTable
+
+TABLES = [
+    "CREATE TABLE d.a (id INT, v BIGINT SUM) AGGREGATE KEY(id) DISTRIBUTED BY HASH(id) BUCKETS 3",
+    "CREATE TABLE d.p (id INT, v INT) PRIMARY KEY(id) DISTRIBUTED BY HASH(id) PROPERTIES('replication_num' = '1')",
+]
+
+
+@pytest.fixture
+def shown(asked):
+    for statement in TABLES:
+        asked.run(statement)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("SHOW TABLES WHERE Tables_in_d = 'A'", ["a"]),
+        ("SHOW TABLES WHERE Tables_in_d != 'a'", ["p"]),
+        ("SHOW TABLES WHERE tables_in_d LIKE '_'", ["a", "p"]),
+        ("SHOW TABLES WHERE Tables_in_d NOT LIKE 'a%'", ["p"]),
+        ("SHOW FULL TABLES WHERE Table_type = 'BASE TABLE' AND Tables_in_d IN ('p', 'q')", ["p"]),
+        ("SHOW FULL TABLES FROM d WHERE Table_type = 'VIEW'", []),
+        ("SHOW DATABASES WHERE `Database` = 'd'", ["d"]),
+        ("SHOW TABLE STATUS WHERE Name = 'p'", ["p"]),
+        ("SHOW TABLE STATUS FROM `d` LIKE 'a'", ["a"]),
+        ("SHOW COLUMNS FROM a WHERE Field = 'v'", ["v"]),
+        ("SHOW FULL COLUMNS FROM a FROM d LIKE 'i%'", ["id"]),
+    ],
+)
+def test_where_and_like_choose_among_the_rows_shown(shown, text, names):
+    """SHOW … WHERE compares the answer's own columns without regard to case; LIKE is about the first."""
+    assert [row[0] for row in shown.rows(text)] == names
+
+
+def test_a_condition_on_what_is_not_shown_names_the_columns(shown):
+    """An unknown column of SHOW … WHERE is refused with those there are; so is another operator."""
+    with pytest.raises(AnalysisError, match="Unknown column 'nope', there are Tables_in_d"):
+        shown.run("SHOW TABLES WHERE nope = 'a'")
+    with pytest.raises(StatementSyntaxError, match="Unexpected input '>'"):
+        shown.run("SHOW TABLES WHERE Tables_in_d > 'a'")
+
+
+@pytest.mark.parametrize("word", ["INDEX", "INDEXES", "KEYS", "KEY"])
+def test_no_table_has_an_index(shown, word):
+    """SHOW INDEX has MySQL's columns and no rows, as tools expect of a table without indexes."""
+    result = shown.table(f"SHOW {word} FROM `d`.`a`")
+    assert [column.name for column in result.columns][:5] == [
+        *("Table", "Non_unique", "Key_name", "Seq_in_index", "Column_name")
+    ]
+    assert not list(result.rows)
+    with pytest.raises(UnknownTable):
+        shown.run(f"SHOW {word} FROM absent")
+
+
+def test_a_table_is_not_a_view(shown):
+    """SHOW CREATE VIEW of a table says that it is none."""
+    with pytest.raises(AnalysisError, match=r"'d\.a' is not VIEW"):
+        shown.run("SHOW CREATE VIEW a")
+    with pytest.raises(UnknownTable):
+        shown.run("SHOW CREATE MATERIALIZED VIEW absent")
+
+
+@pytest.mark.parametrize("name", ["schemata", "tables", "columns", "tables_config", "routine_load_rejects", *EMPTY])
+def test_information_schema_describes_itself(shown, name):
+    """Each system table can be read, and DESC and SHOW COLUMNS tell the same columns in the same order."""
+    read = [column.name for column in shown.table(f"SELECT * FROM information_schema.{name.upper()}").columns]
+    assert [row[0] for row in shown.rows(f"DESC information_schema.{name}")] == read
+    assert [row[0] for row in shown.rows(f"SHOW FULL COLUMNS FROM {name} FROM information_schema")] == read
+
+
+def test_system_tables_have_a_status(shown):
+    """SHOW TABLE STATUS works for information_schema, too."""
+    assert ["columns", "MEMORY"] in [list(row[:2]) for row in shown.rows("SHOW TABLE STATUS FROM information_schema")]
+
+
+def test_tables_config_tells_what_create_table_said(shown):
+    """information_schema.tables_config: model, keys and buckets of each table (StarRocks' SQLAlchemy dialect asks)."""
+    found = shown.rows(
+        "SELECT table_name, table_model, primary_key, distribute_type, distribute_key, distribute_bucket, properties"
+        " FROM information_schema.tables_config WHERE table_schema = 'd' ORDER BY table_name"
+    )
+    assert [list(row) for row in found] == [
+        ["a", "AGG_KEYS", "", "HASH", "`id`", 3, "{}"],
+        ["p", "PRI_KEYS", "`id`", "HASH", "`id`", 0, '{"replication_num": "1"}'],
+    ]
