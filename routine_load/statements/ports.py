@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from routine_load.ids import Compat, TableRef
 from routine_load.sql.results import Result
 from routine_load.sql.schema import Table
+
+QUERY_TIMEOUT_S = {Compat.STARROCKS: 300, Compat.DORIS: 900}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -21,6 +24,13 @@ class Session:
     database: str | None = None
     variables: dict[str, str] = field(default_factory=dict)
     timezone: str = "Asia/Shanghai"
+    disconnect: Callable[[], object] | None = field(default=None, repr=False, compare=False)
+    """How its door ends its connection, from any thread; the door sets it."""
+
+    @property
+    def query_timeout_s(self) -> int:
+        """StarRocks, Doris: the variable ``query_timeout``, with the vendor's default."""
+        return int(self.variables.get("query_timeout", QUERY_TIMEOUT_S[self.compat]))
 
 
 class Engine(Protocol):
@@ -43,4 +53,8 @@ class Engine(Protocol):
 
         Raises RoutineLoadError; never a foreign library's exception.
         """
+        ...
+
+    def kill(self, connection_id: int) -> None:
+        """End what the session of this number runs; nothing where it runs nothing."""
         ...

@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from routine_load.errors import AnalysisError, UnknownVariable
+from routine_load.errors import AnalysisError, LimitExceeded, UnknownVariable
 from routine_load.ids import Compat
 from routine_load.jobs.timezones import standard_time_zone
 from routine_load.sql.identity import server_version, version_comment
 from routine_load.sql.literals import string_value
 from routine_load.sql.results import Ok, Result, text_table
 from routine_load.sql.session_functions import Value, mentions_session, resolve
-from routine_load.statements.ports import Session
+from routine_load.statements.ports import QUERY_TIMEOUT_S, Session
 
 _COMMON: dict[str, str] = {
     "auto_increment_increment": "1",
@@ -67,7 +67,7 @@ _BY_VENDOR: dict[Compat, dict[str, str]] = {
         "collation_server": "utf8mb4_general_ci",
         "language": "/starrocks/share/english/",
         "license": "Apache License 2.0",
-        "query_timeout": "300",
+        "query_timeout": str(QUERY_TIMEOUT_S[Compat.STARROCKS]),
     },
     Compat.DORIS: {
         "collation_connection": "utf8mb4_0900_bin",
@@ -75,7 +75,7 @@ _BY_VENDOR: dict[Compat, dict[str, str]] = {
         "collation_server": "utf8mb4_0900_bin",
         "language": "/palo/share/english/",
         "license": "Apache License, Version 2.0",
-        "query_timeout": "900",
+        "query_timeout": str(QUERY_TIMEOUT_S[Compat.DORIS]),
     },
 }
 _NUMBERS = frozenset({"auto_increment_increment", "auto_increment_offset", "autocommit", "max_allowed_packet"})
@@ -108,6 +108,10 @@ _FIXED_LISTS: dict[str, _List] = {
     ),
 }
 
+_SET_MAX = 256
+_VALUE_CHARS_MAX = 4_096
+_TIMEOUT_MAX_S = 259_200
+
 _SHOW = re.compile(
     r"show\s+(?:full\s+|session\s+|global\s+|count\(\*\)\s+)*([a-z]+(?:\s+(?:set|status))?)\b(.*)",
     re.IGNORECASE | re.DOTALL,
@@ -119,7 +123,7 @@ _TRANSACTION = re.compile(
 _SET = re.compile(r"set\s+(.*)", re.IGNORECASE | re.DOTALL)
 _NAMES = re.compile(r"(?:names|character\s+set|charset)\b.*", re.IGNORECASE | re.DOTALL)
 _ASSIGNMENT = re.compile(
-    r"(?:(?:session|global|local|persist)\s+|@@(?:session|global|local)\.|@@|@)?[`']?([a-z_][\w.]*)[`']?\s*:?=\s*"
+    r"\s*(?:(?:session|global|local|persist)\s+|@@(?:session|global|local)\.|@@|@)?[`']?([a-z_][\w.]{0,63})[`']?\s*:?=\s*"
     r"('(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|[^,]+?)\s*(?:,|$)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -190,18 +194,35 @@ def _all(session: Session) -> dict[str, str]:
 def _set(assignments: str, session: Session) -> Ok:
     if _NAMES.fullmatch(assignments):
         return Ok()
-    for name, raw in _ASSIGNMENT.findall(assignments):
-        variable, value = name.lower(), _unquoted(raw.strip())
-        if variable == "compat":
-            try:
-                session.compat = Compat(value.lower())
-            except ValueError as error:
-                raise AnalysisError(f"compat is '{value}', allowed: starrocks, doris") from error
-        elif variable == "time_zone":
-            session.timezone = standard_time_zone(value)
-        else:
-            session.variables[variable] = value
+    at = 0
+    while match := _ASSIGNMENT.match(assignments, at):
+        at = match.end()
+        _assign(match[1].lower(), _unquoted(match[2].strip()), session)
     return Ok()
+
+
+def _assign(variable: str, value: str, session: Session) -> None:
+    if variable == "compat":
+        try:
+            session.compat = Compat(value.lower())
+        except ValueError as error:
+            raise AnalysisError(f"compat is '{value}', allowed: starrocks, doris") from error
+    elif variable == "time_zone":
+        session.timezone = standard_time_zone(value)
+    else:
+        if variable == "query_timeout":
+            _check_timeout(value)
+        if len(value) > _VALUE_CHARS_MAX:
+            raise LimitExceeded(f"The value of '{variable}' has more than {_VALUE_CHARS_MAX} characters")
+        if len(session.variables) >= _SET_MAX and variable not in session.variables:
+            raise LimitExceeded(f"A session may set at most {_SET_MAX} variables")
+        session.variables[variable] = value
+
+
+def _check_timeout(value: str) -> None:
+    """StarRocks: 1 second to 3 days."""
+    if not re.fullmatch(r"\d{1,6}", value, re.ASCII) or not 1 <= int(value) <= _TIMEOUT_MAX_S:
+        raise AnalysisError(f"query_timeout is '{value[:64]}', allowed: seconds from 1 to {_TIMEOUT_MAX_S}")
 
 
 def _show(kind: str, rest: str, session: Session) -> Result | None:

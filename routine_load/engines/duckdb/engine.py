@@ -92,6 +92,14 @@ class DuckDbEngine:
         return self._catalog.table(ref)
 
     def execute(self, text: str, session: Session) -> Result:
+        with self._warehouse.statements.under_way(session):
+            return self._execute(text, session)
+
+    def kill(self, connection_id: int) -> None:
+        """End what a connection runs; it is told so. Nothing where it runs nothing."""
+        self._warehouse.statements.kill(connection_id)
+
+    def _execute(self, text: str, session: Session) -> Result:
         if (shown := self._shows.execute(text, session)) is not None:
             return shown
         statement = parse_ddl(text, DdlContext(session.database, session.compat))

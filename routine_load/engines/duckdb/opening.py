@@ -18,6 +18,7 @@ from routine_load.clock import Deadline
 from routine_load.engines.duckdb.defaults import AUTO_INCREMENT
 from routine_load.engines.duckdb.failures import plain
 from routine_load.engines.duckdb.names import OWN_SCHEMA, RESERVED_DATABASES, Names, quote
+from routine_load.engines.duckdb.running import Statements
 from routine_load.errors import DirectoryInUse, EngineError
 from routine_load.sql.ddl_tokens import literal
 
@@ -58,6 +59,7 @@ class Warehouse:
         self._lock = threading.Lock()
         self._cursors: weakref.WeakSet[duckdb.DuckDBPyConnection] = weakref.WeakSet()
         self._closed = False
+        self.statements = Statements()
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own to the same file; the caller closes it."""
@@ -66,7 +68,8 @@ class Warehouse:
                 raise EngineError("The engine is closed")
             cursor = self._root.cursor()
             self._cursors.add(cursor)
-            return cursor
+        self.statements.adopt(cursor)
+        return cursor
 
     def close(self) -> None:
         """Close the file; what is under way is interrupted and rolled back. The second call does nothing.
@@ -77,6 +80,7 @@ class Warehouse:
             if self._closed:
                 return
             self._closed = True
+        self.statements.close()
         deadline = Deadline.after(CLOSE_WAIT_S)
         pause = threading.Event()
         while True:

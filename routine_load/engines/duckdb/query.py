@@ -47,6 +47,7 @@ class Queries:
 
     def execute(self, text: str, session: Session) -> Result:
         tree = self._guard.read(text)
+        self._warehouse.statements.current().check()
         if isinstance(tree, _READS):
             return self._select(self._check(titled(tree, text), session), session)
         if isinstance(tree, exp.Describe) and isinstance(tree.this, exp.Expr) and isinstance(tree.this, _READS):
@@ -70,14 +71,16 @@ class Queries:
         return Ok()
 
     def _check(self, tree: exp.Expr, session: Session) -> Checked:
-        return self._guard.check(tree, session, self._system.view_name)
+        checked = self._guard.check(tree, session, self._system.view_name)
+        self._warehouse.statements.current().check()
+        return checked
 
     def _select(self, checked: Checked, session: Session) -> Result:
         cursor = self._warehouse.cursor()
         try:
             self._system.provide(cursor, checked.system)
             cursor.execute(checked.sql())
-            return result_table(cursor, session.compat, wide=checked.wide)
+            return result_table(cursor, session.compat, wide=checked.wide, statements=self._warehouse.statements)
         except duckdb.Error as error:
             cursor.close()
             raise query_failure(error, session.compat) from error

@@ -16,6 +16,7 @@ from typing import Any, Self
 import duckdb
 
 from routine_load.engines.duckdb.failures import query_failure
+from routine_load.engines.duckdb.running import Statement, Statements
 from routine_load.engines.duckdb.types import result_column
 from routine_load.ids import Compat
 from routine_load.sql.results import ResultTable
@@ -25,19 +26,25 @@ FETCH_ROWS = 2_048
 Converter = Callable[[Any], Any]
 
 
-def result_table(cursor: duckdb.DuckDBPyConnection, compat: Compat, *, wide: frozenset[str]) -> ResultTable:
-    """The cursor's pending result; the cursor is closed when the rows are exhausted or given up."""
+def result_table(
+    cursor: duckdb.DuckDBPyConnection, compat: Compat, *, wide: frozenset[str], statements: Statements
+) -> ResultTable:
+    """The cursor's pending result; with its rows exhausted or given up, the statement ends and the cursor is closed."""
     description = [(str(column[0]), str(column[1])) for column in cursor.description or []]
     columns = [result_column(name, type_text, wide=name.lower() in wide) for name, type_text in description]
     converters = [(i, c) for i, (_, text) in enumerate(description) if (c := converter(text)) is not None]
-    return ResultTable(columns, _rows(cursor, converters, compat))
+    statement = statements.current()
+    rows = _rows(cursor, converters, compat, statement)
+    statement.computing = False
+    return ResultTable(columns, _until_ended(rows, statements, statement))
 
 
 def _rows(
-    cursor: duckdb.DuckDBPyConnection, converters: list[tuple[int, Converter]], compat: Compat
+    cursor: duckdb.DuckDBPyConnection, converters: list[tuple[int, Converter]], compat: Compat, statement: Statement
 ) -> Iterator[Sequence[Any]]:
     try:
         while chunk := cursor.fetchmany(FETCH_ROWS):
+            statement.check()
             if not converters:
                 yield from chunk
                 continue
@@ -48,9 +55,19 @@ def _rows(
                         values[index] = convert(values[index])
                 yield values
     except duckdb.Error as error:
+        statement.check()
         raise query_failure(error, compat) from error
     finally:
         cursor.close()
+
+
+def _until_ended(
+    rows: Iterator[Sequence[Any]], statements: Statements, statement: Statement
+) -> Iterator[Sequence[Any]]:
+    try:
+        yield from rows
+    finally:
+        statements.ended(statement)
 
 
 def converter(type_text: str) -> Converter | None:

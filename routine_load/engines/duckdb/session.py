@@ -18,3 +18,9 @@ class Session(Protocol):
 
     @property
     def timezone(self) -> str: ...
+
+    @property
+    def connection_id(self) -> int: ...
+
+    @property
+    def query_timeout_s(self) -> int: ...

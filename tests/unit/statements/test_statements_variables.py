@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
-from routine_load.errors import AnalysisError, UnknownVariable
+from routine_load.errors import AnalysisError, LimitExceeded, RoutineLoadError, UnknownVariable
 from routine_load.ids import Compat
 from routine_load.sql.results import Ok
 from routine_load.statements import variables
@@ -83,3 +85,31 @@ def test_statements_of_the_engine_are_left_alone(session):
     """SHOW TABLES and SELECT are not small talk."""
     for text in ("SHOW TABLES", "SHOW FULL COLUMNS FROM t", "SHOW CREATE TABLE t", "SELECT 1", "SHOW DATABASES"):
         assert variables.answer(text, session) is None
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("text", ["SET " + "a" * 500_000, "SET " + "a=1," * 100_000, "SET " + "@" * 500_000])
+def test_a_long_set_without_sense_takes_no_long_time(session, text):
+    """Reading assignments is linear in the text: a quadratic one would hold up every other session."""
+    with contextlib.suppress(RoutineLoadError):
+        variables.answer(text, session)
+
+
+def test_what_a_session_keeps_of_its_variables_is_bounded(session):
+    """Number and size of values; a variable that is set already may be set again."""
+    with pytest.raises(LimitExceeded, match="at most 256 variables"):
+        variables.answer("SET " + ", ".join(f"v{i} = 1" for i in range(300)), session)
+    variables.answer("SET v1 = 2", session)
+    assert (len(session.variables), session.variables["v1"]) == (256, "2")
+    with pytest.raises(LimitExceeded, match="more than 4096 characters"):
+        variables.answer(f"SET v1 = '{'x' * 5000}'", session)
+
+
+def test_query_timeout_is_a_number_of_seconds(session):
+    """The engine obeys it, so a value that is no time is refused where it is set."""
+    assert session.query_timeout_s == 300
+    variables.answer("SET query_timeout = 7", session)
+    assert session.query_timeout_s == 7
+    for wrong in ("0", "-1", "'soon'", "259201", "1e3"):
+        with pytest.raises(AnalysisError, match="allowed: seconds from 1 to 259200"):
+            variables.answer(f"SET query_timeout = {wrong}", session)

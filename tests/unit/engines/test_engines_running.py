@@ -1,0 +1,95 @@
+"""Statements that never end by themselves: time limits, KILL, memory, and who is not disturbed."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from routine_load.engines.duckdb import running
+from routine_load.errors import RoutineLoadError
+from routine_load.ids import Compat
+from routine_load.sql.results import ResultTable
+from routine_load.statements.ports import Session
+from tests.unit.engines.conftest import Asked
+
+ENDLESS = "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r) SELECT max(n) FROM r"
+
+
+@pytest.fixture
+def limited(asked: Asked) -> Asked:
+    """A table, and a session whose statements may take one second."""
+    asked.run("CREATE TABLE t (a INT, b STRING)")
+    asked.run("INSERT INTO t VALUES (1, 'x')")
+    asked.session.variables["query_timeout"] = "1"
+    return asked
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        ENDLESS,
+        f"INSERT INTO t SELECT n, 'x' FROM ({ENDLESS.replace('max(n)', 'max(n) n')}) q",
+        f"CREATE TABLE u AS {ENDLESS.replace('max(n)', 'max(n) n')}",
+        f"DELETE FROM t WHERE a IN (SELECT n FROM ({ENDLESS.replace('max(n)', 'max(n) n')}) q)",
+    ],
+)
+def test_a_recursion_without_end_is_stopped_at_query_timeout(limited: Asked, statement: str) -> None:
+    """Whatever the statement: the vendor's words, nothing done, and the session goes on."""
+    with pytest.raises(RoutineLoadError, match="reached its timeout of 1 seconds") as told:
+        limited.run(statement)
+    assert told.value.number(Compat.STARROCKS) == 5024
+    assert limited.rows("SELECT count(*) FROM t") == [(1,)]
+
+
+def test_a_result_that_nobody_reads_is_stopped_too(limited: Asked) -> None:
+    """The limit holds for a statement with its rows, as lazily as they are read."""
+    limited.run("INSERT INTO t SELECT x.a, x.b FROM t x, (SELECT unnest(split(repeat(',', 3000), ',')) u) y")
+    rows = iter(limited.table("SELECT x.a FROM t x, t y").rows)
+
+    def read_slowly() -> None:
+        for _ in rows:
+            threading.Event().wait(0.001)
+
+    with pytest.raises(RoutineLoadError, match="reached its timeout"):
+        read_slowly()
+
+
+def test_kill_ends_what_a_connection_runs_and_nothing_else(asked: Asked) -> None:
+    """KILL QUERY: the killed one is told 1317; another session's statement goes on."""
+    other = Session(user="root", compat=Compat.STARROCKS, connection_id=2, database="d")
+    killed = Session(user="root", compat=Compat.STARROCKS, connection_id=1, database="d")
+    done = threading.Event()
+    errors: list[RoutineLoadError] = []
+
+    def run() -> None:
+        with pytest.raises(RoutineLoadError) as told:
+            asked.engine.execute(ENDLESS, killed)
+        errors.append(told.value)
+        done.set()
+
+    threading.Thread(target=run).start()
+    while not done.wait(0.05):
+        asked.engine.kill(1)
+        answer = asked.engine.execute("SELECT 1", other)
+        assert isinstance(answer, ResultTable)
+        assert [tuple(row) for row in answer.rows] == [(1,)]
+    assert errors[0].number(Compat.DORIS) == 1317
+
+
+def test_a_statement_that_makes_the_process_too_large_is_stopped(
+    limited: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Texts under way are not in DuckDB's own limit, so the growth of the process is watched."""
+    limited.session.variables["query_timeout"] = "60"
+    monkeypatch.setattr(running, "MEMORY_GROWTH_MAX", -(1 << 40))
+    with pytest.raises(RoutineLoadError, match="Memory of process exceed limit"):
+        limited.run(ENDLESS)
+
+
+def test_a_result_given_up_before_its_first_row_is_forgotten(asked: Asked) -> None:
+    """The watch does not keep what its reader has dropped."""
+    asked.table("SELECT 1")
+    statements = asked.engine._warehouse.statements
+    while statements._running:
+        threading.Event().wait(0.02)
