@@ -148,12 +148,14 @@ class DatabaseExists(ExecutionError):
     """The database exists."""
 
     errno = 1007
+    errno_doris = 1007
 
 
 class TableExists(ExecutionError):
     """The table exists."""
 
     errno = 1050
+    errno_doris = 1050
     sqlstate = "42S01"
 
 
@@ -212,6 +214,13 @@ class OffsetOutOfRange(SourceError):
 
 class EngineError(ExecutionError):
     """The engine refused the statement."""
+
+
+class UnknownConnection(ExecutionError):
+    """There is no such connection."""
+
+    errno = 1094
+    errno_doris = 1094
 
 
 class SinkError(RoutineLoadError):

@@ -24,6 +24,10 @@ class StatementService(Protocol):
         """COM_INIT_DB. Raises UnknownDatabase."""
         ...
 
+    def stop(self, session: Session) -> None:
+        """End what the session runs: its client left. From any thread, at once, and as often as one likes."""
+        ...
+
     def close_session(self, session: Session) -> None: ...
 
 

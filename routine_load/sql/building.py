@@ -103,14 +103,14 @@ class _Building:
         return s.StopRoutineLoad(job=self.job(_need(tree, "job")))
 
     def show(self, tree: Node) -> s.Statement:
-        for_job, database, like = (_child(tree, rule) for rule in ("for_job", "in_database", "like"))
+        for_job, database = (_child(tree, rule) for rule in ("for_job", "in_database"))
         sort = _child(tree, "sort")
         limit, offset = _limits(tree)
         return s.ShowRoutineLoad(
             all=_child(tree, "all") is not None,
             job=self.job(_need(for_job, "job")) if for_job else None,
             database=_dotted(database) if database else None,
-            like=string_value(_token(like)) if like else None,
+            like=_like(tree),
             where=self.show_where(tree),
             order_by=tuple(s.SortKey(column=_name(key), descending=key.data == "descending") for key in _nodes(sort)),
             limit=limit,
@@ -259,6 +259,9 @@ _STATEMENTS: Final[dict[str, Callable[[_Building, Node], s.Statement]]] = {
     "show_backends": lambda _self, _tree: s.ShowBackends(),
     "show_frontends": lambda _self, _tree: s.ShowFrontends(),
     "show_processlist": lambda _self, _tree: s.ShowProcesslist(),
+    "show_proc": lambda _self, tree: s.ShowProc(path=string_value(_token(tree))),
+    "show_config": lambda _self, tree: s.ShowFrontendConfig(like=_like(tree)),
+    "kill": lambda _self, tree: s.Kill(connection_id=int(_token(tree)), query_only=_child(tree, "query") is not None),
 }
 _CLAUSES: Final[dict[str, Callable[[_Building, s.LoadClauses, Node], s.LoadClauses]]] = {
     "column_separator": _Building.column_separator,
@@ -324,6 +327,11 @@ def _user(tree: Node) -> str:
 def _password(tree: Node | None) -> str:
     tokens = _tokens(tree) if tree else []
     return string_value(tokens[0]) if tokens else ""
+
+
+def _like(tree: Node) -> str | None:
+    like = _child(tree, "like")
+    return string_value(_token(like)) if like is not None else None
 
 
 def _limits(tree: Node) -> tuple[int | None, int]:

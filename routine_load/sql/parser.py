@@ -27,10 +27,11 @@ from routine_load.sql.statements import EngineStatement, Statement
 STATEMENT_MAX: Final = 256 * 1024
 
 _OWNED: Final = (
-    *(("CREATE", "ROUTINE"), ("ALTER", "ROUTINE"), ("PAUSE",), ("RESUME",), ("STOP",)),
+    *(("CREATE", "ROUTINE"), ("ALTER", "ROUTINE"), ("PAUSE",), ("RESUME",), ("STOP",), ("KILL",)),
     *(("SHOW", "ROUTINE"), ("SHOW", "ALL", "ROUTINE")),
     *(("SHOW", "CREATE", "ROUTINE"), ("SHOW", "ALL", "CREATE", "ROUTINE")),
     *(("SHOW", "BACKENDS"), ("SHOW", "FRONTENDS"), ("SHOW", "PROCESSLIST"), ("SHOW", "FULL", "PROCESSLIST")),
+    *(("SHOW", "PROC"), ("ADMIN", "SHOW", "FRONTEND"), ("SHOW", "FRONTEND")),
     *(("CREATE", "USER"), ("DROP", "USER"), ("ALTER", "USER"), ("SET", "PASSWORD")),
 )
 _EXPRESSION_TERMINALS: Final = frozenset(

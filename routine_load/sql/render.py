@@ -149,6 +149,11 @@ def _set_password(statement: s.SetPassword) -> str:
     return f"SET PASSWORD{user} = PASSWORD({quote_string(statement.password)})"
 
 
+def _show_config(statement: s.ShowFrontendConfig) -> str:
+    like = f" LIKE {quote_string(statement.like)}" if statement.like is not None else ""
+    return f"SHOW FRONTEND CONFIG{like}"
+
+
 _RENDERERS: Final[dict[type, Callable[[Any], str]]] = {
     s.CreateRoutineLoad: _create,
     s.AlterRoutineLoad: _alter,
@@ -164,5 +169,8 @@ _RENDERERS: Final[dict[type, Callable[[Any], str]]] = {
     s.ShowBackends: lambda _statement: "SHOW BACKENDS",
     s.ShowFrontends: lambda _statement: "SHOW FRONTENDS",
     s.ShowProcesslist: lambda _statement: "SHOW PROCESSLIST",
+    s.ShowProc: lambda proc: f"SHOW PROC {quote_string(proc.path)}",
+    s.ShowFrontendConfig: _show_config,
+    s.Kill: lambda kill: f"KILL {'QUERY ' if kill.query_only else ''}{kill.connection_id}",
     s.EngineStatement: lambda statement: statement.text,
 }

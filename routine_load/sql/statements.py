@@ -199,6 +199,28 @@ class ShowProcesslist:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShowProc:
+    """SHOW PROC '/backends': a place in the front end's tree of facts."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowFrontendConfig:
+    """[ADMIN] SHOW FRONTEND CONFIG [LIKE 'pattern']."""
+
+    like: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kill:
+    """KILL [CONNECTION] n ends a connection, KILL QUERY n what it runs."""
+
+    connection_id: int
+    query_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineStatement:
     """SQL that this grammar does not own: DDL, queries, SET, SHOW TABLES … for the statements behind it."""
 
@@ -220,5 +242,8 @@ Statement = (
     | ShowBackends
     | ShowFrontends
     | ShowProcesslist
+    | ShowProc
+    | ShowFrontendConfig
+    | Kill
     | EngineStatement
 )

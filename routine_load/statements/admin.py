@@ -1,20 +1,24 @@
-"""SHOW BACKENDS, FRONTENDS and PROCESSLIST: what runs where, in the vendors' columns."""
+"""SHOW BACKENDS, FRONTENDS and PROCESSLIST, KILL: what runs where, in the vendors' columns, and how it is stopped."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 
 from routine_load import __version__
+from routine_load.errors import AccessDenied, ExecutionError, UnknownConnection
 from routine_load.ids import Compat
 from routine_load.jobs.timezones import local_text
-from routine_load.sql.results import ResultTable, text_table
+from routine_load.sql.predicates import name_filter
+from routine_load.sql.results import Ok, ResultTable, text_table
 from routine_load.sql.show import BACKENDS_COLUMNS, FRONTENDS_COLUMNS
-from routine_load.sql.statements import ShowBackends, ShowFrontends, ShowProcesslist
+from routine_load.sql.statements import Kill, ShowBackends, ShowFrontendConfig, ShowFrontends, ShowProc, ShowProcesslist
 from routine_load.statements.context import Context
 from routine_load.statements.ports import Session
 
 _SECRETS = re.compile(r"password|secret|identified|jaas|token|\bkey\b", re.IGNORECASE)
+_CONFIG_TYPES = {bool: "boolean", int: "int", str: "string"}
 _PROCESSES = {
     Compat.STARROCKS: (
         *("ServerName", "Id", "User", "Host", "Db", "Command", "ConnectionStartTime", "Time", "State", "Info"),
@@ -27,7 +31,7 @@ _PROCESSES = {
 }
 
 
-def backends(_: ShowBackends, session: Session, context: Context) -> ResultTable:
+def backends(_: ShowBackends | ShowProc, session: Session, context: Context) -> ResultTable:
     """The in-process backends; figures that only a storage node has are 0 or empty."""
     columns = BACKENDS_COLUMNS[session.compat]
     rows = []
@@ -56,7 +60,7 @@ def backends(_: ShowBackends, session: Session, context: Context) -> ResultTable
     return text_table(columns, rows)
 
 
-def frontends(_: ShowFrontends, session: Session, context: Context) -> ResultTable:
+def frontends(_: ShowFrontends | ShowProc, session: Session, context: Context) -> ResultTable:
     """This coordinator, alone and leading."""
     columns = FRONTENDS_COLUMNS[session.compat]
     host, query_port = context.mysql_address()
@@ -79,6 +83,29 @@ def frontends(_: ShowFrontends, session: Session, context: Context) -> ResultTab
         "CurrentConnected": "Yes",
     }
     return text_table(columns, [_row(columns, known)])
+
+
+def proc(statement: ShowProc, session: Session, context: Context) -> ResultTable:
+    """The places of the tree of facts that have a SHOW of their own."""
+    answers = {"backends": backends, "frontends": frontends}
+    answer = answers.get(statement.path.strip("/").lower())
+    if answer is None:
+        raise ExecutionError(f"Proc path '{statement.path}' doesn't exist; here are /backends and /frontends")
+    return answer(statement, session, context)
+
+
+def frontend_config(statement: ShowFrontendConfig, session: Session, context: Context) -> ResultTable:
+    """The settings that decide what a routine load does, and ``run_mode``, by which StarRocks' clients choose."""
+    config = asdict(context.frontend_config(session.compat))
+    kept = name_filter(statement.like) if statement.like is not None else None
+    known = {"run_mode": "shared_nothing"} | {name: str(value).lower() for name, value in config.items()}
+    names = [name for name in sorted(known) if kept is None or kept({"Name": name})]
+    kinds = {name: _CONFIG_TYPES[type(config.get(name, ""))] for name in names}
+    if session.compat is Compat.STARROCKS:
+        columns = ("Key", "AliasNames", "Value", "Type", "IsMutable", "Comment")
+        return text_table(columns, [(name, "[]", known[name], kinds[name], "false", "") for name in names])
+    columns = ("Key", "Value", "Type", "IsMutable", "MasterOnly", "Comment")
+    return text_table(columns, [(name, known[name], kinds[name], "false", "true", "") for name in names])
 
 
 def processlist(_: ShowProcesslist, session: Session, context: Context) -> ResultTable:
@@ -109,6 +136,20 @@ def processlist(_: ShowProcesslist, session: Session, context: Context) -> Resul
         }
         rows.append(_row(columns, known))
     return text_table(columns, rows)
+
+
+def kill(statement: Kill, session: Session, context: Context) -> Ok:
+    """Ends another connection, or only what it runs. Root may end any, others their own."""
+    number = statement.connection_id
+    victim = next((other for other, _, _ in context.processes() if other.connection_id == number), None)
+    if victim is None:
+        raise UnknownConnection(f"Unknown thread id: {number}")
+    if session.user not in {"root", victim.user}:
+        raise AccessDenied(f"You are not owner of thread {number}")
+    context.engine.kill(number)
+    if not statement.query_only and victim.disconnect is not None:
+        victim.disconnect()
+    return Ok()
 
 
 def _without_secrets(text: str) -> str:

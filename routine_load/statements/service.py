@@ -22,12 +22,15 @@ from routine_load.sql.statements import (
     CreateUser,
     DropUser,
     EngineStatement,
+    Kill,
     PauseRoutineLoad,
     ResumeRoutineLoad,
     SetPassword,
     ShowBackends,
     ShowCreateRoutineLoad,
+    ShowFrontendConfig,
     ShowFrontends,
+    ShowProc,
     ShowProcesslist,
     ShowRoutineLoad,
     ShowRoutineLoadTask,
@@ -39,6 +42,9 @@ from routine_load.statements.context import Context
 from routine_load.statements.ports import Session
 
 _USE = re.compile(r"use\s+(`(?:[^`]|``)+`|[\w$-]+(?:\.[\w$-]+)?)\s*", re.IGNORECASE)
+
+IN_PROCESS_IDS_FROM = 1 << 31
+"""A door numbers its own connections, from 1; sessions inside this process never share a number with one of them."""
 
 Handler = Callable[[Any, Session, Context], Result]
 
@@ -57,11 +63,17 @@ HANDLERS: dict[type[Any], Handler] = {
     ShowBackends: admin.backends,
     ShowFrontends: admin.frontends,
     ShowProcesslist: admin.processlist,
+    ShowProc: admin.proc,
+    ShowFrontendConfig: admin.frontend_config,
+    Kill: admin.kill,
 }
 
 
 class Processes:
-    """Who is connected and what they run (SHOW PROCESSLIST)."""
+    """Who is connected and what they run (SHOW PROCESSLIST).
+
+    Kept by the session itself: a door numbers its connections, and gives a session its number after it was opened.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -69,16 +81,16 @@ class Processes:
 
     def opened(self, session: Session, at: datetime) -> None:
         with self._lock:
-            self._sessions[session.connection_id] = (session, at, None)
+            self._sessions[id(session)] = (session, at, None)
 
     def closed(self, session: Session) -> None:
         with self._lock:
-            self._sessions.pop(session.connection_id, None)
+            self._sessions.pop(id(session), None)
 
     def running(self, session: Session, text: str | None, at: datetime) -> None:
         with self._lock:
-            if session.connection_id in self._sessions:
-                self._sessions[session.connection_id] = (session, at, text)
+            if id(session) in self._sessions:
+                self._sessions[id(session)] = (session, at, text)
 
     def all(self) -> list[tuple[Session, datetime, str | None]]:
         with self._lock:
@@ -91,7 +103,7 @@ class Service:
     def __init__(self, context: Context, processes: Processes) -> None:
         self._context = context
         self._processes = processes
-        self._connection_ids = itertools.count(1)
+        self._connection_ids = itertools.count(IN_PROCESS_IDS_FROM)
 
     def open_session(self, user: str, client: str, compat: Compat | None = None) -> Session:
         session = Session(
@@ -114,6 +126,10 @@ class Service:
             session.database = database
         else:
             raise UnknownDatabase(f"Unknown database '{database}'")
+
+    def stop(self, session: Session) -> None:
+        """End what the session runs, from another thread; nothing where it runs nothing."""
+        self._context.engine.kill(session.connection_id)
 
     def execute(self, session: Session, text: str) -> list[Result]:
         """One result per statement of ``text``. Raises RoutineLoadError; earlier statements of the text stay done."""

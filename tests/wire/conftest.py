@@ -64,6 +64,9 @@ class FakeService:
         self.closed_sessions += 1
         self.session_closed.set()
 
+    def stop(self, session: Session) -> None:
+        self.release.set()
+
     def use(self, session: Session, database: str) -> None:
         if database not in ("db", "information_schema"):
             raise UnknownDatabase(f"Unknown database '{database}'")

@@ -7,11 +7,13 @@ what statements mean, how a password is checked and how results are written.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -42,6 +44,7 @@ from routine_load.statements.ports import Session
 
 _SSL_REQUEST_BYTES = 32
 _FRAMES_LOGGED = 6
+_STOP_AGAIN_S = 0.5
 _UNANSWERED = (Commands.COM_STMT_SEND_LONG_DATA, Commands.COM_STMT_CLOSE)
 
 _log = logger("server.mysql")
@@ -174,6 +177,7 @@ class Connection:
             self._running.add_done_callback(self._close_late)
             raise
         session.connection_id = self._id
+        session.disconnect = partial(asyncio.get_running_loop().call_soon_threadsafe, self._stream.abort)
         self._session = session
         if database:
             await self._call(self._house.service.use, session, database)
@@ -271,10 +275,23 @@ class Connection:
         await self._answer(statement, binary=False)
 
     async def _answer(self, statement: str, *, binary: bool) -> None:
-        results: list[Result] = await self._call(self._house.service.execute, self._open, statement)
-        if not results:
-            raise EmptyStatement
-        await self._answers.send(results, binary=binary)
+        watch = asyncio.ensure_future(self._stop_when_left(self._open))
+        try:
+            results: list[Result] = await self._call(self._house.service.execute, self._open, statement)
+            if not results:
+                raise EmptyStatement
+            await self._answers.send(results, binary=binary)
+        finally:
+            watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watch
+
+    async def _stop_when_left(self, session: Session) -> None:
+        """A client that leaves takes its statement along. Again and again: it may be just about to start."""
+        await self._stream.peer_left()
+        while True:
+            self._house.service.stop(session)
+            await asyncio.sleep(_STOP_AGAIN_S)
 
     async def _init_db(self, body: bytes) -> None:
         await self._call(self._house.service.use, self._open, text(body))

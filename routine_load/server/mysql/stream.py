@@ -57,6 +57,8 @@ class BoundedStream:
         self._sequence = 0
         self._out = bytearray()
         self._plain = bytearray()
+        self._early = bytearray()
+        self._ended = False
         self._tls: ssl.SSLObject | None = None
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
@@ -87,6 +89,19 @@ class BoundedStream:
                 parts.append(await self._exactly(length))
             if length < PAYLOAD_MAX:
                 return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def peer_left(self) -> None:
+        """Returns when the peer is gone; may be cancelled. Only while nobody reads; what comes meanwhile is kept."""
+        while len(self._early) <= self.packet_bytes_max:
+            try:
+                data = await self._reader.read(_READ_BYTES)
+            except OSError:
+                data = b""
+            if not data:
+                self._ended = True
+                return
+            self._early += data
+        await asyncio.Event().wait()
 
     def put(self, payload: bytes) -> None:
         """Frames a payload into the output buffer; ``flush`` sends it."""
@@ -145,6 +160,10 @@ class BoundedStream:
         await self._send_tls()
         self._tls = tls
 
+    def abort(self) -> None:
+        """Ends the connection at once, whatever it does; its reader and writer notice."""
+        self._writer.transport.abort()
+
     def close(self) -> None:
         if self._tls is not None:
             with contextlib.suppress(OSError):
@@ -176,6 +195,11 @@ class BoundedStream:
             return clear
 
     async def _receive(self) -> bytes:
+        if self._early:
+            early, self._early = bytes(self._early), bytearray()
+            return early
+        if self._ended:
+            raise ConnectionClosed("the client closed the connection")
         try:
             data = await self._reader.read(_READ_BYTES)
         except OSError as error:

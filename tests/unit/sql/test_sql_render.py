@@ -102,6 +102,9 @@ others = st.one_of(
     st.builds(s.DropUser, user=text, if_exists=st.booleans()),
     st.builds(s.SetPassword, user=st.none() | text, password=text),
     st.sampled_from([s.ShowBackends(), s.ShowFrontends(), s.ShowProcesslist()]),
+    st.builds(s.ShowProc, path=text),
+    st.builds(s.ShowFrontendConfig, like=st.none() | text),
+    st.builds(s.Kill, connection_id=st.integers(0, 10**9), query_only=st.booleans()),
 )
 
 
