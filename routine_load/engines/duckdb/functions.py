@@ -45,6 +45,6 @@ ALLOWED_NODES: frozenset[type[exp.Expr]] = frozenset(getattr(exp, name) for name
 
 PASSED_FUNCTIONS: frozenset[str] = frozenset(
     {"array_position", "array_sort", "json_keys", "json_type", "json_valid", "json_array", "map_keys", "map_values"}
-    | {"bin", "mod", "median", "bit_length", "json_exists", "to_json", "row", "array_avg", "from_base64"}
+    | {"bin", "mod", "median", "bit_length", "json_exists", "row", "array_avg", "from_base64"}
 )
 """Functions that sqlglot does not know and that are the same in DuckDB."""

@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
+from itertools import islice
 from typing import Any, ClassVar
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.starrocks import StarRocks
 from sqlglot.parsers.starrocks import StarRocksParser
+
+from routine_load.errors import AnalysisError
 
 _ADDABLE = ("second", "minute", "hour", "day", "week", "month", "year")
 _PARTS = ("year", "quarter", "month", "day", "hour", "minute", "second", "dayofyear", "dayname", "monthname")
@@ -23,7 +26,36 @@ _DAY = "TRY_CAST(a0 AS DATE)"
 _TIME = "TRY_CAST(a0 AS TIMESTAMP)"
 _LOCAL = "(make_timestamp(CAST(a0 AS BIGINT) * 1000000) AT TIME ZONE 'UTC' AT TIME ZONE tz)"
 
+NODES_MAX = 20_000
+"""Size of one function's form: a form that names an argument twice doubles with every level of nesting."""
+
+TEXT_BYTES_MAX = 1024 * 1024
+"""Longest text that a function makes (StarRocks: its longest STRING). DuckDB makes 2,048 of them at a time."""
+
+_TOO_LONG = f"error('a text of more than {TEXT_BYTES_MAX} bytes would be made')"
+
+
+def _bounded(size: str, argument: str) -> str:
+    """The argument, where a result of ``size`` bytes may be made; an error otherwise, before anything is made."""
+    return f"(CASE WHEN {size} > {TEXT_BYTES_MAX} THEN {_TOO_LONG} ELSE {argument} END)"
+
+
+_TEXT = "CAST(a0 AS VARCHAR)"
+_BYTES = f"strlen({_TEXT})"
+_PADDED = _bounded("CAST(a1 AS BIGINT)", "CAST(a1 AS INTEGER)")
+_REPLACED = _bounded("strlen(a0) // greatest(strlen(a1), 1) * strlen(a2) // 4", "a2")
+_REPLACED_MATCHES = _bounded("(strlen(a0) + 1) * strlen(a2) // 4", "a2")
+
 FORMS: dict[str, dict[int, str]] = {
+    # functions that make more text than they get
+    "repeat": {2: f"repeat({_TEXT}, {_bounded(f'{_BYTES} * CAST(a1 AS HUGEINT)', 'CAST(a1 AS BIGINT)')})"},
+    "space": {1: f"repeat(' ', {_bounded('CAST(a0 AS HUGEINT)', 'CAST(a0 AS BIGINT)')})"},
+    "lpad": {2: f"lpad({_TEXT}, {_PADDED}, ' ')", 3: f"lpad({_TEXT}, {_PADDED}, a2)"},
+    "rpad": {2: f"rpad({_TEXT}, {_PADDED}, ' ')", 3: f"rpad({_TEXT}, {_PADDED}, a2)"},
+    "replace": {3: f"replace(a0, a1, {_REPLACED})"},
+    "regexp_replace": {3: f"regexp_replace(a0, a1, {_REPLACED_MATCHES}, 'g')"},
+    "hex": {1: f"hex({_bounded(_BYTES, 'a0')})"},
+    "to_json": {1: f"to_json({_bounded(_BYTES, 'a0')})"},
     # text; lengths are in bytes unless the name says otherwise
     "length": {1: "strlen(CAST(a0 AS VARCHAR))"},
     "octet_length": {1: "strlen(CAST(a0 AS VARCHAR))"},
@@ -175,7 +207,7 @@ def _meaning(node: exp.Expr, timezone: str) -> exp.Expr:  # noqa: PLR0911 - one 
             unit = exp.Literal.string((node.text("unit") or "day").lower())
             ends = [_timestamp(node.expression), _timestamp(node.this)]
             return exp.Anonymous(this="date_sub", expressions=[unit, *ends])
-        case exp.Concat():
+        case exp.Concat() if type(node) is exp.Concat:
             return exp.Paren(this=_chained([exp.cast(part.copy(), "text") for part in node.expressions]))
         case exp.Binary() if isinstance(node, _ARITHMETIC):
             return _arithmetic(node)
@@ -217,13 +249,16 @@ def _function(node: exp.Anonymous, timezone: str) -> exp.Expr:
     given["tz"] = exp.Literal.string(timezone)
     if "f1" in form:
         given["f1"] = _strftime(node.expressions[1])
-    return (
-        _parsed(form)
-        .copy()
-        .transform(
-            lambda part: given[part.name].copy() if isinstance(part, exp.Column) and part.name in given else part
-        )
+    pattern = _parsed(form)
+    if sum(_weight(given[c.name]) for c in pattern.find_all(exp.Column) if c.name in given) > NODES_MAX:
+        raise AnalysisError(f"{node.this}: the functions are nested too deeply")
+    return pattern.copy().transform(
+        lambda part: given[part.name].copy() if isinstance(part, exp.Column) and part.name in given else part
     )
+
+
+def _weight(node: exp.Expr) -> int:
+    return sum(1 for _ in islice(node.walk(), NODES_MAX))
 
 
 @cache

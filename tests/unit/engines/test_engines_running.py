@@ -93,3 +93,38 @@ def test_a_result_given_up_before_its_first_row_is_forgotten(asked: Asked) -> No
     statements = asked.engine._warehouse.statements
     while statements._running:
         threading.Event().wait(0.02)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT length(repeat('x', 2000000000))",
+        "SELECT length(repeat(repeat(repeat('x', 1000), 1000), 20))",
+        "SELECT length(repeat(b, 2000000)) FROM t",
+        "SELECT length(space(2000000000))",
+        "SELECT length(lpad('x', 2000000000, 'y')) + length(rpad('x', 2000000000, 'y'))",
+        "SELECT length(replace(repeat('a', 10000), 'a', repeat('b', 200000)))",
+        "SELECT length(regexp_replace(repeat('a', 10000), 'a', repeat('b', 200000)))",
+        "SELECT hex(hex(hex(repeat('x', 1000000))))",
+    ],
+)
+def test_a_function_that_would_make_a_huge_text_is_refused_before_it_does(limited: Asked, query: str) -> None:
+    """One call of DuckDB cannot be interrupted, so what it may make is bounded before."""
+    with pytest.raises(RoutineLoadError, match="a text of more than 1048576 bytes would be made"):
+        limited.rows(query)
+
+
+def test_bounded_text_functions_answer_as_before(asked: Asked) -> None:
+    """The bound is looked at, not felt; NULL and negative counts included. concat_ws puts its separator between."""
+    query = (
+        "SELECT repeat('ab', 2), repeat('a', -1), repeat('a', NULL), space(2), lpad('a', 3, 'xy'), rpad('a', 2),"
+        " replace('a.b', '.', '::'), regexp_replace('abab', 'a', 'x'), hex('a'), hex(255), concat_ws(',', 'a', 'b')"
+    )
+    assert asked.rows(query) == [("abab", "", None, "  ", "xya", "a ", "a::b", "xbxb", "61", "FF", "a,b")]
+
+
+def test_functions_whose_forms_double_are_not_nested_without_end(asked: Asked) -> None:
+    """strcmp names its argument three times: thirty levels would make a statement larger than any memory."""
+    query = f"SELECT {'strcmp(' * 30}'a'{', 1)' * 30}"
+    with pytest.raises(RoutineLoadError, match="nested too deeply"):
+        asked.run(query)
