@@ -85,7 +85,7 @@ class Foundation:
             threads=settings.engine_threads,
         )
         stack.callback(engine.close)
-        overrides = store.settings.all()
+        overrides = {**settings.frontend_config, **store.settings.all()}
         configs = {compat: FrontendConfig.of(compat, overrides) for compat in Compat}
         return cls(
             settings=settings,

@@ -20,6 +20,7 @@ from routine_load.loads.path import SingleTable
 from routine_load.loads.ports import Sink
 from routine_load.loads.routing import ByTablePrefix
 from routine_load.loads.values import Format, LoadSpec
+from routine_load.scheduler.looks import Ends, Looks, look
 from routine_load.scheduler.ports import KafkaMetadata
 from routine_load.scheduler.run import Plan
 from routine_load.tasks.ports import KafkaSpec
@@ -39,6 +40,10 @@ class Planner:
     frontend_config: Callable[[Compat], FrontendConfig]
     alive_backends: Callable[[], int]
     placing: threading.Lock = field(default_factory=threading.Lock)
+    _looks: Looks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._looks = Looks(self.metadata, self.clock, self.settings.partition_refresh_s / 2)
 
     def plan(self, job: Job, is_current: Callable[[], bool]) -> Plan | None:
         """None where ``is_current`` turned false meanwhile. Raises SourceError, UnknownTable, AnalysisError."""
@@ -46,7 +51,8 @@ class Planner:
         if definition.table is not None:
             self.sink.table(TableRef(definition.database, definition.table))
         kafka = kafka_spec(job)
-        partitions, ends = self.look(job, kafka)
+        deadline = Deadline.after(self.settings.kafka_timeout_s, self.clock)
+        partitions, ends = _wanted(job, kafka, look(self.metadata, kafka, deadline))
         progress = self._progress(job, kafka, partitions, is_current)
         if progress is None:
             return None
@@ -72,16 +78,8 @@ class Planner:
         )
 
     def look(self, job: Job, kafka: KafkaSpec) -> tuple[tuple[PartitionId, ...], dict[PartitionId, int]]:
-        """The job's partitions as they are now, and their last stable ends."""
-        deadline = Deadline.after(self.settings.kafka_timeout_s, self.clock)
-        existing = self.metadata.partitions(kafka, deadline)
-        pinned = job.definition.source.partitions
-        missing = sorted(set(pinned) - set(existing))
-        if missing:
-            raise SourceError(f"there is an invalid custom partition: {missing[0]} for topic: {kafka.topic}")
-        partitions = tuple(pinned) or existing
-        ends = self.metadata.watermarks(kafka, partitions, deadline)
-        return partitions, {p: end for p, (_, end) in ends.items()}
+        """The job's partitions, and their last stable ends, as some job saw them not long ago."""
+        return _wanted(job, kafka, self._looks.ends(kafka, self.settings.kafka_timeout_s))
 
     def place(
         self, job_id: JobId, offsets: Mapping[PartitionId, int], is_current: Callable[[], bool], *, only: bool = False
@@ -162,3 +160,13 @@ def load_spec(job: Job) -> LoadSpec:
         strict_mode=properties.strict_mode,
         timezone=properties.timezone,
     )
+
+
+def _wanted(job: Job, kafka: KafkaSpec, existing: Ends) -> tuple[tuple[PartitionId, ...], Ends]:
+    """The job's partitions and their ends. Raises SourceError where it is pinned to one that is not there."""
+    pinned = job.definition.source.partitions
+    missing = sorted(set(pinned) - set(existing))
+    if missing:
+        raise SourceError(f"there is an invalid custom partition: {missing[0]} for topic: {kafka.topic}")
+    partitions = tuple(pinned) or tuple(sorted(existing))
+    return partitions, {p: existing[p] for p in partitions}

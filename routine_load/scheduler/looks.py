@@ -1,0 +1,73 @@
+"""What a look at a topic found, shared by the jobs that read it: a thousand jobs of ten topics ask ten times, not more.
+
+Only for the periodic refresh, which may be a little late; a plan asks Kafka itself. Refuses to know jobs.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Final
+
+from routine_load.clock import Clock, Deadline
+from routine_load.errors import RoutineLoadError
+from routine_load.ids import PartitionId
+from routine_load.scheduler.ports import KafkaMetadata
+from routine_load.tasks.ports import KafkaSpec
+
+Ends = dict[PartitionId, int]
+"""Last stable end of each partition of a topic."""
+
+_KEPT_MAX: Final = 10_000
+_PER_JOB: Final = frozenset({"group.id", "client.id"})
+
+
+@dataclass(slots=True)
+class _Seen:
+    """One topic. The lock is held while somebody asks Kafka: those who come meanwhile take the same answer."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    at: float = float("-inf")
+    ends: Ends = field(default_factory=dict)
+    error: RoutineLoadError | None = None
+
+
+class Looks:
+    """Remembers, for ``age_s``, partitions and ends of each topic, and that there was no answer. Thread-safe."""
+
+    def __init__(self, metadata: KafkaMetadata, clock: Clock, age_s: float) -> None:
+        self._metadata = metadata
+        self._clock = clock
+        self._age_s = age_s
+        self._lock = threading.Lock()
+        self._seen: dict[object, _Seen] = {}
+
+    def ends(self, kafka: KafkaSpec, timeout_s: float) -> Ends:
+        """Raises SourceError, SourceUnavailable."""
+        seen = self._of(kafka)
+        with seen.lock:
+            if self._clock.monotonic() - seen.at > self._age_s:
+                self._ask(kafka, seen, Deadline.after(timeout_s, self._clock))
+            if seen.error is not None:
+                raise type(seen.error)(seen.error.message)
+            return dict(seen.ends)
+
+    def _ask(self, kafka: KafkaSpec, seen: _Seen, deadline: Deadline) -> None:
+        try:
+            seen.ends, seen.error = look(self._metadata, kafka, deadline), None
+        except RoutineLoadError as error:
+            seen.error = error
+        seen.at = self._clock.monotonic()
+
+    def _of(self, kafka: KafkaSpec) -> _Seen:
+        shared = frozenset(item for item in kafka.properties if item[0] not in _PER_JOB)
+        with self._lock:
+            if len(self._seen) >= _KEPT_MAX:
+                self._seen.clear()
+            return self._seen.setdefault((kafka.brokers, kafka.topic, shared), _Seen())
+
+
+def look(metadata: KafkaMetadata, kafka: KafkaSpec, deadline: Deadline) -> Ends:
+    """All partitions of the topic with their last stable ends, asked now."""
+    partitions = metadata.partitions(kafka, deadline)
+    return {p: end for p, (_, end) in metadata.watermarks(kafka, partitions, deadline).items()}
