@@ -8,6 +8,7 @@ a decoy, so that neither the packets nor the time tell. Refuses to know where us
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import string
 import threading
@@ -31,6 +32,7 @@ from routine_load.server.mysql.passwords import (
     xor,
 )
 from routine_load.server.mysql.stream import BoundedStream
+from routine_load.server.mysql.throttle import Throttle
 from routine_load.server.ports import Users, Verifiers
 
 NONCE_BYTES = 20
@@ -114,10 +116,23 @@ class Authenticator:
         self._blocking = blocking
         self._rsa = RsaKey()
         self._fast = FastPath()
+        self._throttle = Throttle()
         self._decoy = make_verifiers(secrets.token_urlsafe())
 
-    async def check(self, stream: BoundedStream, login: Login, nonce: bytes | None) -> None:
-        """Raises AccessDenied. ``nonce`` is the greeting's; None makes the client answer a fresh one."""
+    async def check(self, stream: BoundedStream, login: Login, nonce: bytes | None, client: str) -> None:
+        """Raises AccessDenied, slowly for a ``client`` that guesses.
+
+        ``nonce`` is the greeting's; None makes the client answer a fresh one.
+        """
+        await asyncio.sleep(self._throttle.wait_s(login.user, client))
+        try:
+            await self._check(stream, login, nonce)
+        except AccessDenied:
+            self._throttle.failed(login.user, client)
+            raise
+        self._throttle.passed(login.user, client)
+
+    async def _check(self, stream: BoundedStream, login: Login, nonce: bytes | None) -> None:
         verifiers: Verifiers | None = await self._blocking(self._users.verifiers, login.user)
         plugin = _plugin_for(login)
         response = login.response

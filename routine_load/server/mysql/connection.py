@@ -161,7 +161,7 @@ class Connection:
         self._multi_statements = Capabilities.CLIENT_MULTI_STATEMENTS in self._capabilities
         login = parse_login(payload, self._capabilities)
         try:
-            await self._house.authenticator.check(self._stream, login, nonce)
+            await self._house.authenticator.check(self._stream, login, nonce, self._client)
             await self._open_session(login.user, login.database)
         except Exception as error:  # noqa: BLE001 - whatever failed, the client is told
             await self._refuse(error)
@@ -319,7 +319,7 @@ class Connection:
     async def _change_user(self, body: bytes) -> None:
         login = parse_change_user(body, self._capabilities)
         try:
-            await self._house.authenticator.check(self._stream, login, None)
+            await self._house.authenticator.check(self._stream, login, None, self._client)
         except AccessDenied as error:
             await self._refuse(error)
             raise ConnectionClosed("a user change was refused") from error
