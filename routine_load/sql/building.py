@@ -6,6 +6,7 @@ items inside COLUMNS, bounds. Refuses to know which properties, tables or functi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
@@ -243,6 +244,7 @@ class _Building:
         return self.text[tree.meta.start_pos : tree.meta.end_pos]
 
 
+_HASHED: Final = re.compile(r"\*[0-9A-F]{40}", re.IGNORECASE)
 _STATEMENTS: Final[dict[str, Callable[[_Building, Node], s.Statement]]] = {
     "create": _Building.create,
     "alter": _Building.alter,
@@ -326,7 +328,12 @@ def _user(tree: Node) -> str:
 
 def _password(tree: Node | None) -> str:
     tokens = _tokens(tree) if tree else []
-    return string_value(tokens[0]) if tokens else ""
+    password = string_value(tokens[0]) if tokens else ""
+    if _HASHED.fullmatch(password):
+        raise AnalysisError(
+            "A hashed password cannot be kept here; give it in clear: PASSWORD('…') or IDENTIFIED BY '…'"
+        )
+    return password
 
 
 def _like(tree: Node) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from routine_load.errors import AnalysisError, UnsupportedFeature
@@ -28,6 +29,15 @@ _SUMMABLE = frozenset(
         TypeName.DECIMAL,
     }
 )
+_INTEGER = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
+_NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)
+_CONSTANTS = {
+    **dict.fromkeys((TypeName.TINYINT, TypeName.SMALLINT, TypeName.INT, TypeName.BIGINT, TypeName.LARGEINT), _INTEGER),
+    **dict.fromkeys((TypeName.FLOAT, TypeName.DOUBLE, TypeName.DECIMAL), _NUMBER),
+    TypeName.BOOLEAN: re.compile(r"true|false|[01]", re.IGNORECASE),
+    TypeName.DATE: re.compile(r"\d{4}-\d{1,2}-\d{1,2}(?: 00:00:00)?", re.ASCII),
+    TypeName.DATETIME: re.compile(r"\d{4}-\d{1,2}-\d{1,2}(?:[ T]\d{1,2}:\d{1,2}:\d{1,2}(?:\.\d{1,6})?)?", re.ASCII),
+}
 _ORDERLESS = frozenset({TypeName.JSON, TypeName.ARRAY, TypeName.MAP, TypeName.STRUCT})
 
 
@@ -160,6 +170,7 @@ def _check_column(column: Column, model: KeyModel) -> None:
         raise AnalysisError(f"Column[{name}]: AUTO_INCREMENT needs BIGINT, got {type_name.upper()}")
     if column.default == "NULL" and not column.nullable:
         raise AnalysisError(f"Column[{name}]: default value NULL for a NOT NULL column")
+    _check_default(column)
     if column.is_key:
         return
     aggregation = column.aggregation
@@ -174,6 +185,18 @@ def _check_column(column: Column, model: KeyModel) -> None:
         raise AnalysisError(f"Column[{name}]: SUM needs a number, got {type_name.upper()}")
     if aggregation in (Aggregation.MIN, Aggregation.MAX) and type_name in _ORDERLESS:
         raise AnalysisError(f"Column[{name}]: {aggregation} needs a type with an order, got {type_name.upper()}")
+
+
+def _check_default(column: Column) -> None:
+    """A constant default must be a value of the column's type, or every row that lacks the column would be refused."""
+    wanted = _CONSTANTS.get(column.type.name)
+    constant = column.default is not None and (column.default[:1] in "'-" or column.default[:1].isdigit())
+    if wanted is None or not constant or column.default is None:
+        return
+    if wanted.fullmatch(column.default.strip("'")) is None:
+        raise AnalysisError(
+            f"Invalid default value for '{column.name}': {column.default} is no {column.type.name.upper()}"
+        )
 
 
 def _check_properties(draft: TableDraft, columns: tuple[Column, ...]) -> None:

@@ -20,7 +20,7 @@ Value = str | int | bool | None
 """What a variable or session function is."""
 
 _MENTIONS = re.compile(
-    r"@@|\b(?:database|schema|user|current_user|session_user|system_user|connection_id|version|current_version"
+    r"@[@`\w]|\b(?:database|schema|user|current_user|session_user|system_user|connection_id|version|current_version"
     r"|current_role|current_catalog|catalog)\s*\(|\bcurrent_user\b",
     re.IGNORECASE,
 )
@@ -50,15 +50,18 @@ def mentions_session(text: str) -> bool:
 
 
 def resolve(text: str, variable: Callable[[str], Value], function: Callable[[str], Value | type[LookupError]]) -> str:
-    """``text`` with every ``@@x`` and session function replaced by a literal.
+    """``text`` with every ``@@x``, ``@x`` and session function replaced by a literal.
 
-    ``variable`` gets a lower-case name without ``@@`` and scope, and raises UnknownVariable; ``function`` gets a
-    lower-case function name and returns LookupError for one it does not own. A text that cannot be parsed is returned
-    as it is: whoever runs it says what is wrong.
+    ``variable`` gets a lower-case name, that of a system variable without ``@@`` and scope, that of a user's own as
+    ``@x``, and raises UnknownVariable; ``function`` gets a lower-case function name and returns LookupError for one it
+    does not own. A text that has none of them, or cannot be parsed, is returned as it is: whoever runs it says what is
+    wrong.
     """
     try:
         tree = sqlglot.parse_one(text, read=_DIALECT)
     except SqlglotError:
+        return text
+    if not _asks(tree):
         return text
     for projection in tree.selects if isinstance(tree, exp.Query) else ():
         if not isinstance(projection, exp.Alias) and _asks(projection):
@@ -67,6 +70,8 @@ def resolve(text: str, variable: Callable[[str], Value], function: Callable[[str
     def replaced(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.SessionParameter):
             return _literal(variable(node.name.lower()))
+        if isinstance(node, exp.Parameter):
+            return _literal(variable(f"@{node.name.lower()}"))
         name = _function_name(node)
         if name is not None:
             value = function(name)
@@ -78,11 +83,12 @@ def resolve(text: str, variable: Callable[[str], Value], function: Callable[[str
 
 
 def _asks(node: exp.Expr) -> bool:
-    return any(isinstance(n, exp.SessionParameter) or _function_name(n) is not None for n in node.walk())
+    variables = (exp.SessionParameter, exp.Parameter)
+    return any(isinstance(n, variables) or _function_name(n) is not None for n in node.walk())
 
 
 def _function_name(node: exp.Expr) -> str | None:
-    if isinstance(node, exp.CurrentUser):
+    if isinstance(node, exp.Column) and not node.table and not node.this.quoted and node.name.lower() == "current_user":
         return "current_user"
     if isinstance(node, exp.Anonymous) and not node.expressions and str(node.this).upper() in _OWNED:
         return str(node.this).lower()

@@ -15,6 +15,7 @@ from routine_load.sql.identity import server_version, version_comment
 from routine_load.sql.literals import string_value
 from routine_load.sql.results import Ok, Result, text_table
 from routine_load.sql.session_functions import Value, mentions_session, resolve
+from routine_load.statements.lists import fixed_list
 from routine_load.statements.ports import QUERY_TIMEOUT_S, Session
 
 _COMMON: dict[str, str] = {
@@ -79,54 +80,27 @@ _BY_VENDOR: dict[Compat, dict[str, str]] = {
     },
 }
 _NUMBERS = frozenset({"auto_increment_increment", "auto_increment_offset", "autocommit", "max_allowed_packet"})
-_EMPTY_LISTS: dict[str, tuple[str, ...]] = {
-    "warnings": ("Level", "Code", "Message"),
-    "errors": ("Level", "Code", "Message"),
-    "events": ("Db", "Name", "Definer", "Time zone", "Type", "Execute at", "Interval value", "Interval field"),
-    "triggers": ("Trigger", "Event", "Table", "Statement", "Timing", "Created", "sql_mode", "Definer"),
-    "plugins": ("Name", "Status", "Type", "Library", "License"),
-    "status": ("Variable_name", "Value"),
-    "profiles": ("Query_ID", "Duration", "Query"),
-    "procedure status": ("Db", "Name", "Type"),
-    "function status": ("Db", "Name", "Type"),
-}
-_List = tuple[tuple[str, ...], list[tuple[str, ...]]]
-_CHARSET: _List = (
-    ("Charset", "Description", "Default collation", "Maxlen"),
-    [("utf8mb4", "UTF-8", "utf8mb4_general_ci", "4")],
-)
-_FIXED_LISTS: dict[str, _List] = {
-    "collation": (
-        ("Collation", "Charset", "Id", "Default", "Compiled", "Sortlen"),
-        [("utf8mb4_general_ci", "utf8mb4", "45", "Yes", "Yes", "1")],
-    ),
-    "charset": _CHARSET,
-    "character set": _CHARSET,
-    "engines": (
-        ("Engine", "Support", "Comment", "Transactions", "XA", "Savepoints"),
-        [("OLAP", "DEFAULT", "Columnar tables", "YES", "NO", "NO")],
-    ),
-}
-
 _SET_MAX = 256
 _VALUE_CHARS_MAX = 4_096
 _TIMEOUT_MAX_S = 259_200
 
-_SHOW = re.compile(
-    r"show\s+(?:full\s+|session\s+|global\s+|count\(\*\)\s+)*([a-z]+(?:\s+(?:set|status))?)\b(.*)",
-    re.IGNORECASE | re.DOTALL,
-)
+_SHOW = re.compile(r"show\s+(.*)", re.IGNORECASE | re.DOTALL)
+_VARIABLES = re.compile(r"(?:(?:session|global)\s+)?variables\b(.*)", re.IGNORECASE | re.DOTALL)
 _TRANSACTION = re.compile(
     r"(?:begin|start\s+transaction\b.*|commit|rollback|savepoint\b.*|release\s+savepoint\b.*|unlock\s+tables)\s*",
     re.IGNORECASE | re.DOTALL,
 )
 _SET = re.compile(r"set\s+(.*)", re.IGNORECASE | re.DOTALL)
 _NAMES = re.compile(r"(?:names|character\s+set|charset)\b.*", re.IGNORECASE | re.DOTALL)
+_QUOTED = r"'(?:[^'\\]|\\.|'')*+'|\"(?:[^\"\\]|\\.|\"\")*+\""
 _ASSIGNMENT = re.compile(
-    r"\s*(?:(?:session|global|local|persist)\s+|@@(?:session|global|local)\.|@@|@)?[`']?([a-z_][\w.]{0,63})[`']?\s*:?=\s*"
-    r"('(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|[^,]+?)\s*(?:,|$)",
+    r"\s*(?:(?:session|global|local|persist)\s+|@@(?:session|global|local)\.|@@)?(@?)[`']?([a-z_][\w.]{0,63})[`']?\s*:?=\s*"
+    rf"((?:{_QUOTED}|\((?:{_QUOTED}|[^()'\"]|\([^()]*+\))*+\)|[^,'\"(])++)(?:,|$)",
     re.IGNORECASE | re.DOTALL,
 )
+_CONCAT = re.compile(r"concat\s*\((.*)\)", re.IGNORECASE | re.DOTALL)
+_PART = re.compile(rf"\s*({_QUOTED}|@?@[\w.]+|[\w.+-]+)\s*(?:,|$)", re.DOTALL)
+_SCOPE = re.compile(r"@@(?:(?:session|global|local)\.)?", re.IGNORECASE)
 _LIKE = re.compile(r"like\s+('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\")", re.IGNORECASE)
 _NAME_EQUALS = re.compile(r"variable_name\s*(?:=|in\s*\()\s*((?:'[^']*'\s*,?\s*)+)", re.IGNORECASE)
 
@@ -138,7 +112,7 @@ def answer(text: str, session: Session) -> Result | None:
     if match := _SET.fullmatch(text):
         return _set(match[1], session)
     if match := _SHOW.fullmatch(text):
-        return _show(re.sub(r"\s+", " ", match[1].lower()), match[2], session)
+        return _show(match[1], session)
     return None
 
 
@@ -170,6 +144,8 @@ def with_session_values(text: str, session: Session) -> str:
 
 
 def _value(name: str, session: Session) -> Value:
+    if name.startswith("@"):
+        return session.variables.get(name)
     everything = _all(session)
     if name not in everything:
         raise UnknownVariable(f"Unknown system variable '{name}'")
@@ -197,8 +173,15 @@ def _set(assignments: str, session: Session) -> Ok:
     at = 0
     while match := _ASSIGNMENT.match(assignments, at):
         at = match.end()
-        _assign(match[1].lower(), _unquoted(match[2].strip()), session)
+        _assign(match[1] + match[2].lower(), _evaluated(match[3].strip(), session), session)
     return Ok()
+
+
+def _evaluated(text: str, session: Session) -> str:
+    """What SET assigns: a literal, a word, another variable, or CONCAT of these, as drivers write it."""
+    if match := _CONCAT.fullmatch(text):
+        return "".join(_evaluated(part, session) for part in _PART.findall(match[1]))
+    return str(_value(_SCOPE.sub("", text).lower(), session)) if text.startswith("@") else _unquoted(text)
 
 
 def _assign(variable: str, value: str, session: Session) -> None:
@@ -225,17 +208,16 @@ def _check_timeout(value: str) -> None:
         raise AnalysisError(f"query_timeout is '{value[:64]}', allowed: seconds from 1 to {_TIMEOUT_MAX_S}")
 
 
-def _show(kind: str, rest: str, session: Session) -> Result | None:
-    if kind == "variables":
-        return _show_variables(rest, session)
-    if kind in _FIXED_LISTS:
-        return text_table(*_FIXED_LISTS[kind])
-    return text_table(_EMPTY_LISTS[kind], []) if kind in _EMPTY_LISTS else None
+def _show(text: str, session: Session) -> Result | None:
+    if match := _VARIABLES.fullmatch(text):
+        return _show_variables(match[1], session)
+    return fixed_list(text, session.compat)
 
 
 def _show_variables(condition: str, session: Session) -> Result:
     wanted = _wanted(condition)
-    rows = [(name, value) for name, value in sorted(_all(session).items()) if wanted(name)]
+    named = sorted((name, value) for name, value in _all(session).items() if not name.startswith("@"))
+    rows = [(name, value) for name, value in named if wanted(name)]
     if session.compat is Compat.DORIS:
         return text_table(("Variable_name", "Value", "Default_Value", "Changed"), [(n, v, v, "0") for n, v in rows])
     return text_table(("Variable_name", "Value"), rows)

@@ -8,6 +8,7 @@ on a list cannot reach DuckDB: no table function, no file, no setting, no second
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -36,6 +37,7 @@ from routine_load.sql.schema import Table, TypeName
 Translate = Callable[[exp.Expr], exp.Expr]
 
 NODES_MAX = 1_000_000
+_LABELLED = re.compile(r"\s*insert\s+(?:into|overwrite)\s+[\w`.]+\s+with\s+label\b", re.IGNORECASE)
 _DIALECT = QueryDialect()
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
@@ -67,6 +69,8 @@ class Guard:
         try:
             trees = [tree for tree in sqlglot.parse(text, read=_DIALECT) if tree is not None]
         except SqlglotError as error:
+            if _LABELLED.match(text):
+                raise UnsupportedFeature("INSERT … WITH LABEL cannot be kept here; leave WITH LABEL out") from error
             raise _syntax_error(error) from error
         except RecursionError as error:
             raise StatementSyntaxError("The statement is nested too deeply") from error
@@ -80,6 +84,8 @@ class Guard:
         """Check and resolve. ``system`` gives the view's name for an information_schema table."""
         if self._translate is not None:
             tree = self._translate(tree)
+        for hint in list(tree.find_all(exp.Hint)):  # SET_VAR, join orders: advice to another planner
+            hint.pop()
         checked = Checked(tree)
         for seen, node in enumerate(tree.walk()):
             if seen > NODES_MAX:

@@ -19,9 +19,10 @@ from sqlglot.parsers.starrocks import StarRocksParser
 
 from routine_load.errors import AnalysisError
 
+_WITHOUT_PARENTHESES = frozenset({"current_timestamp", "current_date", "localtime", "localtimestamp"})
 _ADDABLE = ("second", "minute", "hour", "day", "week", "month", "year")
 _PARTS = ("year", "quarter", "month", "day", "hour", "minute", "second", "dayofyear", "dayname", "monthname")
-_NOW = "(current_timestamp AT TIME ZONE tz)"
+_NOW = "(transaction_timestamp() AT TIME ZONE tz)"
 _DAY = "TRY_CAST(a0 AS DATE)"
 _TIME = "TRY_CAST(a0 AS TIMESTAMP)"
 _LOCAL = "(make_timestamp(CAST(a0 AS BIGINT) * 1000000) AT TIME ZONE 'UTC' AT TIME ZONE tz)"
@@ -83,9 +84,9 @@ FORMS: dict[str, dict[int, str]] = {
     "localtime": {0: f"date_trunc('second', {_NOW})"},
     "localtimestamp": {0: f"date_trunc('second', {_NOW})"},
     "curtime": {0: f"CAST(date_trunc('second', {_NOW}) AS TIME)"},
-    "utc_timestamp": {0: "date_trunc('second', (current_timestamp AT TIME ZONE 'UTC'))"},
+    "utc_timestamp": {0: "date_trunc('second', (transaction_timestamp() AT TIME ZONE 'UTC'))"},
     "unix_timestamp": {
-        0: "CAST(epoch(current_timestamp) AS BIGINT)",
+        0: "CAST(epoch(transaction_timestamp()) AS BIGINT)",
         1: f"CAST(epoch({_TIME} AT TIME ZONE tz) AS BIGINT)",
         2: "CAST(epoch(try_strptime(a0, f1) AT TIME ZONE tz) AS BIGINT)",
     },
@@ -198,6 +199,9 @@ def _meaning(node: exp.Expr, timezone: str) -> exp.Expr:  # noqa: PLR0911 - one 
     match node:
         case exp.Anonymous():
             return _function(node, timezone)
+        case exp.Column() if _is_bare_function(node):
+            called = _function(exp.Anonymous(this=node.name, expressions=[]), timezone)
+            return exp.alias_(called, node.name, quoted=True) if isinstance(node.parent, exp.Select) else called
         case exp.CurrentTimestamp() | exp.CurrentDate():
             name = "current_date" if isinstance(node, exp.CurrentDate) else "current_timestamp"
             return _function(exp.Anonymous(this=name, expressions=[]), timezone)
@@ -213,6 +217,11 @@ def _meaning(node: exp.Expr, timezone: str) -> exp.Expr:  # noqa: PLR0911 - one 
             return _arithmetic(node)
         case _:
             return node
+
+
+def _is_bare_function(column: exp.Column) -> bool:
+    """``CURRENT_TIMESTAMP`` without parentheses; quoted, or of a table, it is a column."""
+    return column.name.lower() in _WITHOUT_PARENTHESES and not column.table and not column.this.quoted
 
 
 def _arithmetic(node: exp.Binary) -> exp.Expr:

@@ -25,6 +25,7 @@ from routine_load.errors import AnalysisError, UnsupportedFeature
 from routine_load.sql.ddl import CreateTable
 from routine_load.sql.results import Ok, Result, text_table
 from routine_load.sql.schema import Column, KeyModel, Table
+from routine_load.sql.splitting import first_words
 
 _READS = (exp.Select, exp.SetOperation, exp.Subquery)
 
@@ -54,7 +55,8 @@ class Queries:
             return self._explain(self._check(tree.this, session), session)
         if isinstance(tree, exp.Insert | exp.Update | exp.Delete):
             return self._change(self._check(tree, session), session)
-        raise UnsupportedFeature(f"This statement is not supported: {text.split(maxsplit=1)[0].upper()[:32]} …")
+        words = " ".join(first_words(text, 3))[:64]
+        raise UnsupportedFeature(f"This statement is not supported: {words} …")
 
     def create_from_query(self, create: CreateTable, tables: Tables, session: Session) -> Result:
         """CREATE TABLE … AS: the query's columns decide the table's."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -360,3 +361,33 @@ def test_with_before_insert_means_the_same_as_with_before_select(asked: Asked) -
     assert asked.run("WITH q AS (SELECT 1 x) INSERT INTO t SELECT x FROM q") == Ok(affected_rows=1)
     assert asked.run("INSERT INTO t WITH q AS (SELECT 2 x) SELECT x FROM q") == Ok(affected_rows=1)
     assert asked.rows("SELECT a FROM t ORDER BY a") == [(1,), (2,)]
+
+
+@pytest.mark.parametrize(
+    "name", ["CURRENT_TIMESTAMP", "current_timestamp()", "LOCALTIMESTAMP", "NOW()", "CURRENT_DATE"]
+)
+def test_the_time_needs_no_parentheses(asked: Asked, name: str) -> None:
+    """CURRENT_TIMESTAMP as a bare word is the session's time in whole seconds, a DATETIME (CURRENT_DATE: a DATE)."""
+    table = asked.table(f"SELECT {name}")
+    wanted = ResultType.DATE if name == "CURRENT_DATE" else ResultType.DATETIME
+    assert [(c.name, c.type) for c in table.columns] == [(name, wanted)]
+    assert getattr(next(iter(table.rows))[0], "microsecond", 0) == 0
+
+
+def test_hints_are_read_over(asked: Asked) -> None:
+    """SET_VAR and join hints advise another planner."""
+    assert asked.rows("SELECT /*+ SET_VAR(query_timeout = 1, parallel_fragment_exec_instance_num = 2) */ 1") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("SHOW MASTER STATUS", "This statement is not supported: SHOW MASTER STATUS …"),
+        ("GRANT ALL ON *.* TO jack", "This statement is not supported: GRANT ALL ON …"),
+        ("INSERT INTO d.t WITH LABEL l1 (id) VALUES (1)", "INSERT … WITH LABEL cannot be kept here"),
+    ],
+)
+def test_what_is_not_supported_is_named(asked: Asked, sql: str, said: str) -> None:
+    """A refusal says which statement it is about."""
+    with pytest.raises(UnsupportedFeature, match=re.escape(said)):
+        asked.run(sql)

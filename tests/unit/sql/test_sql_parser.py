@@ -277,3 +277,11 @@ def test_from_inside_parentheses_ends_nothing():
     assert error.message.startswith("near 'from' at line 1")
     error = failure("create routine load j on t where a > (select max(b) from c where d order by e) from kafka")
     assert error.message == "the predicate cannot contain subqueries"
+
+
+@pytest.mark.parametrize("statement", ["SET PASSWORD FOR 'u'@'%' = '{}'", "CREATE USER u IDENTIFIED BY '{}'"])
+def test_a_hashed_password_is_not_taken_for_a_clear_one(statement):
+    """The manuals' ``= '*6BB4…'`` is a hash: taken as it stands it would lock the user out."""
+    with pytest.raises(AnalysisError, match="hashed password cannot be kept") as caught:
+        parse(statement.format("*6BB4837EB74329105EE4568DDA7DC67ED2CA2AD9"), Compat.STARROCKS)
+    assert "6BB4" not in str(caught.value)

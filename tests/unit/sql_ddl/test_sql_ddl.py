@@ -217,3 +217,33 @@ def test_comments_and_catalogs_do_not_disturb() -> None:
     statement = parse_ddl(text, DdlContext(None, Compat.STARROCKS))
     assert isinstance(statement, CreateTable)
     assert statement.table.ref == TableRef("e", "t")
+
+
+@pytest.mark.parametrize(
+    ("column", "fits"),
+    [
+        ("INT DEFAULT '10'", True),
+        ("INT DEFAULT 'abc'", False),
+        ("BIGINT DEFAULT -1", True),
+        ("BIGINT DEFAULT '1.5'", False),
+        ("DECIMAL(10, 2) DEFAULT '10.5'", True),
+        ("DOUBLE DEFAULT 'x'", False),
+        ("BOOLEAN DEFAULT 'true'", True),
+        ("BOOLEAN DEFAULT 'yes'", False),
+        ("DATE DEFAULT '2024-01-01'", True),
+        ("DATE DEFAULT 'today'", False),
+        ("DATETIME DEFAULT '2014-02-04 15:36:00'", True),
+        ("DATETIME DEFAULT '15:36'", False),
+        ("VARCHAR(10) DEFAULT 'x'", True),
+        ("DATETIME DEFAULT CURRENT_TIMESTAMP", True),
+        ("INT DEFAULT NULL", True),
+    ],
+)
+def test_a_default_is_a_value_of_its_columns_type(column: str, fits: bool) -> None:
+    """A constant default of another type is refused with the column's name, not at the first load."""
+    text = f"CREATE TABLE d.t (id INT, v {column}) DUPLICATE KEY(id)"
+    if fits:
+        assert isinstance(parse_ddl(text, DdlContext(None, Compat.STARROCKS)), CreateTable)
+        return
+    with pytest.raises(AnalysisError, match="Invalid default value for 'v'"):
+        parse_ddl(text, DdlContext(None, Compat.STARROCKS))
