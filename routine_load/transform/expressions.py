@@ -42,7 +42,7 @@ class Translator:
         return derived(f"coalesce({value.sql}, false)", Kind.BOOL, value)
 
     def _node(self, node: exp.Expr) -> Typed:
-        rule = _RULES.get(type(node))
+        rule = RULES.get(type(node))
         if rule is None:
             raise AnalysisError(f"{type(node).__name__.upper()} is not allowed in a load expression")
         return rule(self, node)
@@ -239,7 +239,7 @@ _LETTERS = {
     "J": Kind.JSON,
     "L": Kind.ARRAY,
 }
-_RULES: dict[type[exp.Expr], Callable[..., Typed]] = {
+RULES: dict[type[exp.Expr], Callable[..., Typed]] = {
     exp.Column: Translator.column,
     exp.Literal: Translator.literal,
     exp.Null: Translator.null,

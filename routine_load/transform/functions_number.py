@@ -55,7 +55,9 @@ NUMBER.add(
     "A",
     Kind.TEXT,
     lambda args, _: (
-        f"hex({args[0].sql})" if args[0].kind in {Kind.TEXT, Kind.INT} else f"hex(CAST({args[0].sql} AS VARCHAR))"
+        f"hex({args[0].sql})"
+        if args[0].kind is Kind.INT
+        else f"CASE WHEN strlen(CAST({args[0].sql} AS VARCHAR)) <= 1048576 THEN hex(CAST({args[0].sql} AS VARCHAR)) END"
     ),
 )
 NUMBER.add("greatest", "AA*", common_kind, _extreme("greatest"))

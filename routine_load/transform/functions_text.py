@@ -9,6 +9,8 @@ from routine_load.transform.typed import Kind, Typed, clamped
 TEXT = Family()
 _MAX_CHARS = 65_533
 """Results of pad and repeat stop here, at StarRocks' longest VARCHAR: DuckDB makes 2,048 of them at a time."""
+_MADE_BYTES = 4 * 1024 * 1024
+"""What replacing may make at the very most: NULL beyond. (StarRocks: NULL beyond its longest STRING, 1 MiB.)"""
 _COUNT = clamped("{1}", 0, _MAX_CHARS)
 
 
@@ -59,7 +61,7 @@ def _substring_index(args: list[Typed], _: Context) -> str:
 def _pad(side: str) -> str:
     size = clamped("{1}", 0, _MAX_CHARS)
     return (
-        f"CASE WHEN {{1}} < 0 THEN NULL WHEN {{1}} <= length({{0}}) THEN left({{0}}, {size}) "
+        f"CASE WHEN {{1}} < 0 OR {{1}} > {_MAX_CHARS} THEN NULL WHEN {{1}} <= length({{0}}) THEN left({{0}}, {size}) "
         f"WHEN {{2}} <> '' THEN {side}pad({{0}}, {size}::INTEGER, {{2}}) WHEN {{2}} = '' THEN {{0}} END"
     )
 
@@ -104,7 +106,9 @@ def _regexp_extract(args: list[Typed], _: Context) -> str:
 
 
 def _regexp_replace(args: list[Typed], _: Context) -> str:
-    return f"regexp_replace({args[0].sql}, {_pattern(args, 'regexp_replace')}, {args[2].sql}, 'g')"
+    text, by = args[0].sql, args[2].sql
+    made = f"regexp_replace({text}, {_pattern(args, 'regexp_replace')}, {by}, 'g')"
+    return f"CASE WHEN (strlen({text}) + 1) * strlen({by}) <= {_MADE_BYTES} THEN {made} END"
 
 
 def _regexp(args: list[Typed], _: Context) -> str:
@@ -130,11 +134,17 @@ TEXT.add("char_length character_length", "T", Kind.INT, "length({0})")
 TEXT.add("substr substring mid", "TII?", Kind.TEXT, _substring)
 TEXT.add("left strleft", "TI", Kind.TEXT, f"left({{0}}, {_COUNT})")
 TEXT.add("right strright", "TI", Kind.TEXT, f"right({{0}}, {_COUNT})")
-TEXT.add("replace", "TTT", Kind.TEXT, "CASE WHEN {1} = '' THEN {0} ELSE replace({0}, {1}, {2}) END")
+TEXT.add(
+    "replace",
+    "TTT",
+    Kind.TEXT,
+    f"CASE WHEN {{1}} = '' THEN {{0}} WHEN strlen({{0}}) // strlen({{1}}) * strlen({{2}}) <= {_MADE_BYTES} "
+    "THEN replace({0}, {1}, {2}) END",
+)
 TEXT.add("reverse", "T", Kind.TEXT, "reverse({0})")
 TEXT.add("repeat", "TI", Kind.TEXT,
-         f"CASE WHEN strlen({{0}}) * {_COUNT} <= {_MAX_CHARS} THEN repeat({{0}}, {_COUNT}) END")  # fmt: skip
-TEXT.add("space", "I", Kind.TEXT, f"repeat(' ', {clamped('{0}', 0, _MAX_CHARS)})")
+         f"CASE WHEN strlen({{0}})::HUGEINT * {{1}} <= {_MAX_CHARS} THEN repeat({{0}}, {_COUNT}) END")  # fmt: skip
+TEXT.add("space", "I", Kind.TEXT, f"CASE WHEN {{0}} <= {_MAX_CHARS} THEN repeat(' ', {{0}}) END")
 TEXT.add("lpad", "TIT", Kind.TEXT, _pad("l"))
 TEXT.add("rpad", "TIT", Kind.TEXT, _pad("r"))
 TEXT.add("split_part", "TTI", Kind.TEXT, _split_part)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlglot import exp
 
 from routine_load.errors import AnalysisError
@@ -65,6 +67,9 @@ def arithmetic(operator: type[exp.Expr], left: Typed, right: Typed, context: Con
         return derived(f"TRY({left.sql} // nullif({right.sql}, 0))", kind, left, right)
     if operator is exp.Div:
         return derived(f"({left.sql} / nullif({right.sql}, 0))", kind, left, right)
+    if kind is Kind.INT:
+        # A narrow column's own type would overflow where the vendors' arithmetic does not.
+        left, right = _as_bigint(left), _as_bigint(right)
     divisor = f"nullif({right.sql}, 0)" if operator is exp.Mod else right.sql
     return derived(f"TRY({left.sql} {_ARITHMETIC[operator]} {divisor})", kind, left, right)
 
@@ -89,6 +94,10 @@ def _compared_kind(left: Typed, right: Typed) -> Kind:
             return Kind.BOOL
         return Kind.DOUBLE if kind.is_number else Kind.TEXT
     return common_kind([left, right])
+
+
+def _as_bigint(value: Typed) -> Typed:
+    return value if value.literal is not None else replace(value, sql=f"{value.sql}::BIGINT")
 
 
 def _as_number(value: Typed) -> Typed:

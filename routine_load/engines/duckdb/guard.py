@@ -17,6 +17,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from routine_load.engines.duckdb.catalog import Catalog
+from routine_load.engines.duckdb.expressions import SHARED_FUNCTIONS
 from routine_load.engines.duckdb.functions import ALLOWED_NODES, PASSED_FUNCTIONS
 from routine_load.engines.duckdb.meanings import FORMS, QueryDialect, to_duckdb
 from routine_load.engines.duckdb.names import INFORMATION_SCHEMA, Names
@@ -92,7 +93,7 @@ class Guard:
                 raise AnalysisError(f"The statement has more than {NODES_MAX} parts")
             _allow(node, session.compat)
         self._resolve(checked, session, system)
-        checked.tree = to_duckdb(checked.tree, session.timezone)
+        checked.tree = to_duckdb(checked.tree, checked.tables, session.compat, session.timezone)
         return checked
 
     def _resolve(self, checked: Checked, session: Session, system: Callable[[str], str]) -> None:
@@ -166,9 +167,9 @@ def _allow(node: exp.Expr, compat: Compat) -> None:
     if isinstance(node, exp.Anonymous | exp.AnonymousAggFunc):
         name = str(node.this)
         forms = FORMS.get(name.lower())
-        if forms is None and name.lower() not in PASSED_FUNCTIONS:
+        if forms is None and name.lower() not in PASSED_FUNCTIONS | SHARED_FUNCTIONS:
             raise unknown_function(name, compat)
-        if forms is not None and len(node.expressions) not in forms:
+        if forms is not None and name.lower() not in SHARED_FUNCTIONS and len(node.expressions) not in forms:
             wanted = " or ".join(str(n) for n in forms)
             raise AnalysisError(f"{name} takes {wanted} argument(s), got {len(node.expressions)}")
         return

@@ -305,7 +305,7 @@ def test_create_table_as_takes_the_querys_columns(asked: Asked) -> None:
     asked.run("INSERT INTO t VALUES (1, 'x')")
     asked.run("CREATE TABLE u AS SELECT a + 1 AS n, b FROM t")
     assert asked.rows("SELECT n, b FROM u") == [(2, "x")]
-    assert [row[:2] for row in asked.rows("DESC u")] == [("n", "int"), ("b", "string")]
+    assert [row[:2] for row in asked.rows("DESC u")] == [("n", "bigint"), ("b", "string")]
 
 
 def test_explain_answers_lines(asked: Asked) -> None:

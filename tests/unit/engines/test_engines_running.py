@@ -103,15 +103,14 @@ def test_a_result_given_up_before_its_first_row_is_forgotten(asked: Asked) -> No
         "SELECT length(repeat(b, 2000000)) FROM t",
         "SELECT length(space(2000000000))",
         "SELECT length(lpad('x', 2000000000, 'y')) + length(rpad('x', 2000000000, 'y'))",
-        "SELECT length(replace(repeat('a', 10000), 'a', repeat('b', 200000)))",
-        "SELECT length(regexp_replace(repeat('a', 10000), 'a', repeat('b', 200000)))",
-        "SELECT hex(hex(hex(repeat('x', 1000000))))",
+        "SELECT length(replace(repeat('a', 60000), 'a', repeat('b', 60000)))",
+        "SELECT length(regexp_replace(repeat('a', 60000), 'a', repeat('b', 60000)))",
+        f"SELECT {'hex(' * 6}repeat('x', 60000){')' * 6}",
     ],
 )
-def test_a_function_that_would_make_a_huge_text_is_refused_before_it_does(limited: Asked, query: str) -> None:
-    """One call of DuckDB cannot be interrupted, so what it may make is bounded before."""
-    with pytest.raises(RoutineLoadError, match="a text of more than 1048576 bytes would be made"):
-        limited.rows(query)
+def test_a_function_that_would_make_a_huge_text_gives_null_instead(limited: Asked, query: str) -> None:
+    """One call of DuckDB cannot be interrupted, so what it may make is bounded before (StarRocks: NULL beyond)."""
+    assert limited.rows(query) == [(None,)]
 
 
 def test_bounded_text_functions_answer_as_before(asked: Asked) -> None:
@@ -127,4 +126,4 @@ def test_functions_whose_forms_double_are_not_nested_without_end(asked: Asked) -
     """strcmp names its argument three times: thirty levels would make a statement larger than any memory."""
     query = f"SELECT {'strcmp(' * 30}'a'{', 1)' * 30}"
     with pytest.raises(RoutineLoadError, match="nested too deeply"):
-        asked.run(query)
+        asked.rows(query)

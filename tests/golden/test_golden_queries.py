@@ -1,0 +1,115 @@
+"""Functions and operators mean the same in SELECT as at load: the fixtures of load expressions, asked as queries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import routine_load
+from routine_load.errors import RoutineLoadError
+from tests.golden.test_golden_load import unescaped
+
+FIXTURES = Path(__file__).parent / "load" / "scalar.functions"
+
+
+def cases(compat):
+    """(number, expression, values of a, b, c, expected) of every fixture that holds for the vendor."""
+    for number, line in enumerate(FIXTURES.read_text().splitlines(), 1):
+        if not line.strip() or line.startswith("#") or (line.startswith("doris: ") and compat != "doris"):
+            continue
+        head, _, expected = line.removeprefix("doris: ").partition(" => ")
+        expression, _, given = head.partition(" | ")
+        values = dict.fromkeys("abc")
+        for pair in filter(None, given.split("; ")):
+            name, _, value = pair.partition("=")
+            values[name.strip()] = None if value == "NULL" else unescaped(value).decode()
+        yield number, expression, tuple(values.values()), expected.strip()
+
+
+def literal(text):
+    if text is None:
+        return "NULL"
+    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+@pytest.fixture(scope="module")
+def world():
+    with routine_load.connect() as connection:
+        connection.execute("CREATE DATABASE d")
+        connection.execute(
+            "CREATE TABLE t (k INT, a STRING, b STRING, c STRING, i INT, ti TINYINT, n DECIMAL(10, 2), dt DATETIME,"
+            " j JSON) DUPLICATE KEY(k) DISTRIBUTED BY HASH(k) BUCKETS 1",
+            "d",
+        )
+        yield connection
+
+
+@pytest.mark.parametrize("compat", ["starrocks", "doris"])
+def test_every_function_fixture_holds_in_a_query(compat):
+    """One meaning: what an expression gives in COLUMNS it gives in SELECT, over columns of a table."""
+    wrong = []
+    with routine_load.connect(compat=compat) as connection:
+        connection.execute("CREATE DATABASE d")
+        connection.execute(
+            "CREATE TABLE f (k INT, a STRING, b STRING, c STRING) DUPLICATE KEY(k) DISTRIBUTED BY HASH(k) BUCKETS 1",
+            "d",
+        )
+        rows = list(cases(compat))
+        values = ", ".join(f"({n}, {', '.join(map(literal, given))})" for n, _, given, _ in rows)
+        connection.execute(f"INSERT INTO f VALUES {values}", "d")
+        for number, expression, _, expected in rows:
+            try:
+                found = connection.query(f"SELECT CAST(({expression}) AS STRING) FROM f WHERE k = {number}", "d")
+                value = found.fetchall()[0][0]
+                actual = "NULL" if value is None else str(value)
+            except RoutineLoadError as error:
+                actual = f"error {error.message}"
+            if actual != expected and not (actual.startswith("error") and expected.startswith("error")):
+                wrong.append(f"{number}: {expression} is {actual!r}, not {expected!r}")
+    assert wrong == []
+
+
+QUERIES = {
+    "SELECT dt > '20200201', date_format(dt, '%Y/%m'), date_trunc('month', dt) = '2020-02-01' FROM t": (1, "2020/02", 1),
+    "SELECT a + 1, a > 9, a IN (10, 11), concat(a, '-', i), ifnull(a, 0) FROM t": (11.0, 1, 1, "10-7", "10"),
+    "SELECT ti + ti, i / 2, i DIV 2, i / 0, i % 0, n * 2 FROM t": (200, 3.5, 3, None, None, 3),
+    "SELECT CAST(12.9 AS INT), CAST(20200101 AS DATE) = '2020-01-01', CAST(i > 1 AS STRING) FROM t": (12, 1, "1"),
+    "SELECT sum(i) + 1, concat(max(a), '!'), sum(if(i > 5, 1, 0)), upper(group_concat(b)) FROM t": (8, "10!", 1, "X"),
+    "SELECT m, sum(i) FROM (SELECT date_format(dt, '%m') m, i FROM t) s GROUP BY m HAVING sum(i) + 0 > 1": ("02", 7),
+    "WITH w AS (SELECT a AS x, dt FROM t) SELECT x * 2, year(dt) FROM w": (20.0, 2020),
+    "SELECT lag(a) OVER (ORDER BY k), row_number() OVER (ORDER BY date_format(dt, '%d')) FROM t": (None, 1),
+    "SELECT upper(x), date_format(y, '%Y') FROM (SELECT 'a' x, '20210101' y UNION SELECT 'a', '20210101') u": ("A", "2021"),
+    "SELECT get_json_string(j, '$.x.y'), concat_ws('-', b, NULL, a), b LIKE '%\\\\%' FROM t": ("z", "x-10", 0),
+    "SELECT (SELECT max(i) FROM t) + 1, k FROM t WHERE a + 1 = 11 AND i IN (SELECT i FROM t)": (8, 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_query_of_an_analyst(world, query):
+    """Load expressions' meaning inside aggregates, subqueries, windows, WITH, over columns that are not text."""
+    world.execute("TRUNCATE TABLE t", "d")
+    row = "(1, '10', 'x', NULL, 7, 100, 1.5, '2020-02-29 10:00:00', '{\"x\":{\"y\":\"z\"}}')"
+    world.execute(f"INSERT INTO t VALUES {row}", "d")
+    assert world.query(query, "d").fetchall() == [QUERIES[query]]
+
+
+def test_a_column_called_current_timestamp_is_not_the_time(world):
+    """An alias of that name does not change what now() means beside it."""
+    [(first, second)] = world.query("SELECT current_timestamp, now(6)").fetchall()
+    assert abs((second - first).total_seconds()) < 60
+
+
+def test_a_chain_of_four_hundred_conditions_is_no_matter(world):
+    """Generated conditions are long, not deep."""
+    query = f"SELECT count(*) FROM t WHERE {' AND '.join(['a + 1 > 0'] * 400)}"
+    assert world.query(query, "d").fetchall()[0][0] in {0, 1}
+
+
+@pytest.mark.parametrize(
+    "query", ["SELECT concat()", "SELECT upper('a', 'b')", "SELECT date_format(now(), upper('x'))"]
+)
+def test_a_wrong_use_is_refused_in_words(world, query):
+    """An error of the vendor's kind names the function."""
+    with pytest.raises(RoutineLoadError, match=r"concat takes|upper takes|date_format: the format"):
+        world.query(query)
