@@ -152,6 +152,7 @@ class LoadTransaction:
         # The gate is not held while writing: a writer that waits for another's merge would starve that very merge.
         try:
             with self._path.gate:
+                failpoint("transform.decode")
                 decoded = load.decoder.decode(payloads)
                 transformed = load.transformer.transform(decoded)
         except LimitExceeded as error:

@@ -153,7 +153,10 @@ class RejectLog:
         return RejectFile(self._directory, source, raw_bytes_max=self._raw_bytes_max)
 
     def publish(self, opaque_id: str) -> None:
-        """The transaction committed: give its file its name. Never raises; start-up names what was left pending."""
+        """The transaction committed: give its file its name. Never raises; start-up names what was left pending.
+
+        Does nothing for the empty id of a transaction without rejected rows, and where it was done before.
+        """
         pending = self._directory / f"{opaque_id}.pending"
         try:
             if pending.exists():

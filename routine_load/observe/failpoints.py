@@ -1,12 +1,14 @@
 """Named points at which tests cut the process or make a step fail.
 
-Disarmed, a failpoint costs one dictionary look-up. ``arm`` is called at start only (``RL_FAILPOINTS``) or by tests.
+Disarmed, a failpoint costs one comparison and one dictionary look-up. ``arm`` is called at start only
+(``RL_FAILPOINTS``) or by tests.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 
 from routine_load.errors import RoutineLoadError
 
@@ -16,6 +18,7 @@ class InjectedFailure(RoutineLoadError):
 
 
 _armed: dict[str, tuple[str, int]] = {}
+_observer: Callable[[str], None] | None = None
 
 
 def arm(text: str) -> None:
@@ -28,12 +31,23 @@ def arm(text: str) -> None:
         _armed[name] = (verb, int(count or 1))
 
 
+def observe(observer: Callable[[str], None]) -> None:
+    """Tell ``observer`` of every passing, in the thread that passes; what it raises is raised there (tests)."""
+    global _observer  # noqa: PLW0603 - one process, one observer
+    _observer = observer
+
+
 def disarm() -> None:
+    """Nothing acts and nobody is told any more."""
+    global _observer  # noqa: PLW0603 - one process, one observer
+    _observer = None
     _armed.clear()
 
 
 def failpoint(name: str) -> None:
     """Pass the point ``name``; acts only where it was armed."""
+    if _observer is not None:
+        _observer(name)
     if name not in _armed:
         return
     verb, left = _armed[name]

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from routine_load.clock import Clock
-from routine_load.commit.values import CommitRecord
 from routine_load.errors import JobStateError, RoutineLoadError
 from routine_load.ids import Compat, JobId, TableRef
 from routine_load.jobs.auto_resume import AutoResumeFacts, decide
@@ -22,6 +21,7 @@ from routine_load.jobs.states import DorisReason, JobState, Reason, StarRocksRea
 from routine_load.loads.ports import Sink
 from routine_load.loads.rejects import RejectLog
 from routine_load.observe import events
+from routine_load.observe.failpoints import failpoint
 from routine_load.observe.logs import logger
 from routine_load.scheduler.planning import Planner
 from routine_load.scheduler.run import Plan
@@ -56,7 +56,9 @@ class Bookkeeper:
         recovered = []
         for job in self.jobs.all_live():
             rejects.update(record.rejects for record in self.sink.commits_after(job.id, 0) if record.rejects)
+            failpoint("recovery.resolve.before")
             recovered.append(self.jobs.modify(job.id, self._recovered))
+            failpoint("recovery.resolve.after")
         self.reject_log.settle(rejects.__contains__)
         log.info(events.JOB_RECOVERED, jobs=len(recovered))
         return recovered
@@ -89,10 +91,13 @@ class Bookkeeper:
         job = self.jobs.get(job_id)
         if job is None or not job.state.is_active:
             return None
+        job = self.catch_up(job_id)
         if job.placing:
             # CREATE and ALTER write the record only; whoever plans next tells the sink, before any task runs.
+            failpoint("job.place.before")
             if not planner.place(job_id, job.placing, is_current, only=job.places_all):
                 return None
+            failpoint("job.place.after")
             placed, newest = job.placing, self._newest(job_id)
             job = self.jobs.modify(job_id, lambda j: j.settled(newest) if j.placing == placed else j)
         plan = planner.plan(job, is_current)
@@ -105,7 +110,9 @@ class Bookkeeper:
             missing = {p: o for p, o in plan.progress.items() if p not in current.progress}
             return current.placed(missing).scheduled(self.clock.now())
 
+        failpoint("task.plan.before")
         job = self.jobs.modify(job_id, started)
+        failpoint("task.plan.after")
         return replace(plan, job=job) if job.state is JobState.RUNNING and is_current() else None
 
     def planning_failed(
@@ -115,20 +122,22 @@ class Bookkeeper:
         context = "Job failed to fetch all current partition with error"
         return self.failed(job_id, error, failures, is_current, context)
 
-    def committed(self, record: CommitRecord) -> Job:
-        """Book a committed batch, and whatever the sink holds before it."""
+    def catch_up(self, job_id: JobId) -> Job:
+        """Book whatever the sink holds of a job and the record does not, in the sink's order."""
 
         def booked(job: Job) -> Job:
-            for earlier in self.sink.commits_after(job.id, job.sequence):
-                job = job.after_commit(earlier)
+            if job.placing or job.sink_incarnation != self.sink.incarnation:
+                return job  # ALTER came behind everything that was to be booked; another file's commits are not ours
+            for record in self.sink.commits_after(job.id, job.sequence):
+                # Before it is booked: once it is, the sink may forget the record, and a start the file.
+                self.reject_log.publish(record.rejects)
+                job = job.after_commit(record)
             return job
 
-        job = self.jobs.modify(record.job_id, booked)
-        if record.rejects:
-            self.reject_log.publish(record.rejects)
+        failpoint("commit.mirror.before")
+        job = self.jobs.modify(job_id, booked)
+        failpoint("commit.mirror.after")
         self.sink.forget_commits(job.id, job.sequence)
-        if job.state is JobState.PAUSED and job.reason is not None:
-            log.info(events.JOB_STATE_CHANGED, job_id=job.id, state=job.state, code=job.reason.code)
         return job
 
     def aborted(self, job_id: JobId, text: str) -> Job:

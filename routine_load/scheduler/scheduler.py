@@ -28,6 +28,7 @@ from routine_load.ids import JobId, PartitionId, TxnId
 from routine_load.jobs.job import Job
 from routine_load.jobs.states import JobState
 from routine_load.observe import events
+from routine_load.observe.failpoints import failpoint
 from routine_load.observe.logs import logger
 from routine_load.scheduler.agenda import Agenda
 from routine_load.scheduler.bookkeeping import Bookkeeper
@@ -117,6 +118,7 @@ class Scheduler:
             raise ExecutionError(
                 f"tasks of job {job_id} are committing and did not end within {timeout_s:g} s; try again"
             ) from cause
+        self._parts.bookkeeper.catch_up(job_id)
 
     def run_of(self, job_id: JobId) -> JobRun | None:
         """The job's run, to be read only; None while it has no tasks."""
@@ -301,6 +303,7 @@ class Scheduler:
     def _execute(self, run: JobRun, part: Slice, task: Task, control: TaskControl) -> None:
         """In the backend's thread: run the task and book what it committed."""
         try:
+            failpoint("task.dispatch")
             report = self._parts.runner.run(task, control)
         except RoutineLoadError as error:
             self._agenda.call(self._failed, run, part, error)
@@ -313,7 +316,7 @@ class Scheduler:
     def _book(self, run: JobRun, part: Slice, report: TaskReport, attempt: int) -> None:
         """What is committed stays committed: it is booked as soon as the metadata takes it, and the slice waits."""
         try:
-            job = self._parts.bookkeeper.committed(report.record) if report.record is not None else None
+            job = self._parts.bookkeeper.catch_up(run.job_id) if report.record is not None else None
         except (BrokenInvariant, JobNotFound) as error:
             self._agenda.call(self._failed, run, part, error)
         except Exception as error:
@@ -324,7 +327,7 @@ class Scheduler:
 
     def _book_later(self, run: JobRun, part: Slice, report: TaskReport, attempt: int) -> None:
         part.message = "the batch is loaded, its booking waits for the metadata database"
-        again = lambda: self._agenda.in_background(lambda: self._book(run, part, report, attempt))  # noqa: E731
+        again = lambda: self._agenda.in_background(lambda: self._book(run, part, report, attempt))  # noqa: E731 - one use
         self._agenda.due(self._backoff(attempt), again)
 
     def _finished(self, run: JobRun, part: Slice, report: TaskReport, job: Job | None) -> None:
@@ -349,6 +352,7 @@ class Scheduler:
         if run.closed:
             return
         if job is not None and job.state is not JobState.RUNNING:
+            log.info(events.JOB_STATE_CHANGED, job_id=run.job_id, state=job.state)
             self._roster.withdraw(run.job_id)
             self._consider(job)
             return

@@ -22,6 +22,7 @@ from routine_load.jobs.source_alter import SourceChange, alter_source
 from routine_load.jobs.source_create import SourceContext, check_source_type
 from routine_load.jobs.splitting import admit, admit_job, concurrency
 from routine_load.jobs.states import JobState, paused_by, stopped_by
+from routine_load.observe.failpoints import failpoint
 from routine_load.scheduler.planning import kafka_spec, load_spec
 from routine_load.sql.results import Ok
 from routine_load.sql.statements import (
@@ -94,7 +95,9 @@ def _alter(job: Job, statement: AlterRoutineLoad, context: Context) -> None:
         job = replace(current, definition=definition, placing=placing | offsets, progress=progress | offsets)
         return replace(job, sink_incarnation=context.sink.incarnation) if job.places_all else job
 
+    failpoint("job.alter.before")
     context.jobs.modify(job.id, altered)
+    failpoint("job.alter.after")
 
 
 def pause(statement: PauseRoutineLoad, session: Session, context: Context) -> Ok:
@@ -137,7 +140,9 @@ def _every(session: Session, context: Context, target: JobState) -> Ok:
 
 def _pause(job: Job, session: Session, context: Context) -> None:
     with context.scheduler.exclusively(job.id):
+        failpoint("job.pause.before")
         context.jobs.modify(job.id, lambda j: j.paused(paused_by(session.user), context.clock.now()))
+        failpoint("job.pause.after")
 
 
 def _resume(job: Job, context: Context) -> None:
@@ -151,7 +156,9 @@ def _resume(job: Job, context: Context) -> None:
         return current.resumed(context.clock.now())
 
     with context.scheduler.exclusively(job.id):
+        failpoint("job.resume.before")
         context.jobs.modify(job.id, resumed)
+        failpoint("job.resume.after")
 
 
 def _check_table(job: Job, context: Context) -> None:

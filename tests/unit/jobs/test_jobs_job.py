@@ -11,7 +11,7 @@ from routine_load.commit.values import Counts
 from routine_load.errors import BrokenInvariant
 from routine_load.ids import Compat, JobId, PartitionId
 from routine_load.jobs.budget import ErrorWindow
-from routine_load.jobs.job import Job, new_job, reconciled
+from routine_load.jobs.job import Job, OutOfStep, new_job, reconciled
 from routine_load.jobs.states import JobState, paused_by
 
 P0, P1, P2 = PartitionId(0), PartitionId(1), PartitionId(2)
@@ -166,3 +166,34 @@ def test_the_end_of_a_window_forgets_its_aborts():
     assert job.statistic.aborted_tasks_in_window == 1
     ended = job.after_commit(commit_of(1, {0: (0, 2_000_001)}))
     assert (ended.statistic.aborted_tasks_in_window, ended.statistic.aborted_tasks) == (0, 1)
+
+
+def test_a_target_restored_from_a_backup_is_followed():
+    """Rows and progress of the file went back together: so do the mirror and what counts as booked."""
+    job = replace(job_of(progress={0: 500}), sequence=50)
+    after = reconciled(job, [commit_of(30, {0: (200, 300)})], {P0: 300})
+    assert (dict(after.progress), after.sequence) == ({P0: 300}, 30)
+    booked = after.after_commit(commit_of(31, {0: (300, 310)}))
+    assert dict(booked.progress) == {P0: 310}
+
+
+def test_a_target_that_does_not_know_the_job_is_a_doubt():
+    """It is older than the job: what the job has loaded is not in it, and nobody guesses from where to go on."""
+    with pytest.raises(OutOfStep, match="the target is older than job j"):
+        reconciled(replace(job_of(progress={0: 500}), sequence=50), [], {})
+
+
+def test_metadata_restored_from_a_backup_is_a_doubt_where_records_are_missing():
+    """Progress is the target's; the counts between are lost, which is said and not hidden."""
+    job = replace(job_of(progress={0: 5}), sequence=3)
+    with pytest.raises(OutOfStep, match="the metadata is older than the target") as doubt:
+        reconciled(job, [commit_of(200, {0: (900, 910)})], {P0: 910})
+    after = doubt.value.follow(job)
+    assert (dict(after.progress), after.sequence) == ({P0: 910}, 200)
+
+
+def test_commits_of_another_life_of_the_file_are_not_booked():
+    """New metadata beside an old file hand out the numbers of old jobs again: what they committed is not the new job's."""
+    job = replace(job_of(progress={0: 0}), placing={P0: 0}).settled(77)
+    assert job.after_commit(commit_of(77, {0: (0, 9)})) is job
+    assert job.after_commit(commit_of(78, {0: (0, 4)})).statistic.total_rows == 4
