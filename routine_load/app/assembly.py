@@ -74,7 +74,7 @@ class Foundation:
     @classmethod
     def lay(cls, settings: Settings, clock: Clock, stack: ExitStack) -> Foundation:
         """Lock the directory, open and migrate the metadata, open the engine. Raises RoutineLoadError."""
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         stack.enter_context(DirectoryLock(settings.data_dir / "lock"))
         secrets = SecretBox.at(settings.data_dir / KEY_FILE)
         store = stack.enter_context(open_metadata(settings.metadata_database_url, secrets))

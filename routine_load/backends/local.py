@@ -49,7 +49,7 @@ class LocalBackends:
         self._backends = {
             BackendId(FIRST_BACKEND_ID + n): _Backend(
                 BackendId(FIRST_BACKEND_ID + n),
-                ThreadPoolExecutor(max_workers=slots, thread_name_prefix=f"backend-{FIRST_BACKEND_ID + n}"),
+                ThreadPoolExecutor(max_workers=max(1, slots), thread_name_prefix=f"backend-{FIRST_BACKEND_ID + n}"),
             )
             for n in range(count)
         }

@@ -78,11 +78,12 @@ class KafkaPropertyPolicy:
         if not 1 <= len(items) <= _BROKERS_MAX:
             raise PropertyError(f"kafka_broker_list has {len(items)} brokers; allowed are 1 to {_BROKERS_MAX}")
         for item in items:
+            shown = item.rpartition("@")[2]  # what stands before it may be a password
             if not item.isascii() or re.fullmatch(BROKER_PATTERN, item) is None:
-                raise PropertyError(f"kafka_broker_list: {item} does not match pattern {BROKER_PATTERN}")
+                raise PropertyError(f"kafka_broker_list: {shown} does not match pattern {BROKER_PATTERN}")
             host, port = _host_and_port(item)
             if not _HOST.fullmatch(host) or not 1 <= int(port[:6]) <= _PORT_MAX:
-                raise PropertyError(f"kafka_broker_list: {item} is not host:port with a port from 1 to {_PORT_MAX}")
+                raise PropertyError(f"kafka_broker_list: {shown} is not host:port with a port from 1 to {_PORT_MAX}")
             for address in {host, *self._resolve(host)}:
                 if is_forbidden(address):
                     raise PropertyError(f"kafka_broker_list: {item} leads to {address}; {NOT_ALLOWED}")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from routine_load.errors import UnknownDatabase
+from routine_load.errors import LimitExceeded, UnknownDatabase
 from routine_load.ids import Compat
 from routine_load.sql.parser import parse
 from routine_load.sql.results import Ok, Result
@@ -133,6 +133,9 @@ class Service:
 
     def execute(self, session: Session, text: str) -> list[Result]:
         """One result per statement of ``text``. Raises RoutineLoadError; earlier statements of the text stay done."""
+        limit = self._context.settings.statement_bytes_max
+        if len(text) > limit:
+            raise LimitExceeded(f"The statement has {len(text)} characters, statement_bytes_max allows {limit}")
         now = self._context.clock.now
         self._processes.running(session, text[:1024], now())
         try:

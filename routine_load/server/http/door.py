@@ -13,6 +13,7 @@ import uvicorn
 from routine_load.config import MIB
 from routine_load.errors import RoutineLoadError
 from routine_load.server.http.pages import Pages
+from routine_load.server.http.patience import Patient
 from routine_load.server.http.ports import ErrorLogs, Facts
 
 
@@ -67,7 +68,7 @@ class HttpDoor:
         self._server = _Server(
             uvicorn.Config(
                 self._pages.application(),
-                http="h11",
+                http=Patient,
                 ws="none",
                 lifespan="off",
                 log_config=None,

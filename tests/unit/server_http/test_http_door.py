@@ -205,3 +205,34 @@ def test_a_taken_port_is_named(door):
     second = HttpDoor("127.0.0.1", door.port, door.logs, facts)
     with pytest.raises(RoutineLoadError, match=f"cannot listen on 127.0.0.1:{door.port}"):
         door.call(second.start())
+
+
+@pytest.mark.parametrize(
+    "head", [b"", b"GET / HTTP/1.1\r\nX: ", b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nX: "]
+)
+def test_a_client_that_dawdles_with_its_request_is_cut(door, monkeypatch, head):
+    """Else some hundred sockets that never say what they want would keep everybody out for good."""
+    monkeypatch.setattr("routine_load.server.http.patience.Patient.interval_s", 0.1)
+    with socket.create_connection(("127.0.0.1", door.port), timeout=10) as dawdler:
+        dawdler.sendall(head)
+        received = b""
+        try:
+            while more := dawdler.recv(65536):
+                received += more
+        except ConnectionResetError:
+            pass
+    assert received.count(b"200 OK") == head.count(b"\r\n\r\n")
+
+
+def test_a_client_that_does_not_read_its_answer_is_cut(door, monkeypatch):
+    """A long answer nobody takes does not occupy a place for ever."""
+    patient = "routine_load.server.http.patience.Patient"
+    monkeypatch.setattr(f"{patient}.interval_s", 0.1)
+    monkeypatch.setattr(f"{patient}.answer_looks", 3)
+    monkeypatch.setattr("routine_load.server.http.pages._bounded", lambda *_: (b"x" * 65536 for _ in range(10_000)))
+    with socket.create_connection(("127.0.0.1", door.port), timeout=10) as deaf:
+        deaf.sendall(f"GET /api/_load_error_log?file={KNOWN} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        first = deaf.recv(10)
+        while door.door._server.server_state.connections:
+            threading.Event().wait(0.05)
+    assert first == b"HTTP/1.1 2"
