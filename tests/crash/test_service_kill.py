@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import threading
 import time
 
+import pymysql
 import pytest
 
 PARTITIONS = 8
@@ -112,25 +114,74 @@ def test_every_message_is_loaded_once_though_the_service_is_killed_again_and_aga
     assert service.stop() == 0
 
 
-@pytest.mark.parametrize("point", ["commit.commit.before", "commit.commit.after"])
-def test_a_kill_at_the_commit_loses_and_doubles_nothing(new_service, embedded_kafka, topic, point):
-    """Before the commit nothing is visible and the range is read again; after it the sink's progress is the truth."""
+POINTS = [
+    "job.place.before",
+    "job.place.after",
+    "task.plan.before",
+    "task.plan.after",
+    "task.dispatch@2",
+    "transform.decode@2",
+    "commit.commit.before@2",
+    "commit.commit.after@2",
+    "commit.mirror.before@4",
+    "commit.mirror.after@4",
+]
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_kill_at_any_cut_loses_and_doubles_nothing(new_service, embedded_kafka, topic, point):
+    """Before the commit nothing is visible and the range is read again; after it the sink's progress is the truth.
+
+    The start after it is killed too, in the middle of recovery.
+    """
     embedded_kafka.create_topic(topic, PARTITIONS)
     feed = Feed(embedded_kafka, topic)
     feed.portion(800)
     feed.join()
-    service = new_service(RL_FAILPOINTS=f"{point}=kill@2")
-    create(
-        service,
-        embedded_kafka,
-        topic,
-        "CREATE TABLE d.t (p INT, n BIGINT, payload VARCHAR(64)) PRIMARY KEY(p, n) DISTRIBUTED BY HASH(p)",
-    )
+    name, _, count = point.partition("@")
+    service = new_service(RL_FAILPOINTS=f"{name}=kill@{count or 1}")
+    with contextlib.suppress(pymysql.Error):  # the reply may be lost with the process
+        create(
+            service,
+            embedded_kafka,
+            topic,
+            "CREATE TABLE d.t (p INT, n BIGINT, payload VARCHAR(64)) DUPLICATE KEY(p, n) DISTRIBUTED BY HASH(p)",
+        )
     assert service.ended() == -9
+    service.environment = {"RL_FAILPOINTS": "recovery.resolve.after=kill"}
+    with pytest.raises(AssertionError, match="did not start"):
+        service.start()
+    service.ended()
     service.environment = {}
     service.start()
     wait_for_rows(service, feed.total, 60)
     check_exactly_once(service, feed)
+
+
+@pytest.mark.parametrize(("point", "read_again"), [("job.alter.before", 0), ("job.alter.after", 60)])
+def test_a_kill_in_the_middle_of_alter_leaves_all_of_it_or_nothing(
+    new_service, embedded_kafka, topic, point, read_again
+):
+    """Offsets that were written are placed by the next start; those that were not are as if nobody had said them."""
+    embedded_kafka.create_topic(topic, PARTITIONS)
+    feed = Feed(embedded_kafka, topic)
+    feed.portion(800)
+    feed.join()
+    service = new_service(RL_FAILPOINTS=f"{point}=kill")
+    table = "CREATE TABLE d.t (p INT, n BIGINT, payload VARCHAR(64)) DUPLICATE KEY(p, n) DISTRIBUTED BY HASH(p)"
+    create(service, embedded_kafka, topic, table)
+    wait_for_rows(service, feed.total, 60)
+    service.run("PAUSE ROUTINE LOAD FOR d.j")
+    with pytest.raises(pymysql.Error):
+        service.run('ALTER ROUTINE LOAD FOR d.j FROM KAFKA ("kafka_partitions" = "3", "kafka_offsets" = "40")')
+    assert service.ended() == -9
+    service.environment = {}
+    service.start()
+    service.run("RESUME ROUTINE LOAD FOR d.j")
+    feed.portion(80)
+    feed.join()
+    wait_for_rows(service, feed.total + read_again, 60)
+    assert service.run("SELECT count(*), count(DISTINCT n) FROM d.t WHERE p = 3") == [(110 + read_again, 110)]
 
 
 def _rows_or_zero(service) -> int:
