@@ -87,6 +87,10 @@ class Guard:
             tree = self._translate(tree)
         for hint in list(tree.find_all(exp.Hint)):  # SET_VAR, join orders: advice to another planner
             hint.pop()
+        for collation in list(tree.find_all(exp.Collate)):  # all text compares by its bytes, as in both vendors
+            collation.replace(collation.this)
+        for select in tree.find_all(exp.Select):
+            _filter_without_groups(select)
         checked = Checked(tree)
         for seen, node in enumerate(tree.walk()):
             if seen > NODES_MAX:
@@ -138,6 +142,19 @@ class Guard:
             )
         if not node.args.get("alias") and isinstance(node.parent, exp.From | exp.Join):
             node.set("alias", alias)
+
+
+def _filter_without_groups(select: exp.Select) -> None:
+    """HAVING of a query without groups is one more WHERE, over the columns shown (MySQL)."""
+    having = select.args.get("having")
+    if having is None or select.args.get("group") or select.find(exp.AggFunc, exp.AnonymousAggFunc):
+        return
+    shown = {p.alias.lower(): p.this for p in select.expressions if isinstance(p, exp.Alias)}
+    for column in list(having.find_all(exp.Column)):
+        if not column.table and column.name.lower() in shown:
+            column.replace(exp.Paren(this=shown[column.name.lower()].copy()))
+    select.set("having", None)
+    select.where(having.this, copy=False)
 
 
 def _wide(checked: Checked) -> frozenset[str]:

@@ -128,7 +128,7 @@ class Shows:
         if full:
             rows = [_full_row(table, c, session.compat) for c in table.columns]
             return filtered(reader, _FULL_COLUMN_NAMES, rows)
-        return filtered(reader, _COLUMN_NAMES, [_row(table, c, session.compat) for c in table.columns])
+        return filtered(reader, _COLUMN_NAMES, [_shown_row(table, c, session.compat) for c in table.columns])
 
     def _table_named(self, reader: Reader, session: Session) -> TableRef:
         """``FROM t``, ``FROM d.t`` or ``FROM t FROM d``."""
@@ -185,10 +185,16 @@ def _row(table: Table, column: Column, compat: Compat) -> tuple[str | None, ...]
     )
 
 
+def _shown_row(table: Table, column: Column, compat: Compat) -> tuple[str | None, ...]:
+    """SHOW COLUMNS of both vendors, which says YES and NO where DESC says true and Yes."""
+    extra = _extra(table, column, Compat.STARROCKS)
+    field, kind, _, _, default, _ = _row(table, column, compat)
+    return (field, kind, "YES" if column.nullable else "NO", "YES" if column.is_key else "NO", default, extra)
+
+
 def _full_row(table: Table, column: Column, compat: Compat) -> tuple[str | None, ...]:
-    field, kind, null, _, default, extra = _row(table, column, compat)
-    key = {KeyModel.PRIMARY: "PRI", KeyModel.UNIQUE: "UNI"}.get(table.key_model, "") if column.is_key else ""
-    return (field, kind, None, null, key, default, extra, "", column.comment)
+    field, kind, *rest = _shown_row(table, column, compat)
+    return (field, kind, "", *rest, "", column.comment)
 
 
 def _extra(table: Table, column: Column, compat: Compat) -> str:

@@ -157,7 +157,11 @@ EMPTY: dict[str, tuple[str, ...]] = {
 }
 """What tools ask for and what is never there: no views, constraints, routines or grants are kept."""
 
-_COUNTS = frozenset({"ORDINAL_POSITION", "SEQ_IN_INDEX", "NON_UNIQUE", "CARDINALITY", "TABLE_ROWS", "DATA_LENGTH"})
+_COUNTS = frozenset(
+    {"ORDINAL_POSITION", "SEQ_IN_INDEX", "NON_UNIQUE", "CARDINALITY", "TABLE_ROWS", "DATA_LENGTH"}
+    | {"CHARACTER_MAXIMUM_LENGTH", "CHARACTER_OCTET_LENGTH", "NUMERIC_PRECISION", "NUMERIC_SCALE"}
+    | {"DATETIME_PRECISION"}
+)
 _MODELS = {"PRIMARY KEY": "PRI_KEYS", "UNIQUE KEY": "UNQ_KEYS", "AGGREGATE KEY": "AGG_KEYS"}
 
 

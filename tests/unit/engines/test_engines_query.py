@@ -391,3 +391,21 @@ def test_what_is_not_supported_is_named(asked: Asked, sql: str, said: str) -> No
     """A refusal says which statement it is about."""
     with pytest.raises(UnsupportedFeature, match=re.escape(said)):
         asked.run(sql)
+
+
+@pytest.mark.parametrize(
+    ("sql", "rows"),
+    [
+        ("SELECT CASE WHEN n = 1 THEN 'one' ELSE k END AS k FROM d.h HAVING k IN ('one', NULL)", [("one",)]),
+        ("SELECT k, n FROM d.h HAVING n > 1 ORDER BY n LIMIT 1", [("b", 2)]),
+        ("SELECT k, sum(n) AS s FROM d.h GROUP BY k HAVING s > 1", [("b", 2)]),
+        ("SELECT max(n) AS m FROM d.h HAVING m > 5", []),
+        ("SELECT k FROM d.h WHERE k COLLATE utf8_general_ci = 'a'", [("a",)]),
+        ("SELECT UPPER(n), lower(1.5) FROM d.h WHERE n = 2", [("2", "1.5")]),
+    ],
+)
+def test_metadata_queries_of_drivers(asked: Asked, sql: str, rows: list[tuple[Any, ...]]) -> None:
+    """What Connector/J asks of information_schema: HAVING without groups, COLLATE, UPPER of a number."""
+    asked.run("CREATE TABLE d.h (k VARCHAR(5), n INT) DUPLICATE KEY(k)")
+    asked.run("INSERT INTO d.h VALUES ('a', 1), ('b', 2)")
+    assert asked.rows(sql) == rows

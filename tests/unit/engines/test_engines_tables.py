@@ -136,7 +136,7 @@ def test_desc_and_show_columns_have_the_vendors_columns(asked: Asked) -> None:
         ("k", "bigint", "NO", "true", None, ""),
         ("v", "int", "YES", "false", "3", ""),
     ]
-    assert asked.rows("SHOW FULL COLUMNS FROM t FROM d LIKE 'v'") == [("v", "int", None, "YES", "", "3", "", "", "c")]
+    assert asked.rows("SHOW FULL COLUMNS FROM t FROM d LIKE 'v'") == [("v", "int", "", "YES", "NO", "3", "", "", "c")]
     assert asked.rows("SHOW COLUMNS FROM d.t")[0][0] == "k"
     assert asked.rows("SHOW FULL TABLES") == [("t", "BASE TABLE")]
     assert asked.rows("SHOW TABLE STATUS LIKE 't'")[0][:2] == ("t", "OLAP")
