@@ -127,3 +127,9 @@ def test_functions_whose_forms_double_are_not_nested_without_end(asked: Asked) -
     query = f"SELECT {'strcmp(' * 30}'a'{', 1)' * 30}"
     with pytest.raises(RoutineLoadError, match="nested too deeply"):
         asked.rows(query)
+
+
+def test_a_statement_of_too_many_words_is_refused_before_it_is_parsed(asked: Asked) -> None:
+    """Parsing holds up every other session for its time; 300,000 words are some 50,000 values."""
+    with pytest.raises(RoutineLoadError, match="at most 300000 are allowed"):
+        asked.run("SELECT 1 IN (" + ",".join(["1"] * 200_000) + ")")
