@@ -96,7 +96,7 @@ def _function_name(node: exp.Expr) -> str | None:
 
 
 def _as_written(node: exp.Expr) -> str:
-    return str(node.sql(dialect=_DIALECT))
+    return node.name if isinstance(node, exp.Column) else str(node.sql(dialect=_DIALECT))
 
 
 def _literal(value: Value) -> exp.Expr:

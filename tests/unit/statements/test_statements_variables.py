@@ -89,6 +89,7 @@ def test_an_unknown_variable_is_error_1193(session):
         ("SELECT 1", "SELECT 1"),
         ("SELECT '@@nope', database FROM t", "SELECT '@@nope', database FROM t"),
         ("select 'a@b',  1", "select 'a@b',  1"),
+        ("SELECT current_user", "SELECT '''root''@''%''' AS `current_user`"),
         ("SELECT CURRENT_USER AS u", "SELECT '''root''@''%''' AS u"),
         ("SELECT `current_user` FROM t", "SELECT `current_user` FROM t"),
     ],
