@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from routine_load.clock import Clock, Deadline
 from routine_load.config import Settings
-from routine_load.errors import SourceError
+from routine_load.errors import OffsetOutOfRange, SourceError
 from routine_load.ids import Compat, JobId, PartitionId, TableRef
 from routine_load.jobs.frontend_config import FrontendConfig
 from routine_load.jobs.job import Job
@@ -56,6 +56,7 @@ class Planner:
         progress = self._progress(job, kafka, partitions, is_current)
         if progress is None:
             return None
+        check_log_is_whole(kafka, progress, ends)
         config = self.frontend_config(definition.compat)
         wanted = concurrency(
             definition.compat,
@@ -115,6 +116,20 @@ class Planner:
             chunk_rows=self.settings.chunk_rows,
             chunk_bytes=self.settings.chunk_bytes,
         )
+
+
+def check_log_is_whole(kafka: KafkaSpec, progress: Mapping[PartitionId, int], ends: Mapping[PartitionId, int]) -> None:
+    """Raises OffsetOutOfRange where a partition ends before what was read of it; ``ends`` were asked for later.
+
+    Waiting for it to grow again would pass over what is written there meanwhile.
+    """
+    for partition, end in ends.items():
+        read = progress.get(partition, 0)
+        if end < read:
+            raise OffsetOutOfRange(
+                f"partition {partition} of topic {kafka.topic} was read up to offset {read} and ends at {end} now: "
+                "the topic was re-created, or Kafka lost records"
+            )
 
 
 def kafka_spec(job: Job) -> KafkaSpec:

@@ -33,7 +33,7 @@ from routine_load.observe.logs import logger
 from routine_load.scheduler.agenda import Agenda
 from routine_load.scheduler.bookkeeping import Bookkeeper
 from routine_load.scheduler.doors import Doors
-from routine_load.scheduler.planning import Planner
+from routine_load.scheduler.planning import Planner, check_log_is_whole
 from routine_load.scheduler.ports import Watch
 from routine_load.scheduler.roster import Roster
 from routine_load.scheduler.run import NO_DATA, JobRun, Plan, Slice, new_task_id
@@ -237,12 +237,13 @@ class Scheduler:
     def _refresh(self, run: JobRun) -> None:
         if run.closed:
             return
-        plan = run.plan
+        plan, progress = run.plan, dict(run.progress)
 
         def work() -> None:
             try:
                 self._parts.bookkeeper.check_target(plan.job)
                 partitions, ends = self._parts.planner.look(plan.job, plan.kafka)
+                check_log_is_whole(plan.kafka, progress, ends)
             except RoutineLoadError as error:
                 passes = judge(run.case(error, 1)).step is Step.RETRY
                 self._agenda.call(*((self._refresh_later, run) if passes else (self._fail_job, run, error, 1)))
