@@ -111,6 +111,8 @@ class Service:
             compat=compat or self._context.settings.compat,
             connection_id=next(self._connection_ids),
             client=client,
+            # Drivers cut their batches by it, so it tells what is really taken.
+            variables={"max_allowed_packet": str(self._context.settings.statement_bytes_max)},
         )
         self._processes.opened(session, self._context.clock.now())
         return session

@@ -220,3 +220,11 @@ def test_values_keep_their_type_and_text(vendor):
     assert [str(value) for value in first[:3]] == ["1", str(-(2**127) + 1), values[2]]
     assert first[3:] == (1e300, text, "[1,null]")
     assert second == (2, None, None, None, None, None)
+
+
+def test_a_client_is_told_how_long_a_statement_may_be(vendor):
+    """Drivers cut batches by @@max_allowed_packet: a statement of about that size is taken, a longer one refused."""
+    [(limit,)] = vendor.run("SELECT @@max_allowed_packet")
+    assert vendor.run(f"SELECT length('{'x' * (limit - 100)}')") == [(limit - 100,)]
+    with pytest.raises(pymysql.Error, match=f"allows {limit}"):
+        vendor.run(f"SELECT length('{'x' * limit}')")
