@@ -122,6 +122,7 @@ class Coordinator:
                     connections_max=settings.connections_max,
                     packet_before_auth_max=settings.packet_before_auth_max,
                     max_allowed_packet=settings.max_allowed_packet,
+                    statement_bytes_max=settings.statement_bytes_max,
                     handshake_timeout_s=settings.handshake_timeout_s,
                     idle_timeout_s=settings.idle_timeout_s,
                 ),

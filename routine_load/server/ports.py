@@ -64,6 +64,7 @@ class MySqlLimits:
     connections_max: int = 512
     packet_before_auth_max: int = 64 * 1024
     max_allowed_packet: int = 33_554_432
+    statement_bytes_max: int = 4 * 1024 * 1024
     handshake_timeout_s: float = 10.0
     idle_timeout_s: float = 28_800.0
 

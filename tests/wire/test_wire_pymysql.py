@@ -239,4 +239,20 @@ def test_sessions_are_given_back(plain_door):
         assert rows(connection, "SELECT connection_id()") == ((connection.thread_id(),),)
         assert [session.user for session in plain_door.service.open_sessions] == ["root"]
     plain_door.stop(5)
+    assert plain_door.service.session_closed.wait(5)
     assert not plain_door.service.open_sessions
+
+
+def test_many_long_statements_keep_nobody_else_waiting(plain_door):
+    """A connection that runs something takes no worker from one that comes."""
+    service = plain_door.service
+    busy = [connect(plain_door) for _ in range(40)]
+    for connection in busy:
+        connection._execute_command(COMMAND.COM_QUERY, "wait")
+    assert service.entered.wait(10)
+    with connect(plain_door, read_timeout=5) as connection:
+        assert rows(connection, "SELECT ECHO here") == (("here",),)
+    service.release.set()
+    for connection in busy:
+        connection._read_query_result()
+        connection.close()

@@ -20,7 +20,7 @@ from typing import Any
 from mysql_mimic.types import Capabilities, Commands
 
 from routine_load.clock import SystemClock
-from routine_load.errors import AccessDenied, ExecutionError, RoutineLoadError, StatementSyntaxError
+from routine_load.errors import AccessDenied, ExecutionError, LimitExceeded, RoutineLoadError, StatementSyntaxError
 from routine_load.ids import Compat
 from routine_load.observe import events
 from routine_load.observe.logs import logger
@@ -269,10 +269,17 @@ class Connection:
         await self._stream.write(outbound.ok())
 
     async def _query(self, body: bytes) -> None:
-        statement = text(body)
-        if not self._multi_statements and has_several_statements(statement):
+        statement = self._statement(body)
+        if not self._multi_statements and await self._call(has_several_statements, statement):
             raise StatementSyntaxError("this client did not ask for multi-statements; send one statement at a time")
         await self._answer(statement, binary=False)
+
+    def _statement(self, body: bytes) -> str:
+        """The text; one that nobody would run is not even looked through for its end."""
+        limit = self._house.limits.statement_bytes_max
+        if len(body) > limit:
+            raise LimitExceeded(f"The statement has {len(body)} bytes, statement_bytes_max allows {limit}")
+        return text(body)
 
     async def _answer(self, statement: str, *, binary: bool) -> None:
         watch = asyncio.ensure_future(self._stop_when_left(self._open))
@@ -337,11 +344,11 @@ class Connection:
     # -- prepared statements
 
     async def _stmt_prepare(self, body: bytes) -> None:
-        statement_id, parameters = self._prepared.add(text(body))
+        statement_id, parameters = await self._call(self._prepared.add, self._statement(body))
         await self._answers.send_prepared(statement_id, parameters)
 
     async def _stmt_execute(self, body: bytes) -> None:
-        await self._answer(self._prepared.bind(body), binary=True)
+        await self._answer(await self._call(self._prepared.bind, body), binary=True)
 
     async def _stmt_long_data(self, body: bytes) -> None:
         self._prepared.collect(body)

@@ -22,7 +22,6 @@ from routine_load.server.mysql.stream import BoundedStream, ConnectionClosed
 from routine_load.server.mysql.tls import server_context
 from routine_load.server.ports import MySqlLimits, StatementService, TlsFiles, Users
 
-_WORKERS = 32
 _LOGIN_WORKERS = 4
 _WRITE_TIMEOUT_S = 60.0
 _BACKLOG = 256
@@ -53,7 +52,8 @@ class MySqlDoor:
             compat=compat,
             limits=limits,
             tls=server_context(tls) if tls else None,
-            workers=ThreadPoolExecutor(_WORKERS, thread_name_prefix="mysql-statement"),
+            # one for what a connection runs and one for what it leaves behind: long statements keep nobody waiting
+            workers=ThreadPoolExecutor(2 * limits.connections_max, thread_name_prefix="mysql-statement"),
         )
         self._server: asyncio.Server | None = None
         self._open: dict[asyncio.Task[None], Connection] = {}
