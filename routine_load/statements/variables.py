@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from routine_load.errors import AnalysisError, LimitExceeded, UnknownVariable
+from routine_load.errors import AnalysisError, LimitExceeded, StatementSyntaxError, UnknownVariable
 from routine_load.ids import Compat
 from routine_load.jobs.timezones import standard_time_zone
 from routine_load.sql.identity import server_version, version_comment
@@ -98,6 +98,9 @@ _ASSIGNMENT = re.compile(
     rf"((?:{_QUOTED}|\((?:{_QUOTED}|[^()'\"]|\([^()]*+\))*+\)|[^,'\"(])++)(?:,|$)",
     re.IGNORECASE | re.DOTALL,
 )
+_OF_NO_EFFECT = re.compile(
+    r"(?:(?:session|global|local)\s+)?transaction\b.*|(?:default\s+)?role\b.*", re.IGNORECASE | re.DOTALL
+)
 _CONCAT = re.compile(r"concat\s*\((.*)\)", re.IGNORECASE | re.DOTALL)
 _PART = re.compile(rf"\s*({_QUOTED}|@?@[\w.]+|[\w.+-]+)\s*(?:,|$)", re.DOTALL)
 _SCOPE = re.compile(r"@@(?:(?:session|global|local)\.)?", re.IGNORECASE)
@@ -168,12 +171,14 @@ def _all(session: Session) -> dict[str, str]:
 
 
 def _set(assignments: str, session: Session) -> Ok:
-    if _NAMES.fullmatch(assignments):
+    if _NAMES.fullmatch(assignments) or _OF_NO_EFFECT.fullmatch(assignments):
         return Ok()
     at = 0
     while match := _ASSIGNMENT.match(assignments, at):
         at = match.end()
         _assign(match[1] + match[2].lower(), _evaluated(match[3].strip(), session), session)
+    if assignments[at:].strip():
+        raise StatementSyntaxError("SET takes name = value, separated by commas")  # the rest may hold a password
     return Ok()
 
 

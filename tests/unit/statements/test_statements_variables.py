@@ -144,3 +144,11 @@ def test_query_timeout_is_a_number_of_seconds(session):
     for wrong in ("0", "-1", "'soon'", "259201", "1e3"):
         with pytest.raises(AnalysisError, match="allowed: seconds from 1 to 259200"):
             variables.answer(f"SET query_timeout = {wrong}", session)
+
+
+@pytest.mark.parametrize("text", ["SET PASSWRD FOR bob = PASSWORD('hidden')", "SET a = 1, b", "SET 'x"])
+def test_a_set_that_assigns_nothing_is_an_error(session, text):
+    """A mistyped SET PASSWORD must not look as if it had worked; what it held is not repeated."""
+    with pytest.raises(RoutineLoadError) as told:
+        variables.answer(text, session)
+    assert "hidden" not in str(told.value)
