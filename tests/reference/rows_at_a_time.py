@@ -1,0 +1,163 @@
+"""The vendors' rules for one row at a time, slow and obvious: what the columnar load path is compared with.
+
+Independent of the product's code on purpose: plain Python, one value after the other. It covers CSV and JSON by name,
+plain columns, WHERE-less loads, strict mode, NOT NULL, and the key models.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from decimal import ROUND_HALF_UP, Context, Decimal
+
+BITS = {"TINYINT": 8, "SMALLINT": 16, "INT": 32, "BIGINT": 64, "LARGEINT": 128}
+NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)"
+WIDE = Context(prec=100)
+BLANKS = " \t\n\r"
+
+
+class Bad(Exception):
+    """The row is an error row."""
+
+
+def integer(text, bits, *, cut):
+    """Digits with a sign, blanks around; with ``cut`` also a fraction, which goes."""
+    bare = text.strip(BLANKS)
+    pattern = r"[+-]?\d+" if not cut else r"[+-]?\d+(\.\d*)?"
+    if not re.fullmatch(pattern, bare, re.ASCII):
+        return None
+    number = int(Decimal(bare))
+    return number if -(2 ** (bits - 1)) <= number < 2 ** (bits - 1) else None
+
+
+def decimal(text, precision, scale):
+    """Rounded half up to the scale; NULL where the digits do not fit."""
+    if not re.fullmatch(NUMBER, text.strip(BLANKS), re.ASCII):
+        return None
+    number = Decimal(text.strip(BLANKS)).quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, WIDE)
+    return number if abs(number) < Decimal(10) ** (precision - scale) else None
+
+
+def day(text):
+    """``2020-05-08``, ``2020-5-8``, ``20200508``."""
+    match = re.fullmatch(r"(\d{4})-(\d{1,2})-(\d{1,2})|(\d{4})(\d{2})(\d{2})", text, re.ASCII)
+    try:
+        return dt.date(*(int(part) for part in match.groups() if part is not None)) if match else None
+    except ValueError:
+        return None
+
+
+def boolean(text, compat):
+    """``true`` and ``false``, or a number (Doris: only 1 and 0)."""
+    bare = text.strip(BLANKS).lower()
+    if bare in {"true", "false"}:
+        return bare == "true"
+    if not re.fullmatch(NUMBER, bare, re.ASCII):
+        return None
+    return Decimal(bare) != 0 if compat == "starrocks" or Decimal(bare) in {0, 1} else None
+
+
+def fitted(text, size, compat, *, strict):
+    """Too long: NULL, but Doris cuts at a whole character unless the load is strict."""
+    data = text.encode()
+    if len(data) <= size:
+        return text
+    return data[:size].decode("utf-8", "ignore") if compat == "doris" and not strict else None
+
+
+def converted(text, kind, *, compat, strict, cut):
+    """A field's text as its column's type; None where it does not convert."""
+    name, _, rest = kind.partition("(")
+    sizes = [int(part) for part in rest.rstrip(")").split(",") if part]
+    if name in BITS:
+        return integer(text, BITS[name], cut=cut)
+    if name == "DECIMAL":
+        return decimal(text, *sizes)
+    if name == "DATE":
+        return day(text)
+    if name == "BOOLEAN":
+        return boolean(text, compat)
+    return fitted(text, sizes[0], compat, strict=strict)
+
+
+def csv_rows(messages, columns, separator):
+    """(message, fields or None) of every row that is not blank; None: a wrong number of fields, or no UTF-8."""
+    for at, message in enumerate(messages):
+        for line in (message or b"").split(b"\n"):
+            if not line:
+                continue
+            try:
+                fields = line.decode().split(separator)
+            except UnicodeDecodeError:
+                yield at, None
+                continue
+            yield at, [None if f == "\\N" else f for f in fields] if len(fields) == len(columns) else None
+
+
+def json_rows(messages, columns):
+    """(message, texts or None) of messages that are one object each; the first of equal keys counts."""
+    for at, message in enumerate(messages):
+        if not message:
+            continue
+        try:
+            pairs = json.loads(message, object_pairs_hook=list, parse_float=str, parse_int=str)
+        except ValueError:
+            yield at, None
+            continue
+        first = dict(reversed(pairs))
+        yield (
+            at,
+            [{True: "1", False: "0"}[v] if isinstance(v := first.get(name), bool) else v for name, _, _ in columns],
+        )
+
+
+def load(rows, columns, *, compat, strict, cut):
+    """(loaded rows, messages of error rows). ``columns``: (name, type, nullable)."""
+    loaded, bad = [], []
+    for at, fields in rows:
+        try:
+            if fields is None:
+                raise Bad
+            row = []
+            for text, (_, kind, nullable) in zip(fields, columns, strict=True):
+                value = None if text is None else converted(text, kind, compat=compat, strict=strict, cut=cut)
+                if value is None and ((strict and text is not None) or not nullable):
+                    raise Bad
+                row.append(value)
+            loaded.append(tuple(row))
+        except Bad:
+            bad.append(at)
+    return loaded, bad
+
+
+def replaced(table, rows):
+    """UNIQUE and PRIMARY: (key, value, op, rank); the later row wins; with ranks the greater or equal one."""
+    for key, value, op, rank in rows:
+        old = table.get(key)
+        if old is not None and rank is not None and old[1] is not None and rank < old[1] and not op:
+            continue
+        if op:
+            table.pop(key, None)
+        else:
+            table[key] = (value, rank)
+
+
+def aggregated(table, rows):
+    """AGGREGATE: (key, sum, min, max, replace, replace if not null)."""
+
+    def both(old, new, combine):
+        return new if old is None else old if new is None else combine(old, new)
+
+    for key, total, low, high, latest, known in rows:
+        old = table.get(key)
+        if old is None:
+            table[key] = (total, low, high, latest, known)
+            continue
+        table[key] = (
+            both(old[0], total, lambda a, b: a + b),
+            both(old[1], low, min),
+            both(old[2], high, max),
+            latest,
+            old[4] if known is None else known,
+        )
