@@ -140,8 +140,10 @@ def main() -> None:
             topic = f"bench-{story.form}"
             if story.form not in produced:
                 produced[story.form] = produce(kafka, topic, story.form, rows)
-            counted = count(kafka, topic, rows)
+            # The first reader finds a cold broker: the floor is the best of a run before and one after.
+            before = count(kafka, topic, rows)
             loaded = load(kafka, topic, story, rows)
+            counted = min(before, count(kafka, topic, rows), key=lambda run: run["seconds"])
             speed, floor = rows / loaded["seconds"], rows / counted["seconds"]
             print(
                 f"{story.name:<12} {produced[story.form] / rows:>9.1f} {speed:>10,.0f} "

@@ -19,6 +19,9 @@ def main() -> None:
             "enable.auto.commit": False,
             "queued.min.messages": 1_000_000,
             "fetch.max.bytes": 50_000_000,
+            "queued.max.messages.kbytes": 256 * 1024,
+            "fetch.queue.backoff.ms": 5,  # by default a full queue pauses for a second
+            "check.crcs": False,
         }
     )
     consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in range(partitions)])
