@@ -19,6 +19,7 @@ from routine_load.config import Settings
 from routine_load.engines.duckdb import DuckDbEngine
 from routine_load.ids import Compat
 from routine_load.jobs.frontend_config import FrontendConfig
+from routine_load.loads.kept import KeptCompiler
 from routine_load.loads.path import LoadPath
 from routine_load.loads.rejects import RejectLog
 from routine_load.scheduler.agenda import Agenda
@@ -110,7 +111,8 @@ class Assembly:
 
 def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assembly:
     """Everything above the foundation; nothing runs yet."""
-    kafka, compiler = Kafka.open(stack), Compiler()
+    kafka, compiler = Kafka.open(stack), KeptCompiler(Compiler())
+    stack.callback(compiler.close)
     slots = base.frontend_config(base.settings.compat).max_routine_load_task_num_per_be
     backends = LocalBackends(base.settings.backends, slots=slots, host=base.settings.host, clock=base.clock)
     stack.callback(backends.close)
@@ -136,7 +138,7 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
     return Assembly(foundation=base, backends=backends, scheduler=scheduler, service=Service(context, processes))
 
 
-def _scheduler(base: Foundation, kafka: Kafka, compiler: Compiler, backends: LocalBackends) -> Scheduler:
+def _scheduler(base: Foundation, kafka: Kafka, compiler: KeptCompiler, backends: LocalBackends) -> Scheduler:
     path = LoadPath(sink=base.engine, compiler=compiler, reject_log=base.reject_log, clock=base.clock)
     return Scheduler(
         Parts(

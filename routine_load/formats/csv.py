@@ -49,6 +49,10 @@ class CsvDecoder:
                 return decoded
         return self._decode_exact(values)
 
+    def close(self) -> None:
+        if self._duck is not None:
+            self._duck.close()
+
     # The fast path.
 
     def _decode_joined(self, values: Sequence[bytes | None]) -> Decoded | None:

@@ -55,6 +55,9 @@ class JsonDecoder:
             return nothing(self._columns, rejects)
         return self._select(rows.select(["doc"]), rows, rejects)
 
+    def close(self) -> None:
+        self._duck.close()
+
     def _select(self, docs: pa.Table, rows: pa.Table | None, rejects: Rejects) -> Decoded:
         """The source columns of row documents; ``rows`` says which payload and document each came from."""
         table = self._duck.query(self._selection.sql(), docs)

@@ -36,3 +36,6 @@ class MemoryDuckDB:
             raise LimitExceeded(f"Decoding needs more than {MEMORY_LIMIT} for one chunk") from cause
         finally:
             self._connection.unregister("src")
+
+    def close(self) -> None:
+        self._connection.close()

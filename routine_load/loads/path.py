@@ -115,6 +115,7 @@ class LoadTransaction:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         try:
             for load in self._tables.values():
+                load.decoder.close()
                 load.transformer.close()
         finally:
             self._transaction.rollback()

@@ -157,6 +157,8 @@ class Decoder(Protocol):
 
     def decode(self, payloads: Payloads) -> Decoded: ...
 
+    def close(self) -> None: ...
+
 
 class Transformer(Protocol):
     """Source columns → table rows: mapping, derived columns, conversion, WHERE, NOT NULL. One per task, not shared."""
