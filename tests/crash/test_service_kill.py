@@ -13,6 +13,7 @@ import pytest
 
 PARTITIONS = 8
 MESSAGES = 1_000_000
+PORTION = 100_000
 PAYLOAD = "x" * 24
 
 
@@ -100,12 +101,12 @@ def test_every_message_is_loaded_once_though_the_service_is_killed_again_and_aga
     )
     while_loading = 0
     for _ in range(kills):
-        feed.portion(MESSAGES // kills // PARTITIONS * PARTITIONS)
-        time.sleep(dice.uniform(0.02, 0.7))
+        feed.portion(PORTION)
+        time.sleep(dice.uniform(0.02, 0.4))  # while the portion is being produced
         while_loading += feed.total > _rows_or_zero(service)
         service.kill()
         service.start()
-    feed.portion(MESSAGES - MESSAGES // kills // PARTITIONS * PARTITIONS * kills + PARTITIONS * 100)
+    feed.portion(PORTION)
     feed.join()
     wait_for_rows(service, feed.total, 300)
     check_exactly_once(service, feed)
