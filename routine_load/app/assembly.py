@@ -26,7 +26,14 @@ from routine_load.scheduler.agenda import Agenda
 from routine_load.scheduler.bookkeeping import Bookkeeper
 from routine_load.scheduler.planning import Planner
 from routine_load.scheduler.scheduler import Parts, Scheduler
-from routine_load.sources import GroupOffsets, KafkaMetadataClient, KafkaPropertyPolicy, KafkaSource, KafkaWatch
+from routine_load.sources import (
+    AdminClients,
+    GroupOffsets,
+    KafkaMetadataClient,
+    KafkaPropertyPolicy,
+    KafkaSource,
+    KafkaWatch,
+)
 from routine_load.statements.context import Context
 from routine_load.statements.service import Processes, Service
 from routine_load.store import KEY_FILE, Metadata, SecretBox, open_metadata
@@ -54,8 +61,14 @@ class Kafka:
 
     @classmethod
     def open(cls, stack: ExitStack) -> Kafka:
-        parts = cls(source=KafkaSource(), metadata=KafkaMetadataClient(), watch=KafkaWatch(), groups=GroupOffsets())
-        for part in (parts.source, parts.metadata, parts.watch, parts.groups):
+        admins = AdminClients()
+        parts = cls(
+            source=KafkaSource(),
+            metadata=KafkaMetadataClient(admins=admins),
+            watch=KafkaWatch(),
+            groups=GroupOffsets(admins),
+        )
+        for part in (admins, parts.source, parts.metadata, parts.watch):
             stack.callback(part.close)
         return parts
 

@@ -40,8 +40,8 @@ class Job:
 
     ``progress`` is ``next_offset`` per partition, a mirror of the sink's, applied up to ``sequence``. ``placing`` are
     offsets that CREATE or ALTER wrote here and that the sink is told before the next task runs; empty otherwise.
-    ``error_logs`` are the opaque ids of the last files of rejected rows. ``sink_incarnation`` is the sink for which
-    ``progress`` holds.
+    ``error_logs`` are the opaque ids of the last files of rejected rows. ``sink_incarnation`` and
+    ``topic_id`` are the sink and the topic for which ``progress`` holds (empty: the broker does not tell).
     """
 
     id: JobId
@@ -61,6 +61,7 @@ class Job:
     first_error: str = ""
     sequence: int = 0
     sink_incarnation: str = ""
+    topic_id: str = ""
     auto_resume: AutoResumeMemory = field(default_factory=AutoResumeMemory)
     version: int = 0
 

@@ -108,7 +108,8 @@ class Bookkeeper:
             if not current.state.is_active or not is_current():
                 return current
             missing = {p: o for p, o in plan.progress.items() if p not in current.progress}
-            return current.placed(missing).scheduled(self.clock.now())
+            started = current.placed(missing).scheduled(self.clock.now())
+            return replace(started, topic_id=current.topic_id or plan.topic_id)
 
         failpoint("task.plan.before")
         job = self.jobs.modify(job_id, started)

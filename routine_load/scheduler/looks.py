@@ -18,6 +18,15 @@ from routine_load.tasks.ports import KafkaSpec
 Ends = dict[PartitionId, int]
 """Last stable end of each partition of a topic."""
 
+
+@dataclass(frozen=True, slots=True)
+class TopicLook:
+    """``topic_id`` is empty where the broker does not tell it."""
+
+    ends: Ends
+    topic_id: str = ""
+
+
 _KEPT_MAX: Final = 10_000
 _PER_JOB: Final = frozenset({"group.id", "client.id"})
 
@@ -28,7 +37,7 @@ class _Seen:
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     at: float = float("-inf")
-    ends: Ends = field(default_factory=dict)
+    found: TopicLook = field(default_factory=lambda: TopicLook({}))
     error: RoutineLoadError | None = None
 
 
@@ -42,7 +51,7 @@ class Looks:
         self._lock = threading.Lock()
         self._seen: dict[object, _Seen] = {}
 
-    def ends(self, kafka: KafkaSpec, timeout_s: float) -> Ends:
+    def topic(self, kafka: KafkaSpec, timeout_s: float) -> TopicLook:
         """Raises SourceError, SourceUnavailable."""
         seen = self._of(kafka)
         with seen.lock:
@@ -50,11 +59,11 @@ class Looks:
                 self._ask(kafka, seen, Deadline.after(timeout_s, self._clock))
             if seen.error is not None:
                 raise type(seen.error)(seen.error.message)
-            return dict(seen.ends)
+            return seen.found
 
     def _ask(self, kafka: KafkaSpec, seen: _Seen, deadline: Deadline) -> None:
         try:
-            seen.ends, seen.error = look(self._metadata, kafka, deadline), None
+            seen.found, seen.error = look(self._metadata, kafka, deadline), None
         except RoutineLoadError as error:
             seen.error = error
         seen.at = self._clock.monotonic()
@@ -67,7 +76,9 @@ class Looks:
             return self._seen.setdefault((kafka.brokers, kafka.topic, shared), _Seen())
 
 
-def look(metadata: KafkaMetadata, kafka: KafkaSpec, deadline: Deadline) -> Ends:
-    """All partitions of the topic with their last stable ends, asked now."""
+def look(metadata: KafkaMetadata, kafka: KafkaSpec, deadline: Deadline) -> TopicLook:
+    """The topic's identity, and all its partitions with their last stable ends, asked now."""
+    topic_id = metadata.topic_id(kafka, deadline)
     partitions = metadata.partitions(kafka, deadline)
-    return {p: end for p, (_, end) in metadata.watermarks(kafka, partitions, deadline).items()}
+    marks = metadata.watermarks(kafka, partitions, deadline)
+    return TopicLook({p: end for p, (_, end) in marks.items()}, topic_id)

@@ -20,7 +20,7 @@ from routine_load.loads.path import SingleTable
 from routine_load.loads.ports import Sink
 from routine_load.loads.routing import ByTablePrefix
 from routine_load.loads.values import Format, LoadSpec
-from routine_load.scheduler.looks import Ends, Looks, look
+from routine_load.scheduler.looks import Ends, Looks, TopicLook, look
 from routine_load.scheduler.ports import KafkaMetadata
 from routine_load.scheduler.run import Plan
 from routine_load.tasks.ports import KafkaSpec
@@ -52,7 +52,8 @@ class Planner:
             self.sink.table(TableRef(definition.database, definition.table))
         kafka = kafka_spec(job)
         deadline = Deadline.after(self.settings.kafka_timeout_s, self.clock)
-        partitions, ends = _wanted(job, kafka, look(self.metadata, kafka, deadline))
+        topic = look(self.metadata, kafka, deadline)
+        partitions, ends = _wanted(job, kafka, topic)
         progress = self._progress(job, kafka, partitions, is_current)
         if progress is None:
             return None
@@ -74,13 +75,14 @@ class Planner:
             partitions=partitions,
             progress=progress,
             ends=ends,
+            topic_id=topic.topic_id,
             concurrency=wanted,
             slices=deal(partitions, wanted) if wanted else (),
         )
 
     def look(self, job: Job, kafka: KafkaSpec) -> tuple[tuple[PartitionId, ...], dict[PartitionId, int]]:
         """The job's partitions, and their last stable ends, as some job saw them not long ago."""
-        return _wanted(job, kafka, self._looks.ends(kafka, self.settings.kafka_timeout_s))
+        return _wanted(job, kafka, self._looks.topic(kafka, self.settings.kafka_timeout_s))
 
     def place(
         self, job_id: JobId, offsets: Mapping[PartitionId, int], is_current: Callable[[], bool], *, only: bool = False
@@ -177,8 +179,18 @@ def load_spec(job: Job) -> LoadSpec:
     )
 
 
-def _wanted(job: Job, kafka: KafkaSpec, existing: Ends) -> tuple[tuple[PartitionId, ...], Ends]:
-    """The job's partitions and their ends. Raises SourceError where it is pinned to one that is not there."""
+def _wanted(job: Job, kafka: KafkaSpec, topic: TopicLook) -> tuple[tuple[PartitionId, ...], Ends]:
+    """The job's partitions and their ends.
+
+    Raises SourceError where it is pinned to one that is not there, and where this is another topic of the same name:
+    its offsets mean other records.
+    """
+    if job.topic_id and topic.topic_id and job.topic_id != topic.topic_id:
+        raise SourceError(
+            f"topic {kafka.topic} was re-created: it is {topic.topic_id} now, the job's offsets are of {job.topic_id}. "
+            "ALTER the offsets of all its partitions, then RESUME"
+        )
+    existing = topic.ends
     pinned = job.definition.source.partitions
     missing = sorted(set(pinned) - set(existing))
     if missing:

@@ -27,6 +27,10 @@ class KafkaMetadata(Protocol):
         """(log start, last stable end) of each partition."""
         ...
 
+    def topic_id(self, spec: KafkaSpec, deadline: Deadline) -> str:
+        """The identity that the broker gave the topic when it was created; empty where the broker has none to tell."""
+        ...
+
     def offsets_for_time(
         self, spec: KafkaSpec, partitions: tuple[PartitionId, ...], timestamp_ms: int, deadline: Deadline
     ) -> dict[PartitionId, int]:

@@ -62,6 +62,7 @@ class Plan:
     partitions: tuple[PartitionId, ...]
     progress: dict[PartitionId, int]
     ends: dict[PartitionId, int]
+    topic_id: str
     concurrency: int
     slices: tuple[tuple[PartitionId, ...], ...]
 

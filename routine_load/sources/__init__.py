@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from routine_load.sources.admin import AdminClients
 from routine_load.sources.consumer import KafkaSource
 from routine_load.sources.group_offsets import GroupOffsets
 from routine_load.sources.metadata import KafkaMetadataClient
 from routine_load.sources.policy import KafkaPropertyPolicy
 from routine_load.sources.watch import KafkaWatch
 
-__all__ = ["GroupOffsets", "KafkaMetadataClient", "KafkaPropertyPolicy", "KafkaSource", "KafkaWatch"]
+__all__ = ["AdminClients", "GroupOffsets", "KafkaMetadataClient", "KafkaPropertyPolicy", "KafkaSource", "KafkaWatch"]

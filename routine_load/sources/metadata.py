@@ -1,4 +1,4 @@
-"""Facts about topics: partitions, watermarks, offsets by time. Every call ends by its deadline; nothing is created."""
+"""Facts about topics: identity, partitions, watermarks, offsets by time. Calls end by deadlines and create nothing."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin._metadata import ClusterMetadata
 
 from routine_load.clock import Clock, Deadline
 from routine_load.errors import SourceError, SourceUnavailable
 from routine_load.ids import PartitionId
+from routine_load.sources.admin import AdminClients
 from routine_load.sources.connections import Connection, ConnectionPool
 from routine_load.sources.policy import NOT_ALLOWED, is_forbidden
 from routine_load.tasks.ports import KafkaSpec
@@ -20,6 +22,7 @@ _LATEST = -1
 _PARTITIONS_PER_CALL = 1000
 _ATTEMPT_S = 2.0
 _PAUSE_S = 0.05
+_NO_TOPIC_ID = "AAAAAAAAAAAAAAAAAAAAAA"  # a UUID of zeroes
 _DEFAULTS = {"fetch.wait.max.ms": 50, "topic.metadata.refresh.interval.ms": -1}
 
 _UNKNOWN = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})
@@ -43,7 +46,10 @@ def check_advertised(spec: KafkaSpec, hosts: Iterable[str]) -> None:
 class KafkaMetadataClient:
     """Implements the scheduler's port with pooled consumers, which neither fetch nor join a group."""
 
-    def __init__(self, *, small_files: Path | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self, *, small_files: Path | None = None, clock: Clock | None = None, admins: AdminClients | None = None
+    ) -> None:
+        self._admins = admins or AdminClients(small_files=small_files)
         self._pool = ConnectionPool(_DEFAULTS, {}, small_files=small_files, clock=clock, idle_max=4)
         self._rest = threading.Event()  # never set but by close: a pause that ends with the client
 
@@ -62,6 +68,21 @@ class KafkaMetadataClient:
             last = self._offsets(connection, spec, dict.fromkeys(partitions, _LATEST), deadline)
         return {each: (first[each], max(first[each], last[each])) for each in partitions}
 
+    def topic_id(self, spec: KafkaSpec, deadline: Deadline) -> str:
+        """Empty where the broker has no controller to ask (librdkafka's mock) or is older than topic ids (2.8)."""
+        with self._pool.use(spec) as connection:
+            cluster = self._cluster(connection, spec, deadline)
+        if cluster.controller_id not in cluster.brokers:
+            return ""
+        try:
+            asked = self._admins.of(spec).describe_topics(
+                TopicCollection([spec.topic]), request_timeout=max(0.1, deadline.remaining)
+            )
+            found = str(asked[spec.topic].result().topic_id)
+        except KafkaException:
+            return ""  # partitions are asked for next, and tell what is wrong
+        return "" if found == _NO_TOPIC_ID else found
+
     def offsets_for_time(
         self, spec: KafkaSpec, partitions: tuple[PartitionId, ...], timestamp_ms: int, deadline: Deadline
     ) -> dict[PartitionId, int]:
@@ -76,6 +97,7 @@ class KafkaMetadataClient:
 
     def close(self) -> None:
         self._rest.set()
+        self._admins.close()
         self._pool.close()
 
     def _check(
@@ -90,13 +112,18 @@ class KafkaMetadataClient:
             )
 
     def _partitions(self, connection: Connection, spec: KafkaSpec, deadline: Deadline) -> tuple[PartitionId, ...]:
+        topic = self._cluster(connection, spec, deadline).topics[spec.topic]
+        return tuple(PartitionId(each) for each in sorted(topic.partitions))
+
+    def _cluster(self, connection: Connection, spec: KafkaSpec, deadline: Deadline) -> ClusterMetadata:
+        """Brokers and the one topic, without error. Raises SourceError for an unknown topic, SourceUnavailable."""
         for attempt_s in self._attempts(connection, spec, deadline):
             try:
-                answer = connection.consumer.list_topics(spec.topic, timeout=attempt_s)
-                check_advertised(spec, [broker.host for broker in answer.brokers.values()])
+                answer: ClusterMetadata = connection.consumer.list_topics(spec.topic, timeout=attempt_s)
+                check_advertised(spec, [str(broker.host) for broker in answer.brokers.values()])
                 topic = answer.topics[spec.topic]
                 if topic.error is None:
-                    return tuple(PartitionId(each) for each in sorted(topic.partitions))
+                    return answer
                 self._weigh(topic.error, spec)
             except KafkaException as error:
                 self._weigh(error.args[0], spec)

@@ -93,7 +93,8 @@ def _alter(job: Job, statement: AlterRoutineLoad, context: Context) -> None:
         progress = {} if restarts else dict(current.progress)
         placing = {} if restarts else dict(current.placing)  # what an ALTER before this one left to be placed
         job = replace(current, definition=definition, placing=placing | offsets, progress=progress | offsets)
-        return replace(job, sink_incarnation=context.sink.incarnation) if job.places_all else job
+        # Where all offsets are new, whatever target and topic there are now are those they are meant for.
+        return replace(job, sink_incarnation=context.sink.incarnation, topic_id="") if job.places_all else job
 
     failpoint("job.alter.before")
     context.jobs.modify(job.id, altered)

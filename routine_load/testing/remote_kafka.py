@@ -68,6 +68,19 @@ class RemoteKafka:
         except KafkaException as error:
             raise BrokerFailed(f"{self.bootstrap} could not grow topic {topic!r}: {error}") from error
 
+    def delete_topic(self, topic: str) -> None:
+        """Delete a topic, and wait until the broker does not list it any more."""
+        try:
+            self._client().delete_topics([topic])[topic].result(_ADMIN_S)
+            give_up = time.monotonic() + _ADMIN_S
+            while topic in self._client().list_topics(timeout=_ADMIN_S).topics:
+                if time.monotonic() > give_up:
+                    raise BrokerFailed(f"{self.bootstrap} still lists topic {topic!r} after its deletion")
+                time.sleep(0.05)
+            self._feeder.close()  # its producer remembers the old topic
+        except KafkaException as error:
+            raise BrokerFailed(f"{self.bootstrap} could not delete topic {topic!r}: {error}") from error
+
     def delete_records(self, topic: str, partition: int, before: int) -> None:
         """Drop the records before this offset, as retention would."""
         where = TopicPartition(topic, partition, before)

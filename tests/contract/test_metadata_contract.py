@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from routine_load.clock import Deadline
 from routine_load.errors import SourceError, SourceUnavailable
 from routine_load.ids import PartitionId
-from routine_load.sources import GroupOffsets, KafkaMetadataClient
+from routine_load.sources import AdminClients, GroupOffsets, KafkaMetadataClient
 from routine_load.tasks.ports import KafkaSpec
 from routine_load.testing import EmbeddedKafka
 from routine_load.testing.embedded_kafka import Api
@@ -161,7 +161,7 @@ def test_group_offsets_are_published_for_dashboards(broker, topic):
     """What was committed shows up as the group's committed offsets."""
     broker.create_topic(topic, 2)
     broker.produce(topic, [b"x"] * 5, partition=1)
-    offsets = GroupOffsets()
+    offsets = GroupOffsets(AdminClients())
     offsets.publish(spec_of(broker, topic, **{"group.id": topic}), {PartitionId(1): 5})
     reader = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": topic, "log_level": 0})
     give_up = time.monotonic() + 15
@@ -169,15 +169,43 @@ def test_group_offsets_are_published_for_dashboards(broker, topic):
     while seen != 5 and time.monotonic() < give_up:
         seen = reader.committed([TopicPartition(topic, 1)], timeout=10)[0].offset
     reader.close()
-    offsets.close()
     assert seen == 5
 
 
 def test_group_offsets_do_nothing_without_group_or_broker():
     """Publishing never raises and never waits."""
-    offsets = GroupOffsets()
+    offsets = GroupOffsets(AdminClients())
     began = time.monotonic()
     offsets.publish(KafkaSpec(brokers="127.0.0.1:1", topic="t"), {PartitionId(0): 1})
     offsets.publish(KafkaSpec(brokers="127.0.0.1:1", topic="t", properties=(("group.id", "g"),)), {PartitionId(0): 1})
     assert time.monotonic() - began < 0.5
-    offsets.close()
+
+
+@pytest.mark.kafka
+def test_a_topic_keeps_its_identity_until_it_is_re_created(apache_kafka, topic):
+    """Another topic of the same name is another topic; the mock broker has no identity to tell."""
+    apache_kafka.create_topic(topic, 1)
+    client = KafkaMetadataClient()
+    spec = KafkaSpec(brokers=apache_kafka.bootstrap, topic=topic)
+    try:
+        first = client.topic_id(spec, Deadline.after(5))
+        assert first
+        assert client.topic_id(spec, Deadline.after(5)) == first
+        apache_kafka.delete_topic(topic)
+        apache_kafka.create_topic(topic, 1)
+        assert client.topic_id(spec, Deadline.after(5)) not in {"", first}
+    finally:
+        client.close()
+
+
+def test_a_broker_without_identities_is_not_waited_for(embedded_kafka, topic):
+    """The answer is empty at once."""
+    embedded_kafka.create_topic(topic, 1)
+    client = KafkaMetadataClient()
+    started = time.monotonic()
+    try:
+        spec = KafkaSpec(brokers=embedded_kafka.bootstrap, topic=topic)
+        assert client.topic_id(spec, Deadline.after(5)) == ""
+        assert time.monotonic() - started < 2
+    finally:
+        client.close()

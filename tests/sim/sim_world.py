@@ -104,6 +104,9 @@ class Kafka:
         self._strike("metadata")
         return tuple(self.topic.partitions)
 
+    def topic_id(self, spec, deadline):
+        return "topic-1"
+
     def watermarks(self, spec, partitions, deadline):
         self._strike("metadata")
         return {p: (0, self.topic.end(p)) for p in partitions}

@@ -11,7 +11,7 @@ import pytest
 from routine_load.clock import Deadline
 from routine_load.errors import SourceUnavailable
 from routine_load.ids import PartitionId
-from routine_load.scheduler.looks import Looks
+from routine_load.scheduler.looks import Looks, TopicLook
 from routine_load.tasks.ports import KafkaSpec
 
 
@@ -43,6 +43,9 @@ class Counted:
         assert self.gate.wait(10)
         return PartitionId(0), PartitionId(1)
 
+    def topic_id(self, spec: KafkaSpec, deadline: Deadline) -> str:
+        return "id"
+
     def watermarks(
         self, spec: KafkaSpec, partitions: tuple[PartitionId, ...], deadline: Deadline
     ) -> dict[PartitionId, tuple[int, int]]:
@@ -60,19 +63,19 @@ def test_a_thousand_jobs_of_one_topic_ask_kafka_once() -> None:
     """Also when they come at the same time; jobs that connect in another way ask for themselves."""
     metadata, clock = Counted(), Hand()
     looks = Looks(metadata, clock, age_s=2.5)
-    threads = [threading.Thread(target=looks.ends, args=(spec(i), 1.0)) for i in range(8)]
+    threads = [threading.Thread(target=looks.topic, args=(spec(i), 1.0)) for i in range(8)]
     for thread in threads:
         thread.start()
     metadata.gate.set()
     for thread in threads:
         thread.join()
-    assert [looks.ends(spec(i), 1.0) for i in range(1000)] == [{0: 7, 1: 7}] * 1000
+    assert [looks.topic(spec(i), 1.0) for i in range(1000)] == [TopicLook({0: 7, 1: 7}, "id")] * 1000
     assert metadata.asked == 1
-    looks.ends(spec(1, "u"), 1.0)
-    looks.ends(spec(1, "t", ("isolation.level", "read_uncommitted")), 1.0)
+    looks.topic(spec(1, "u"), 1.0)
+    looks.topic(spec(1, "t", ("isolation.level", "read_uncommitted")), 1.0)
     assert metadata.asked == 3
     clock.seconds += 2.6
-    looks.ends(spec(1), 1.0)
+    looks.topic(spec(1), 1.0)
     assert metadata.asked == 4
 
 
@@ -82,8 +85,8 @@ def test_a_broker_that_does_not_answer_is_waited_for_once() -> None:
     looks = Looks(metadata, clock, age_s=2.5)
     for job in range(5):
         with pytest.raises(SourceUnavailable, match="no answer"):
-            looks.ends(spec(job), 1.0)
+            looks.topic(spec(job), 1.0)
     assert metadata.asked == 1
     metadata.silent, clock.seconds = False, 3.0
     metadata.gate.set()
-    assert looks.ends(spec(1), 1.0) == {0: 7, 1: 7}
+    assert looks.topic(spec(1), 1.0) == TopicLook({0: 7, 1: 7}, "id")
