@@ -21,7 +21,7 @@ from routine_load.loads.values import LoadSpec
 from routine_load.scheduler.verdict import Case
 from routine_load.tasks.control import TaskControl
 from routine_load.tasks.ports import KafkaSpec
-from routine_load.tasks.run import BatchLimits, Task
+from routine_load.tasks.run import PROBE_ROWS, BatchLimits, Task
 
 NO_DATA = "there is no new data in kafka, wait for {interval} seconds to schedule again"
 
@@ -104,6 +104,7 @@ class JobRun:
             spec=self.plan.spec,
             routes=self.plan.routes,
             limits=self.plan.limits,
+            has_backlog=sum(self.ends.get(p, 0) - self.progress[p] for p in part.partitions) > PROBE_ROWS,
             refuses=partial(ratio_exceeded, properties=definition.properties, compat=definition.compat),
         )
 

@@ -17,7 +17,10 @@ _WAIT_S = 0.25
 
 
 class Backlog:
-    """``at_once`` places. A task takes one when it sees that it has a backlog, and keeps it to its end."""
+    """``at_once`` places. A task takes one when it sees that it has a backlog, and keeps it to its end.
+
+    One that is known to have a backlog takes it before it opens a consumer: then waiting holds no memory.
+    """
 
     def __init__(self, at_once: int) -> None:
         self._places = threading.BoundedSemaphore(at_once)

@@ -24,7 +24,7 @@ log = logger("tasks")
 _POLL_S = 0.25
 """Longest single poll: how long a cancelled task may go on."""
 
-_PROBE_ROWS = 5_000
+PROBE_ROWS = 5_000
 _PROBE_BYTES = 1024 * 1024
 """The first chunk of a task; one that is as large as this shows a backlog."""
 
@@ -45,7 +45,8 @@ class BatchLimits:
 class Task:
     """One bounded piece of a job. ``start`` is ``next_offset`` of each of its partitions.
 
-    ``refuses`` says of a whole batch's counts that it must not be loaded (StarRocks: max_filter_ratio).
+    ``has_backlog``: there is more to read than a probe would take. ``refuses`` says of a whole batch's counts that it
+    must not be loaded (StarRocks: max_filter_ratio).
     """
 
     id: TaskId
@@ -57,6 +58,7 @@ class Task:
     routes: Routes
     limits: BatchLimits
     refuses: Callable[[Counts], bool]
+    has_backlog: bool = False
 
 
 class TaskOutcome(StrEnum):
@@ -92,9 +94,12 @@ class TaskRunner:
         """Run to the end. Raises SourceError, SinkError, AnalysisError, UnknownTable; nothing is visible then."""
         attempt: _Attempt | None = None
         try:
-            with self.source.open(task.kafka, task.start) as consumption, self.backlog.visit(control) as visit:
-                attempt = _Attempt(self, task, control, consumption, visit)
-                return attempt.run()
+            with self.backlog.visit(control) as visit:
+                if task.has_backlog and not visit.enter():
+                    return TaskReport(outcome=TaskOutcome.CANCELLED, positions=dict(task.start), caught_up=False)
+                with self.source.open(task.kafka, task.start) as consumption:
+                    attempt = _Attempt(self, task, control, consumption, visit)
+                    return attempt.run()
         except Exception as error:
             if attempt is None or attempt.committed is None:
                 raise
@@ -123,7 +128,7 @@ class _Attempt:
 
     def run(self) -> TaskReport:
         task = self._task
-        chunk = self._next(_PROBE_ROWS)
+        chunk = self._next(task.limits.chunk_rows if self._visit.inside else PROBE_ROWS)
         if chunk is None and self._consumption.positions() == dict(task.start):
             return self._report(TaskOutcome.CANCELLED if self._control.cancelled else TaskOutcome.NOTHING)
         self._begin_batch()
@@ -148,7 +153,7 @@ class _Attempt:
         limits = self._task.limits
         if self._rows >= limits.rows_max or self._bytes >= limits.bytes_max:
             return None
-        if not self._visit.inside and (len(chunk.values) >= _PROBE_ROWS or chunk.bytes >= _PROBE_BYTES):
+        if not self._visit.inside and (len(chunk.values) >= PROBE_ROWS or chunk.bytes >= _PROBE_BYTES):
             if not self._visit.enter():
                 return None
             self._begin_batch()
