@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -16,8 +17,11 @@ class StatementService(Protocol):
 
     def open_session(self, user: str, client: str) -> Session: ...
 
-    def execute(self, session: Session, text: str) -> list[Result]:
-        """One result per statement of ``text`` (``a; b`` gives two)."""
+    def steps(self, session: Session, text: str) -> list[Callable[[], Result]]:
+        """One step per statement of ``text`` (``a; b`` gives two), to be taken in order; each runs its statement.
+
+        Nothing runs before the first step is taken, and a text that cannot be parsed raises here: it runs nothing.
+        """
         ...
 
     def use(self, session: Session, database: str) -> None:

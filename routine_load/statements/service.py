@@ -10,6 +10,7 @@ import re
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from routine_load.errors import LimitExceeded, UnknownDatabase
@@ -135,13 +136,20 @@ class Service:
 
     def execute(self, session: Session, text: str) -> list[Result]:
         """One result per statement of ``text``. Raises RoutineLoadError; earlier statements of the text stay done."""
+        return [step() for step in self.steps(session, text)]
+
+    def steps(self, session: Session, text: str) -> list[Callable[[], Result]]:
+        """One step per statement of ``text``; each runs it. The text is parsed as a whole before. See ``server.ports``."""
         limit = self._context.settings.statement_bytes_max
         if len(text) > limit:
             raise LimitExceeded(f"The statement has {len(text)} characters, statement_bytes_max allows {limit}")
+        return [partial(self._run, statement, session, text[:1024]) for statement in parse(text, session.compat)]
+
+    def _run(self, statement: Statement, session: Session, text: str) -> Result:
         now = self._context.clock.now
-        self._processes.running(session, text[:1024], now())
+        self._processes.running(session, text, now())
         try:
-            return [self._answer(statement, session) for statement in parse(text, session.compat)]
+            return self._answer(statement, session)
         finally:
             self._processes.running(session, None, now())
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -72,12 +73,12 @@ class FakeService:
             raise UnknownDatabase(f"Unknown database '{database}'")
         session.database = database
 
-    def execute(self, session: Session, text: str) -> list[Result]:
+    def steps(self, session: Session, text: str) -> list[Callable[[], Result]]:
         assert threading.current_thread().name.startswith("mysql-statement")
         self.texts.append(text)
         if "ECHO" in text:
-            return [text_table(["echo"], [(text.split("ECHO", 1)[1].strip(),)])]
-        return [self._one(session, part.strip()) for part in text.split(";") if part.strip()]
+            return [lambda: text_table(["echo"], [(text.split("ECHO", 1)[1].strip(),)])]
+        return [partial(self._one, session, part.strip()) for part in text.split(";") if part.strip()]
 
     def _one(self, session: Session, text: str) -> Result:  # noqa: PLR0911 - a table of answers
         lowered = text.lower()

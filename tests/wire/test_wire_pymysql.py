@@ -190,6 +190,16 @@ def test_multi_statements(plain_door):
         assert not cursor.nextset()
 
 
+def test_a_statement_that_fails_does_not_swallow_the_results_before_it(plain_door):
+    """``a; b; c``: a's result, then b's error; c is not run."""
+    with connect(plain_door, client_flag=CLIENT.MULTI_STATEMENTS) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT 1; NONSENSE; INSERT")
+        assert cursor.fetchall() == ((1,),)
+        with pytest.raises(pymysql.MySQLError, match="NONSENSE"):
+            cursor.nextset()
+        assert rows(connection, "SELECT 2") == ((2,),)
+
+
 def test_multi_statements_must_be_asked_for(plain_door):
     """Without the capability a second statement is refused before anything runs; a trailing semicolon is not one."""
     with connect(plain_door) as connection:

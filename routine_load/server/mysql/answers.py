@@ -7,7 +7,7 @@ different workers, never by two at once. Refuses to know where results come from
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -34,29 +34,27 @@ class Answers:
         self._discard = discard
         self.capabilities = Capabilities(0)
 
-    async def send(self, results: Sequence[Result], *, binary: bool) -> None:
-        """All results, each but the last marked as followed by more."""
-        for at, result in enumerate(results, start=1):
-            status = ServerStatus.SERVER_MORE_RESULTS_EXISTS if at < len(results) else outbound.NO_STATUS
-            if isinstance(result, Ok):
-                self._stream.put(
-                    outbound.ok(
-                        status=status,
-                        affected_rows=result.affected_rows,
-                        warnings=len(result.warnings),
-                        message=result.message,
-                    )
+    async def send(self, result: Result, *, more: bool, binary: bool) -> None:
+        """One result; ``more``: the next statement's follows, or its error."""
+        status = ServerStatus.SERVER_MORE_RESULTS_EXISTS if more else outbound.NO_STATUS
+        if isinstance(result, Ok):
+            self._stream.put(
+                outbound.ok(
+                    status=status,
+                    affected_rows=result.affected_rows,
+                    warnings=len(result.warnings),
+                    message=result.message,
                 )
-            else:
-                await self._send_table(result, status, binary=binary)
+            )
+        else:
+            await self._send_table(result, status, binary=binary)
         await self._stream.flush()
 
-    async def send_field_list(self, results: Sequence[Result]) -> None:
-        """The first column of each table, as the names of columns."""
-        for result in results:
-            if isinstance(result, ResultTable):
-                for row in await self._call(list, islice(result.rows, _FIELDS_MAX)):
-                    self._stream.put(column_definition(ResultColumn(str(row[0])), field_list=True))
+    async def send_field_list(self, result: Result) -> None:
+        """The first column of a table, as the names of columns."""
+        if isinstance(result, ResultTable):
+            for row in await self._call(list, islice(result.rows, _FIELDS_MAX)):
+                self._stream.put(column_definition(ResultColumn(str(row[0])), field_list=True))
         await self._stream.write(outbound.eof(self.capabilities))
 
     async def send_prepared(self, statement_id: int, parameters: int) -> None:

@@ -284,10 +284,11 @@ class Connection:
     async def _answer(self, statement: str, *, binary: bool) -> None:
         watch = asyncio.ensure_future(self._stop_when_left(self._open))
         try:
-            results: list[Result] = await self._call(self._house.service.execute, self._open, statement)
-            if not results:
+            steps: list[Callable[[], Result]] = await self._call(self._house.service.steps, self._open, statement)
+            if not steps:
                 raise EmptyStatement
-            await self._answers.send(results, binary=binary)
+            for left, step in zip(range(len(steps) - 1, -1, -1), steps, strict=True):
+                await self._answers.send(await self._call(step), more=left > 0, binary=binary)
         finally:
             watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -307,8 +308,8 @@ class Connection:
     async def _field_list(self, body: bytes) -> None:
         """The names of a table's columns, for completion in shells; both vendors answer it from SHOW COLUMNS too."""
         table = text(Cursor(body).until_nul()).replace("`", "``")
-        results = await self._call(self._house.service.execute, self._open, f"SHOW COLUMNS FROM `{table}`")
-        await self._answers.send_field_list(results)
+        [step] = await self._call(self._house.service.steps, self._open, f"SHOW COLUMNS FROM `{table}`")
+        await self._answers.send_field_list(await self._call(step))
 
     async def _statistics(self, _body: bytes) -> None:
         uptime = max(1, int(SystemClock().monotonic() - self._house.started))
