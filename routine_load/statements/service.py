@@ -139,7 +139,7 @@ class Service:
         return [step() for step in self.steps(session, text)]
 
     def steps(self, session: Session, text: str) -> list[Callable[[], Result]]:
-        """One step per statement of ``text``; each runs it. The text is parsed as a whole before. See ``server.ports``."""
+        """One step per statement of ``text``; each runs it. The text is parsed as a whole before (``server.ports``)."""
         limit = self._context.settings.statement_bytes_max
         if len(text) > limit:
             raise LimitExceeded(f"The statement has {len(text)} characters, statement_bytes_max allows {limit}")
