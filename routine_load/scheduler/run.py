@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
+from routine_load.commit.values import CommitRecord
 from routine_load.errors import RoutineLoadError
 from routine_load.ids import BackendId, JobId, Label, PartitionId, TaskId, TxnId
 from routine_load.jobs.budget import ratio_exceeded
@@ -21,7 +22,11 @@ from routine_load.loads.values import LoadSpec
 from routine_load.scheduler.verdict import Case
 from routine_load.tasks.control import TaskControl
 from routine_load.tasks.ports import KafkaSpec
-from routine_load.tasks.run import PROBE_ROWS, BatchLimits, Task
+from routine_load.tasks.run import PROBE_ROWS, BatchLimits, Task, TaskOutcome, TaskReport
+
+HELD_BACK = "other tasks work on their backlog, wait for 0.1 seconds to schedule again"
+HELD_BACK_S = 0.1
+"""How soon a slice with a backlog tries again where others had all the places."""
 
 NO_DATA = "there is no new data in kafka, wait for {interval} seconds to schedule again"
 
@@ -48,6 +53,16 @@ class Slice:
     started_at: datetime | None = None
     message: str = ""
     failures: int = 0
+
+    def ended(self, report: TaskReport) -> None:
+        """Its task ended well. Where it did nothing, its label was not used: the same task may try again."""
+        self.failures = 0
+        if report.outcome is TaskOutcome.NOTHING:
+            self.txn_id = None
+        if report.record is not None:
+            self.txn_status = "VISIBLE"
+        if report.held_back:
+            self.message = HELD_BACK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,3 +139,18 @@ class JobRun:
         self.progress.update(positions)
         for partition, position in positions.items():
             self.ends[partition] = max(self.ends.get(partition, 0), position)
+
+
+def finished_facts(record: CommitRecord) -> dict[str, object]:
+    """What the canonical line of a finished task tells."""
+    counts = record.counts
+    return {
+        "job_id": record.job_id,
+        "task_id": record.task_id,
+        "label": record.label,
+        "loaded": counts.loaded,
+        "filtered": counts.filtered,
+        "unselected": counts.unselected,
+        "received_bytes": counts.received_bytes,
+        "execute_ms": record.execute_ms,
+    }

@@ -36,7 +36,7 @@ from routine_load.scheduler.doors import Doors
 from routine_load.scheduler.planning import Planner, check_log_is_whole
 from routine_load.scheduler.ports import Watch
 from routine_load.scheduler.roster import Roster
-from routine_load.scheduler.run import NO_DATA, JobRun, Plan, Slice, new_task_id
+from routine_load.scheduler.run import HELD_BACK_S, NO_DATA, JobRun, Plan, Slice, finished_facts, new_task_id
 from routine_load.scheduler.verdict import Step, judge, unknown_fault
 from routine_load.tasks.control import TaskControl
 from routine_load.tasks.run import Task, TaskOutcome, TaskReport, TaskRunner
@@ -333,23 +333,11 @@ class Scheduler:
 
     def _finished(self, run: JobRun, part: Slice, report: TaskReport, job: Job | None) -> None:
         self._roster.ended(run, part)
-        part.failures = 0
+        part.ended(report)
         if report.outcome is not TaskOutcome.CANCELLED:
             run.advance(dict(report.positions))
         if report.record is not None:
-            counts = report.record.counts
-            part.txn_status = "VISIBLE"
-            log.info(
-                events.TASK_FINISHED,
-                job_id=run.job_id,
-                task_id=report.record.task_id,
-                label=report.record.label,
-                loaded=counts.loaded,
-                filtered=counts.filtered,
-                unselected=counts.unselected,
-                received_bytes=counts.received_bytes,
-                execute_ms=report.record.execute_ms,
-            )
+            log.info(events.TASK_FINISHED, **finished_facts(report.record))
         if run.closed:
             return
         if job is not None and job.state is not JobState.RUNNING:
@@ -367,7 +355,7 @@ class Scheduler:
                 lambda _: self._agenda.call(self._slice_due, run, part, 0),
             )
         else:
-            self._slice_due(run, part, 0)
+            self._slice_due(run, part, HELD_BACK_S if report.held_back else 0)
 
     def _failed(self, run: JobRun, part: Slice, error: RoutineLoadError) -> None:
         self._roster.ended(run, part)

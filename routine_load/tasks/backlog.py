@@ -11,24 +11,21 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from routine_load.tasks.control import TaskControl
-
-_WAIT_S = 0.25
-
 
 class Backlog:
-    """``at_once`` places. A task takes one when it sees that it has a backlog, and keeps it to its end.
+    """``at_once`` places. A task takes one when it has a backlog, and keeps it to its end.
 
-    One that is known to have a backlog takes it before it opens a consumer: then waiting holds no memory.
+    Nobody waits for a place: whoever finds none ends, and its slice comes again. So waiting slices hold no consumer, no
+    memory and no backend's slot, which jobs without a backlog need.
     """
 
     def __init__(self, at_once: int) -> None:
         self._places = threading.BoundedSemaphore(at_once)
 
     @contextmanager
-    def visit(self, control: TaskControl) -> Iterator[BacklogVisit]:
+    def visit(self) -> Iterator[BacklogVisit]:
         """What one task holds; a place that was taken is free again afterwards."""
-        visit = BacklogVisit(self._places, control)
+        visit = BacklogVisit(self._places)
         try:
             yield visit
         finally:
@@ -36,15 +33,17 @@ class Backlog:
 
 
 class BacklogVisit:
-    def __init__(self, places: threading.BoundedSemaphore, control: TaskControl) -> None:
+    """``held_back``: a place was wanted, and there was none."""
+
+    def __init__(self, places: threading.BoundedSemaphore) -> None:
         self._places = places
-        self._control = control
         self.inside = False
+        self.held_back = False
 
     def enter(self) -> bool:
-        """Wait for a place. False where the task was cancelled meanwhile."""
-        while not self.inside and not self._control.cancelled:
-            self.inside = self._places.acquire(timeout=_WAIT_S)
+        """Take a place, unless all are taken."""
+        self.inside = self.inside or self._places.acquire(blocking=False)
+        self.held_back = not self.inside
         return self.inside
 
     def leave(self) -> None:

@@ -69,11 +69,15 @@ class TaskOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskReport:
-    """How a task ended. ``caught_up``: every partition was read to its end, at ``positions``."""
+    """How a task ended. ``caught_up``: every partition was read to its end, at ``positions``.
+
+    ``held_back``: it has a backlog, and other tasks had all the places to work on one; what it had was committed.
+    """
 
     outcome: TaskOutcome
     positions: Mapping[PartitionId, int]
     caught_up: bool
+    held_back: bool = False
     record: CommitRecord | None = None
 
 
@@ -94,9 +98,11 @@ class TaskRunner:
         """Run to the end. Raises SourceError, SinkError, AnalysisError, UnknownTable; nothing is visible then."""
         attempt: _Attempt | None = None
         try:
-            with self.backlog.visit(control) as visit:
+            with self.backlog.visit() as visit:
                 if task.has_backlog and not visit.enter():
-                    return TaskReport(outcome=TaskOutcome.CANCELLED, positions=dict(task.start), caught_up=False)
+                    return TaskReport(
+                        outcome=TaskOutcome.NOTHING, positions=dict(task.start), caught_up=False, held_back=True
+                    )
                 with self.source.open(task.kafka, task.start) as consumption:
                     attempt = _Attempt(self, task, control, consumption, visit)
                     return attempt.run()
@@ -154,10 +160,8 @@ class _Attempt:
         if self._rows >= limits.rows_max or self._bytes >= limits.bytes_max:
             return None
         if not self._visit.inside and (len(chunk.values) >= PROBE_ROWS or chunk.bytes >= _PROBE_BYTES):
-            if not self._visit.enter():
-                return None
-            self._begin_batch()
-        return self._next(limits.chunk_rows)
+            self._visit.enter()
+        return None if self._visit.held_back else self._next(limits.chunk_rows)
 
     def _next(self, rows: int) -> ConsumedChunk | None:
         """The next chunk; None at the end of the batch."""
@@ -205,5 +209,6 @@ class _Attempt:
             outcome=outcome,
             positions=self._consumption.positions(),
             caught_up=self._consumption.caught_up,
+            held_back=self._visit.held_back,
             record=record,
         )

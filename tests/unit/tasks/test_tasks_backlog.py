@@ -1,44 +1,45 @@
-"""Places to work on a backlog: bounded, waited for, given back."""
+"""Places to work on a backlog: bounded, never waited for, given back."""
 
 from __future__ import annotations
 
-import threading
+import pytest
 
 from routine_load.tasks.backlog import Backlog
-from routine_load.tasks.control import TaskControl
 
 
-def test_no_more_tasks_than_places():
-    """The next one waits until a place is given back; entering twice is entering once."""
+def test_no_more_tasks_than_places_and_nobody_waits():
+    """The one that finds none is held back, and says so."""
+    backlog = Backlog(2)
+    with backlog.visit() as first, backlog.visit() as second, backlog.visit() as third:
+        assert first.enter()
+        assert second.enter()
+        assert not third.enter()
+        assert (first.held_back, third.held_back) == (False, True)
+    with backlog.visit() as later:
+        assert later.enter()
+
+
+def test_a_task_that_stays_inside_takes_one_place():
+    """Entering twice is entering once."""
+    backlog = Backlog(2)
+    with backlog.visit() as first, backlog.visit() as second:
+        assert first.enter()
+        assert first.enter()
+        assert second.enter()
+
+
+def test_a_task_that_fails_gives_its_place_back():
+    """Whatever happened to it; one that never entered has nothing to give."""
     backlog = Backlog(1)
-    entered = threading.Event()
-    left = threading.Event()
 
-    def second() -> None:
-        with backlog.visit(TaskControl()) as visit:
+    def fails() -> None:
+        with backlog.visit() as visit:
             assert visit.enter()
-            assert left.is_set()
-            entered.set()
+            raise ValueError
 
-    with backlog.visit(TaskControl()) as visit:
-        assert visit.enter()
-        assert visit.enter()
-        waiting = threading.Thread(target=second)
-        waiting.start()
-        assert not entered.wait(0.1)
-        left.set()
-    assert entered.wait(10)
-    waiting.join()
-
-
-def test_a_task_that_is_cancelled_stops_waiting():
-    """It has no place then, and gives none back."""
-    backlog = Backlog(1)
-    control = TaskControl()
-    with backlog.visit(TaskControl()) as holder:
-        assert holder.enter()
-        control.cancel()
-        with backlog.visit(control) as visit:
-            assert not visit.enter()
-    with backlog.visit(TaskControl()) as visit:
-        assert visit.enter()
+    with pytest.raises(ValueError):
+        fails()
+    with backlog.visit() as idle:
+        assert not idle.held_back
+    with backlog.visit() as again:
+        assert again.enter()
