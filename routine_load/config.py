@@ -33,7 +33,6 @@ class Settings:
     tls_key: Path | None = None
     tls: bool = True
     allow_remote_empty_password: bool = False
-    brokers_default: str | None = None
 
     # scheduler
     tick_ms: int = 200
@@ -49,12 +48,9 @@ class Settings:
     chunk_bytes: int = 4 * MIB
     backlog_tasks: int = 2
     rejected_row_bytes_max: int = 8 * 1024
-    rejected_rows_per_task_max: int = 100_000
     error_log_retention_h: int = 48
     engine_memory: str = "256MB"
     engine_threads: int = 2
-    transform_memory: str = "192MB"
-    expression_timeout_s: float = 60.0
 
     # doors
     connections_max: int = 512

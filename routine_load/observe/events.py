@@ -6,7 +6,6 @@ from typing import Final
 
 READY: Final = "ready"
 STOPPED: Final = "stopped"
-JOB_CREATED: Final = "job_created"
 JOB_PLANNED: Final = "job_planned"
 JOB_STATE_CHANGED: Final = "job_state_changed"
 JOB_RECOVERED: Final = "job_recovered"

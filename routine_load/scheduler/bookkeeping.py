@@ -13,7 +13,7 @@ from typing import Protocol
 
 from routine_load.clock import Clock
 from routine_load.errors import JobStateError, RoutineLoadError
-from routine_load.ids import Compat, JobId, TableRef
+from routine_load.ids import Compat, JobId
 from routine_load.jobs.auto_resume import AutoResumeFacts, decide
 from routine_load.jobs.frontend_config import FrontendConfig
 from routine_load.jobs.job import Job, OutOfStep, reconciled
@@ -207,8 +207,8 @@ class Bookkeeper:
 
     def check_target(self, job: Job) -> None:
         """Raises UnknownDatabase or UnknownTable where a single-table job's table is gone."""
-        if job.definition.table is not None:
-            self.sink.table(TableRef(job.definition.database, job.definition.table))
+        if job.definition.table_ref is not None:
+            self.sink.table(job.definition.table_ref)
 
 
 def _doubt_code(job: Job) -> int:

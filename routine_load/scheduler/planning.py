@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from routine_load.clock import Clock, Deadline
 from routine_load.config import Settings
 from routine_load.errors import OffsetOutOfRange, SourceError
-from routine_load.ids import Compat, JobId, PartitionId, TableRef
+from routine_load.ids import Compat, JobId, PartitionId
 from routine_load.jobs.frontend_config import FrontendConfig
 from routine_load.jobs.job import Job
 from routine_load.jobs.splitting import concurrency, deal
@@ -48,8 +48,8 @@ class Planner:
     def plan(self, job: Job, is_current: Callable[[], bool]) -> Plan | None:
         """None where ``is_current`` turned false meanwhile. Raises SourceError, UnknownTable, AnalysisError."""
         definition = job.definition
-        if definition.table is not None:
-            self.sink.table(TableRef(definition.database, definition.table))
+        if definition.table_ref is not None:
+            self.sink.table(definition.table_ref)
         kafka = kafka_spec(job)
         deadline = Deadline.after(self.settings.kafka_timeout_s, self.clock)
         topic = look(self.metadata, kafka, deadline)
@@ -143,9 +143,9 @@ def kafka_spec(job: Job) -> KafkaSpec:
 def routes(job: Job) -> SingleTable | ByTablePrefix:
     """Where a job's rows go."""
     definition = job.definition
-    if definition.table is None:
+    if definition.table_ref is None:
         return ByTablePrefix(definition.database)
-    return SingleTable(TableRef(definition.database, definition.table))
+    return SingleTable(definition.table_ref)
 
 
 def load_spec(job: Job) -> LoadSpec:

@@ -37,13 +37,12 @@ def new_task_id() -> TaskId:
 
 @dataclass(slots=True, kw_only=True)
 class Slice:
-    """``due_at`` None means: wait for the watch. ``control`` is set while a task runs."""
+    """``queued``: a dispatch is due; ``control`` is set while a task runs. Neither: the watch will tell."""
 
     index: int
     partitions: tuple[PartitionId, ...]
     task_id: TaskId
     created_at: datetime
-    due_at: float | None = None
     queued: bool = False
     control: TaskControl | None = None
     backend: BackendId | None = None

@@ -12,23 +12,13 @@ from routine_load.ids import Compat
 from routine_load.jobs.timezones import local_text
 from routine_load.sql.predicates import name_filter
 from routine_load.sql.results import Ok, ResultTable, text_table
-from routine_load.sql.show import BACKENDS_COLUMNS, FRONTENDS_COLUMNS
+from routine_load.sql.show import BACKENDS_COLUMNS, FRONTENDS_COLUMNS, PROCESSLIST_COLUMNS
 from routine_load.sql.statements import Kill, ShowBackends, ShowFrontendConfig, ShowFrontends, ShowProc, ShowProcesslist
 from routine_load.statements.context import Context
 from routine_load.statements.ports import Session
 
 _SECRETS = re.compile(r"password|secret|identified|jaas|token|\bkey\b", re.IGNORECASE)
 _CONFIG_TYPES = {bool: "boolean", int: "int", str: "string"}
-_PROCESSES = {
-    Compat.STARROCKS: (
-        *("ServerName", "Id", "User", "Host", "Db", "Command", "ConnectionStartTime", "Time", "State", "Info"),
-        *("IsPending", "Warehouse", "CNGroup", "Catalog", "QueryId"),
-    ),
-    Compat.DORIS: (
-        *("CurrentConnected", "Id", "User", "Host", "LoginTime", "Catalog", "Db", "Command", "Time", "State"),
-        *("QueryId", "Info", "FE"),
-    ),
-}
 
 
 def backends(_: ShowBackends | ShowProc, session: Session, context: Context) -> ResultTable:
@@ -110,7 +100,7 @@ def frontend_config(statement: ShowFrontendConfig, session: Session, context: Co
 
 def processlist(_: ShowProcesslist, session: Session, context: Context) -> ResultTable:
     """Root sees every session, others their own."""
-    columns = _PROCESSES[session.compat]
+    columns = PROCESSLIST_COLUMNS[session.compat]
     now = context.clock.now()
     rows = []
     for other, since, text in context.processes():

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from routine_load.clock import Deadline
 from routine_load.errors import ExecutionError, RoutineLoadError, SourceError, UnknownTable
-from routine_load.ids import Compat, PartitionId, TableRef
+from routine_load.ids import Compat, PartitionId
 from routine_load.jobs.checks import check_table
 from routine_load.jobs.definition import DefineContext, JobDefinition, alter_definition, define
 from routine_load.jobs.job import Job, new_job
@@ -164,15 +164,15 @@ def _resume(job: Job, context: Context) -> None:
 
 def _check_table(job: Job, context: Context) -> None:
     """Table, columns and expressions; a multi-table job names its tables in its rows."""
-    table = job.definition.table
-    if table is None:
+    ref = job.definition.table_ref
+    if ref is None:
         return
     try:
-        schema = context.sink.table(TableRef(job.definition.database, table))
+        schema = context.sink.table(ref)
     except UnknownTable as error:
         if job.definition.compat is Compat.DORIS:
-            raise UnknownTable(f"Unknown table '{table}' in database '{job.definition.database}'") from error
-        raise UnknownTable(f"Unknown table '{table}'") from error
+            raise UnknownTable(f"Unknown table '{ref.table}' in database '{ref.database}'") from error
+        raise UnknownTable(f"Unknown table '{ref.table}'") from error
     check_table(job.definition, schema)
     context.compiler.check(load_spec(job), schema)
 

@@ -66,10 +66,6 @@ def _pad(side: str) -> str:
     )
 
 
-def _trim(kind: str) -> str:
-    return f"{kind}({{0}}, ' ')"
-
-
 def _trims(kind: str) -> Builder:
     def build(args: list[Typed], _: Context) -> str:
         chars = args[1].sql if len(args) > 1 else "' '"
