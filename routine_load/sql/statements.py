@@ -62,6 +62,25 @@ class MergeType(StrEnum):
     MERGE = "MERGE"
 
 
+class MetadataField(StrEnum):
+    """What a Kafka message carries beside its value (StarRocks 4.1: INCLUDE METADATA)."""
+
+    KEY = "KEY"
+    PARTITION = "PARTITION"
+    OFFSET = "OFFSET"
+    TOPIC = "TOPIC"
+    TIMESTAMP_MS = "TIMESTAMP_MS"
+    HEADERS = "HEADERS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetadataColumn:
+    """One field of the message as a source column. Without AS the column has the field's name in lower case."""
+
+    field: MetadataField
+    name: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadClauses:
     """The load properties of CREATE and ALTER; None or empty where a clause is absent.
@@ -78,6 +97,7 @@ class LoadClauses:
     temporary_partitions: bool = False
     delete_on: Expression | None = None
     order_by: str | None = None
+    metadata: tuple[MetadataColumn, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,9 +135,10 @@ class PauseRoutineLoad:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumeRoutineLoad:
-    """``job`` None means RESUME ALL (Doris)."""
+    """``job`` None means RESUME ALL (Doris). ``properties``: RESUME … FOR j [PROPERTIES] ("in_doubt" = "committed")."""
 
     job: JobName | None
+    properties: tuple[Property, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +182,129 @@ class ShowCreateRoutineLoad:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShowRoutineLoadVersions:
+    """SHOW ROUTINE LOAD VERSIONS FOR j: what ALTER changed, and what it can go back to."""
+
+    job: JobName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackRoutineLoad:
+    """ALTER ROUTINE LOAD FOR j ROLLBACK TO VERSION n."""
+
+    job: JobName
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateFile:
+    """CREATE FILE "name" [IN|FROM db] PROPERTIES ("url" = …, "catalog" = …, "md5" = …)."""
+
+    name: str
+    database: str | None = None
+    properties: tuple[Property, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropFile:
+    """DROP FILE "name" [IN|FROM db] PROPERTIES ("catalog" = …)."""
+
+    name: str
+    database: str | None = None
+    properties: tuple[Property, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowFile:
+    """SHOW FILE [IN|FROM db]."""
+
+    database: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowTransaction:
+    """SHOW TRANSACTION [FROM db] [WHERE …]; which conditions are allowed is the vendor's rule."""
+
+    database: str | None = None
+    where: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowLoad:
+    """SHOW [ALL] LOAD [FROM db] [WHERE …] [ORDER BY …] [LIMIT …]."""
+
+    database: str | None = None
+    where: Expression | None = None
+    order_by: tuple[SortKey, ...] = ()
+    limit: int | None = None
+    offset: int = 0
+
+
+class Scope(StrEnum):
+    """What a privilege is about: SYSTEM (StarRocks: ON SYSTEM; Doris: ON *.*.* with ADMIN_PRIV), all data, …"""
+
+    SYSTEM = "SYSTEM"
+    ALL = "ALL"
+    DATABASE = "DATABASE"
+    TABLE = "TABLE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivilegeTarget:
+    """ALL: every database (``*.*``, ALL TABLES IN ALL DATABASES); DATABASE: the database and all its tables."""
+
+    scope: Scope
+    database: str | None = None
+    table: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """GRANT p [, p …] ON target TO user. Privilege names in upper case, Doris' without ``_PRIV``.
+
+    ``role``: the grantee is a role. ``roles``: GRANT role [, role …] TO user, with no privileges and no target.
+    """
+
+    privileges: tuple[str, ...] = ()
+    target: PrivilegeTarget | None = None
+    roles: tuple[str, ...] = ()
+    grantee: str
+    role: bool = False
+    with_grant_option: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revoke:
+    """REVOKE … FROM user, shaped as ``Grant``."""
+
+    privileges: tuple[str, ...] = ()
+    target: PrivilegeTarget | None = None
+    roles: tuple[str, ...] = ()
+    grantee: str
+    role: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowGrants:
+    """SHOW [ALL] GRANTS [FOR user]; ``user`` None: oneself."""
+
+    user: str | None = None
+    all: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetFrontendConfig:
+    """ADMIN SET [ALL] FRONTEND CONFIG ("name" = "value")."""
+
+    properties: tuple[Property, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowComputeNodes:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreateUser:
     """CREATE USER 'u'@'%' IDENTIFIED BY 'p'."""
 
@@ -195,7 +339,9 @@ class ShowFrontends:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowProcesslist:
-    pass
+    """``full``: statements in whole."""
+
+    full: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +382,18 @@ Statement = (
     | ShowRoutineLoad
     | ShowRoutineLoadTask
     | ShowCreateRoutineLoad
+    | ShowRoutineLoadVersions
+    | RollbackRoutineLoad
+    | CreateFile
+    | DropFile
+    | ShowFile
+    | ShowTransaction
+    | ShowLoad
+    | Grant
+    | Revoke
+    | ShowGrants
+    | SetFrontendConfig
+    | ShowComputeNodes
     | CreateUser
     | DropUser
     | SetPassword
