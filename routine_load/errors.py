@@ -21,11 +21,15 @@ class Position:
 
 
 class RoutineLoadError(Exception):
-    """Something went wrong in routine load."""
+    """Something went wrong in routine load.
 
-    errno: ClassVar[int] = 1064
+    ``errno`` and ``sqlstate`` are what a MySQL client sees; ``position`` is where in the statement, where that is known.
+    The embedded API sets ``errno`` to the number of the vendor whose rules the session follows.
+    """
+
+    errno: int = 1064
     errno_doris: ClassVar[int | None] = None
-    sqlstate: ClassVar[str] = "HY000"
+    sqlstate: str = "HY000"
 
     def __init__(self, message: str | None = None, *, position: Position | None = None) -> None:
         super().__init__(message or (type(self).__doc__ or "").split("\n")[0].rstrip("."))
@@ -221,6 +225,18 @@ class UnknownConnection(ExecutionError):
 
     errno = 1094
     errno_doris = 1094
+
+
+class ConnectionClosed(RoutineLoadError):
+    """The connection is closed."""
+
+
+class ConnectionLost(RoutineLoadError):
+    """The server did not answer; what was running may or may not have been carried out."""
+
+    errno = 2013
+    errno_doris = 2013
+    sqlstate = "08S01"
 
 
 class SinkError(RoutineLoadError):
