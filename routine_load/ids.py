@@ -21,6 +21,8 @@ BackendId = NewType("BackendId", int)
 TxnId = NewType("TxnId", int)
 """Number of a load transaction; -1 in SHOW output while there is none."""
 
+NO_TXN = TxnId(-1)
+
 Label = NewType("Label", str)
 """Name of one load transaction at the sink; used for one attempt and never again."""
 

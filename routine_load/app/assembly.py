@@ -19,6 +19,7 @@ from routine_load.config import Settings
 from routine_load.engines.duckdb import DuckDbEngine
 from routine_load.ids import Compat
 from routine_load.jobs.frontend_config import FrontendConfig
+from routine_load.loads.history import LoadHistory
 from routine_load.loads.kept import KeptCompiler
 from routine_load.loads.path import LoadPath
 from routine_load.loads.rejects import RejectLog
@@ -83,6 +84,7 @@ class Foundation:
     accounts: Accounts
     engine: DuckDbEngine
     reject_log: RejectLog
+    history: LoadHistory
     frontend_config: Callable[[Compat], FrontendConfig]
 
     @classmethod
@@ -108,6 +110,7 @@ class Foundation:
             accounts=Accounts.of(store),
             engine=engine,
             reject_log=RejectLog(settings.error_log_dir, raw_bytes_max=settings.rejected_row_bytes_max),
+            history=LoadHistory(configs.__getitem__),
             frontend_config=configs.__getitem__,
         )
 
@@ -173,6 +176,7 @@ def _scheduler(base: Foundation, kafka: Kafka, compiler: KeptCompiler, backends:
             ),
             watch=kafka.watch,
             backends=backends,
+            history=base.history,
             runner=TaskRunner(
                 source=kafka.source,
                 path=path,

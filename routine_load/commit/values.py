@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from routine_load.ids import JobId, Label, PartitionId, TaskId
+from routine_load.ids import NO_TXN, JobId, Label, PartitionId, TaskId, TxnId
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -52,7 +52,8 @@ class CommitRecord:
 
     ``sequence`` grows in commit order over the whole sink; live bookkeeping and recovery both apply records in that
     order, so that there is one code path. ``timestamps_ms`` is the Kafka timestamp of the last record per partition.
-    ``rejects`` is the opaque id of the file of rejected rows, empty where no row was rejected.
+    ``rejects`` is the opaque id of the file of rejected rows, empty where no row was rejected. ``txn_id`` is the number
+    that SHOW gave the transaction.
     """
 
     sequence: int
@@ -66,3 +67,4 @@ class CommitRecord:
     execute_ms: int = 0
     committed_at_ms: int = 0
     first_error: str = ""
+    txn_id: TxnId = NO_TXN

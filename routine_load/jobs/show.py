@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from routine_load.ids import BackendId, Compat, JobId, PartitionId, TaskId, TxnId
+from routine_load.ids import NO_TXN, BackendId, Compat, JobId, PartitionId, TaskId, TxnId
 from routine_load.jobs.job import Job, Message
 from routine_load.jobs.show_properties import job_properties
 from routine_load.jobs.states import JobState, Reason
@@ -22,7 +22,6 @@ from routine_load.jobs.timezones import local_text
 OFFSET_ZERO = "OFFSET_ZERO"
 _UNSTABLE = "UNSTABLE"
 _UNKNOWN_LAG = -1
-NO_TXN = TxnId(-1)
 NO_BACKEND = BackendId(-1)
 
 Row = dict[str, str | None]
@@ -206,7 +205,7 @@ def task_row(task: TaskView, view: View) -> Row:
     }
     if view.compat is Compat.DORIS:
         row |= {
-            "TaskId": _two_halves(task.task_id),
+            "TaskId": two_halves(task.task_id),
             "TxnStatus": task.txn_status,
             "ExecuteStartTime": _time(task.execute_started_at, view),
             "DataSourceProperties": offsets,
@@ -220,7 +219,7 @@ def _latest(task: TaskView) -> str:
     return compact({str(partition): end for partition, end in sorted(task.latest.items())})
 
 
-def _two_halves(task_id: TaskId) -> str:
+def two_halves(task_id: TaskId) -> str:
     """Doris: a UUID as two 64-bit numbers in hexadecimal."""
     number = UUID(task_id).int
     return f"{number >> 64:x}-{number & (2**64 - 1):x}"

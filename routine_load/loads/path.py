@@ -16,7 +16,7 @@ from typing import ClassVar, Protocol, Self
 from routine_load.clock import Clock
 from routine_load.commit.values import CommitRecord, Counts, OffsetRange
 from routine_load.errors import LimitExceeded, UnknownTable
-from routine_load.ids import JobId, Label, PartitionId, TableRef, TaskId
+from routine_load.ids import NO_TXN, JobId, Label, PartitionId, TableRef, TaskId, TxnId
 from routine_load.loads.ports import Sink
 from routine_load.loads.rejects import RejectLog, RejectSource
 from routine_load.loads.values import (
@@ -44,6 +44,7 @@ class Commit:
     rejects: str = ""
     execute_ms: int = 0
     first_error: str = ""
+    txn_id: TxnId = NO_TXN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,7 @@ class Progressed:
     ranges: Sequence[OffsetRange]
     timestamps_ms: tuple[tuple[PartitionId, int], ...]
     execute_ms: int
+    txn_id: TxnId = NO_TXN
 
 
 class Routes(Protocol):
@@ -140,6 +142,7 @@ class LoadTransaction:
                 rejects=self._rejects.id,
                 execute_ms=progressed.execute_ms,
                 first_error=self._rejects.first_error,
+                txn_id=progressed.txn_id,
             )
         )
         # What is committed is counted: whatever fails from here on, the file of rejected rows stays.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from routine_load.commit.values import CommitRecord, Counts, OffsetRange
-from routine_load.ids import JobId, Label, PartitionId, TableRef, TaskId
+from routine_load.ids import JobId, Label, PartitionId, TableRef, TaskId, TxnId
 from routine_load.loads.values import TableBatch
 from routine_load.sql.schema import Table
 
@@ -47,6 +47,8 @@ class PendingCommit(Protocol):
     def execute_ms(self) -> int: ...
     @property
     def first_error(self) -> str: ...
+    @property
+    def txn_id(self) -> TxnId: ...
 
 
 class Sink(Protocol):

@@ -14,9 +14,11 @@ from functools import partial
 
 from routine_load.commit.values import CommitRecord
 from routine_load.errors import RoutineLoadError
-from routine_load.ids import BackendId, JobId, Label, PartitionId, TaskId, TxnId
+from routine_load.ids import NO_TXN, BackendId, Compat, JobId, Label, PartitionId, TaskId, TxnId
 from routine_load.jobs.budget import ratio_exceeded
 from routine_load.jobs.job import Job
+from routine_load.jobs.show import two_halves
+from routine_load.loads.history import Load, LoadHistory
 from routine_load.loads.path import Routes
 from routine_load.loads.values import LoadSpec
 from routine_load.scheduler.verdict import Case
@@ -27,6 +29,8 @@ from routine_load.tasks.run import PROBE_ROWS, BatchLimits, Task, TaskOutcome, T
 HELD_BACK = "other tasks work on their backlog, wait for 0.1 seconds to schedule again"
 HELD_BACK_S = 0.1
 """How soon a slice with a backlog tries again where others had all the places."""
+
+CANCELLED = "the task was taken out: its job was paused, stopped, changed or divided anew"
 
 NO_DATA = "there is no new data in kafka, wait for {interval} seconds to schedule again"
 
@@ -106,19 +110,45 @@ class JobRun:
     def running(self) -> int:
         return sum(1 for s in self.slices if s.control is not None)
 
+    def load_of(self, part: Slice) -> Load:
+        """The transaction of a slice's task, as it begins."""
+        definition = self.plan.job.definition
+        assert part.txn_id is not None
+        assert part.started_at is not None
+        return Load(
+            label=self.label_of(part),
+            txn_id=part.txn_id,
+            task_id=part.task_id,
+            job_id=self.job_id,
+            database=definition.database,
+            table=definition.table or "",
+            user=definition.user,
+            compat=definition.compat,
+            began_at=part.started_at,
+            backend=part.backend,
+        )
+
+    def label_of(self, part: Slice) -> Label:
+        """StarRocks: ``<job>-<job id>-<task uuid>``; Doris: the task's id, as two numbers."""
+        definition = self.plan.job.definition
+        if definition.compat is Compat.DORIS:
+            return Label(two_halves(part.task_id))
+        return Label(f"{definition.name}-{self.job_id}-{part.task_id}")
+
     def task_of(self, part: Slice) -> Task:
         """The task that reads a slice from where it stands; a label is used for one attempt only."""
         definition = self.plan.job.definition
         return Task(
             id=part.task_id,
             job_id=self.job_id,
-            label=Label(f"{definition.name}-{self.job_id}-{part.task_id}"),
+            label=self.label_of(part),
             kafka=self.plan.kafka,
             start={p: self.progress[p] for p in part.partitions},
             spec=self.plan.spec,
             routes=self.plan.routes,
             limits=self.plan.limits,
             has_backlog=sum(self.ends.get(p, 0) - self.progress[p] for p in part.partitions) > PROBE_ROWS,
+            txn_id=part.txn_id if part.txn_id is not None else NO_TXN,
             refuses=partial(ratio_exceeded, properties=definition.properties, compat=definition.compat),
         )
 
@@ -138,6 +168,16 @@ class JobRun:
         self.progress.update(positions)
         for partition, position in positions.items():
             self.ends[partition] = max(self.ends.get(partition, 0), position)
+
+
+def remember(history: LoadHistory, label: Label, report: TaskReport, at: datetime) -> None:
+    """How a task ended, for SHOW TRANSACTION; one that had nothing to load leaves no trace."""
+    if report.record is not None:
+        history.committed(label, report.record)
+    elif report.outcome is TaskOutcome.CANCELLED:
+        history.aborted(label, CANCELLED, at)
+    else:
+        history.unused(label)
 
 
 def finished_facts(record: CommitRecord) -> dict[str, object]:

@@ -18,7 +18,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from routine_load.backends.local import BackendFacts, LocalBackends
 from routine_load.clock import Clock
@@ -27,6 +27,7 @@ from routine_load.errors import BrokenInvariant, ExecutionError, JobNotFound, Ro
 from routine_load.ids import JobId, PartitionId, TxnId
 from routine_load.jobs.job import Job
 from routine_load.jobs.states import JobState
+from routine_load.loads.history import LoadHistory
 from routine_load.observe import events
 from routine_load.observe.failpoints import failpoint
 from routine_load.observe.logs import logger
@@ -36,7 +37,7 @@ from routine_load.scheduler.doors import Doors
 from routine_load.scheduler.planning import Planner, check_log_is_whole
 from routine_load.scheduler.ports import Watch
 from routine_load.scheduler.roster import Roster
-from routine_load.scheduler.run import HELD_BACK_S, NO_DATA, JobRun, Plan, Slice, finished_facts, new_task_id
+from routine_load.scheduler.run import HELD_BACK_S, NO_DATA, JobRun, Plan, Slice, finished_facts, new_task_id, remember
 from routine_load.scheduler.verdict import Step, judge, unknown_fault
 from routine_load.tasks.control import TaskControl
 from routine_load.tasks.run import Task, TaskOutcome, TaskReport, TaskRunner
@@ -59,6 +60,7 @@ class Parts:
     runner: TaskRunner
     settings: Settings
     clock: Clock
+    history: LoadHistory = field(default_factory=LoadHistory)
 
 
 class Scheduler:
@@ -68,7 +70,7 @@ class Scheduler:
         self._parts = parts
         self._agenda = parts.agenda
         self._doors = Doors()
-        self._txn_ids = itertools.count(int(parts.clock.now().timestamp() * 1000) % 1_000_000_000)
+        self._txn_ids = itertools.count(int(parts.clock.now().timestamp() * 1000))
         self._roster = Roster(parts.watch.forget)
         self._plan_failures: defaultdict[JobId, int] = defaultdict(int)
 
@@ -298,6 +300,7 @@ class Scheduler:
         part.txn_status, part.message = "UNKNOWN", "task submitted to execute"
         control = part.control = TaskControl()
         run.note_idle()
+        parts.history.began(run.load_of(part))
         task = run.task_of(part)
         parts.backends.run(backend, run.job_id, lambda: self._execute(run, part, task, control))
 
@@ -332,6 +335,7 @@ class Scheduler:
         self._agenda.due(self._backoff(attempt), again)
 
     def _finished(self, run: JobRun, part: Slice, report: TaskReport, job: Job | None) -> None:
+        remember(self._parts.history, run.label_of(part), report, self._parts.clock.now())
         self._roster.ended(run, part)
         part.ended(report)
         if report.outcome is not TaskOutcome.CANCELLED:
@@ -362,6 +366,7 @@ class Scheduler:
         part.failures += 1
         part.txn_status = "ABORTED"
         verdict = judge(run.case(error, part.failures))
+        self._parts.history.aborted(run.label_of(part), verdict.text, self._parts.clock.now())
         log.warning(events.TASK_ABORTED, job_id=run.job_id, task_id=part.task_id, error=type(error).__name__)
         if run.closed:
             return

@@ -9,7 +9,7 @@ from enum import StrEnum
 from routine_load.clock import Clock, Deadline
 from routine_load.commit.values import CommitRecord, Counts, OffsetRange
 from routine_load.errors import LoadRejected
-from routine_load.ids import JobId, Label, PartitionId, TaskId
+from routine_load.ids import NO_TXN, JobId, Label, PartitionId, TaskId, TxnId
 from routine_load.jobs.budget import TOO_MANY_FILTERED
 from routine_load.loads.path import LoadPath, LoadTransaction, Progressed, Routes
 from routine_load.loads.values import LoadSpec
@@ -59,6 +59,7 @@ class Task:
     limits: BatchLimits
     refuses: Callable[[Counts], bool]
     has_backlog: bool = False
+    txn_id: TxnId = NO_TXN
 
 
 class TaskOutcome(StrEnum):
@@ -198,6 +199,7 @@ class _Attempt:
                 ranges=ranges,
                 timestamps_ms=tuple(sorted(self._timestamps_ms.items())),
                 execute_ms=max(1, round((self._runner.clock.monotonic() - self._started) * 1000)),
+                txn_id=task.txn_id,
             )
         )
         self.committed = self._report(TaskOutcome.COMMITTED, record)

@@ -38,6 +38,7 @@ class Pending:
     rejects: str = ""
     execute_ms: int = 0
     first_error: str = ""
+    txn_id: int = 7
 
 
 class World(Protocol):

@@ -35,6 +35,7 @@ class Pending:
     rejects: str = ""
     execute_ms: int = 0
     first_error: str = ""
+    txn_id: int = 7
 
 directory = Path(sys.argv[1])
 engine = DuckDbEngine.open(directory / "w.duckdb", error_log_dir=directory / "e", memory="128MB", threads=2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -148,6 +148,9 @@ class DuckDbEngine:
 
     def commits_after(self, job_id: JobId, sequence: int) -> list[CommitRecord]:
         return self._sink.commits_after(job_id, sequence)
+
+    def recent_commits(self, jobs: Sequence[JobId], limit: int) -> list[CommitRecord]:
+        return self._sink.recent_commits(jobs, limit)
 
     def forget_commits(self, job_id: JobId, up_to_sequence: int) -> None:
         self._sink.forget_commits(job_id, up_to_sequence)

@@ -10,14 +10,14 @@ import duckdb
 from routine_load.commit.values import CommitRecord, Counts, OffsetRange
 from routine_load.engines.duckdb.names import Names
 from routine_load.errors import StaleRange
-from routine_load.ids import JobId, Label, PartitionId, TaskId
+from routine_load.ids import JobId, Label, PartitionId, TaskId, TxnId
 
 KEPT_COMMITS = 100
 """Newest records of a job that ``forget`` leaves, for people to look at."""
 
 _COLUMNS = (
     "sequence, label, job_id, task_id, ranges, loaded, filtered, unselected, received_bytes, messages, timestamps_ms,"
-    " rejects, execute_ms, committed_at_ms, first_error"
+    " rejects, execute_ms, committed_at_ms, first_error, txn_id"
 )
 
 
@@ -50,6 +50,7 @@ class Ledger:
         values = [record.sequence, str(record.label), int(record.job_id), str(record.task_id), ranges]
         values += [counts.loaded, counts.filtered, counts.unselected, counts.received_bytes, counts.messages]
         values += [timestamps, record.rejects, record.execute_ms, record.committed_at_ms, record.first_error]
+        values.append(int(record.txn_id))
         marks = ", ".join("?" for _ in values)
         cursor.execute(f"INSERT INTO {self._commits} ({_COLUMNS}) VALUES ({marks})", values)
 
@@ -86,6 +87,17 @@ class Ledger:
         ).fetchall()
         return [_record(row) for row in rows]
 
+    def recent(self, cursor: duckdb.DuckDBPyConnection, jobs: Sequence[JobId], limit: int) -> list[CommitRecord]:
+        """The newest records of these jobs, the newest first."""
+        if not jobs:
+            return []
+        rows = cursor.execute(
+            f"SELECT {_COLUMNS} FROM {self._commits} WHERE job_id IN (SELECT unnest(?::BIGINT[]))"
+            " ORDER BY sequence DESC LIMIT ?",
+            [[int(job) for job in jobs], limit],
+        ).fetchall()
+        return [_record(row) for row in rows]
+
     def forget(self, cursor: duckdb.DuckDBPyConnection, job_id: JobId, up_to_sequence: int) -> None:
         cursor.execute(
             f"DELETE FROM {self._commits} WHERE job_id = ? AND sequence <= ? AND sequence < (SELECT min(sequence) FROM"
@@ -97,7 +109,7 @@ class Ledger:
 def _record(row: Sequence[object]) -> CommitRecord:
     sequence, label, job_id, task_id, ranges = row[:5]
     loaded, filtered, unselected, received_bytes, messages = (int(str(v)) for v in row[5:10])
-    timestamps, rejects, execute_ms, committed_at_ms, first_error = row[10:]
+    timestamps, rejects, execute_ms, committed_at_ms, first_error, txn_id = row[10:]
     return CommitRecord(
         sequence=int(str(sequence)),
         label=Label(str(label)),
@@ -110,6 +122,7 @@ def _record(row: Sequence[object]) -> CommitRecord:
         execute_ms=int(str(execute_ms)),
         committed_at_ms=int(str(committed_at_ms)),
         first_error=str(first_error),
+        txn_id=TxnId(int(str(txn_id))),
     )
 
 

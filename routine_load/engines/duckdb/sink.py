@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import duckdb
@@ -46,6 +46,10 @@ class LoadSink:
     def commits_after(self, job_id: JobId, sequence: int) -> list[CommitRecord]:
         with self._cursor("Commit records") as cursor:
             return self._shared.ledger.commits_after(cursor, job_id, sequence)
+
+    def recent_commits(self, jobs: Sequence[JobId], limit: int) -> list[CommitRecord]:
+        with self._cursor("Commit records") as cursor:
+            return self._shared.ledger.recent(cursor, jobs, limit)
 
     def forget_commits(self, job_id: JobId, up_to_sequence: int) -> None:
         with self._cursor("Forgetting commit records") as cursor:

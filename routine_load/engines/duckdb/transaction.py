@@ -130,6 +130,7 @@ class LoadTransaction:
             execute_ms=commit.execute_ms,
             committed_at_ms=int(self._shared.clock.now().timestamp() * 1000),
             first_error=commit.first_error,
+            txn_id=commit.txn_id,
         )
 
     def _advance(self, cursor: duckdb.DuckDBPyConnection, record: CommitRecord) -> None:
