@@ -51,6 +51,12 @@ class RoutineLoadError(Exception):
             return f"errCode = 2, detailMessage = {self.message}"
         return self.message
 
+    def described(self, compat: Compat) -> str:
+        """``Class@line,column: framed text``, for our own clients: many classes share a number. The class is of here."""
+        name = next(kind.__name__ for kind in type(self).__mro__ if kind.__module__ == __name__)
+        place = f"@{self.position.line},{self.position.column}" if self.position else ""
+        return f"{name}{place}: {self.framed(compat)}"
+
 
 class StatementSyntaxError(RoutineLoadError):
     """The statement cannot be parsed."""

@@ -24,6 +24,8 @@ class Session:
     database: str | None = None
     variables: dict[str, str] = field(default_factory=dict)
     timezone: str = "Asia/Shanghai"
+    last_error: str = ""
+    """What failed last, as ``RoutineLoadError.described``: ``@@routine_load_error``."""
     disconnect: Callable[[], object] | None = field(default=None, repr=False, compare=False)
     """How its door ends its connection, from any thread; the door sets it."""
 

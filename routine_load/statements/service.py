@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from routine_load.errors import LimitExceeded, UnknownDatabase
+from routine_load.errors import LimitExceeded, RoutineLoadError, UnknownDatabase
 from routine_load.ids import Compat
 from routine_load.sql.parser import parse
 from routine_load.sql.results import Ok, Result
@@ -43,6 +43,8 @@ from routine_load.statements.context import Context
 from routine_load.statements.ports import Session
 
 _USE = re.compile(r"use\s+(`(?:[^`]|``)+`|[\w$-]+(?:\.[\w$-]+)?)\s*", re.IGNORECASE)
+
+_ERROR_CHARS_MAX = 4_096
 
 IN_PROCESS_IDS_FROM = 1 << 31
 """A door numbers its own connections, from 1; sessions inside this process never share a number with one of them."""
@@ -143,13 +145,21 @@ class Service:
         limit = self._context.settings.statement_bytes_max
         if len(text) > limit:
             raise LimitExceeded(f"The statement has {len(text)} characters, statement_bytes_max allows {limit}")
-        return [partial(self._run, statement, session, text[:1024]) for statement in parse(text, session.compat)]
+        try:
+            statements = parse(text, session.compat)
+        except RoutineLoadError as error:
+            session.last_error = error.described(session.compat)[:_ERROR_CHARS_MAX]
+            raise
+        return [partial(self._run, statement, session, text[:1024]) for statement in statements]
 
     def _run(self, statement: Statement, session: Session, text: str) -> Result:
         now = self._context.clock.now
         self._processes.running(session, text, now())
         try:
             return self._answer(statement, session)
+        except RoutineLoadError as error:
+            session.last_error = error.described(session.compat)[:_ERROR_CHARS_MAX]
+            raise
         finally:
             self._processes.running(session, None, now())
 

@@ -166,6 +166,7 @@ def _all(session: Session) -> dict[str, str]:
         "time_zone": zone,
         "system_time_zone": zone,
         "compat": session.compat.value,
+        "routine_load_error": session.last_error,
         **session.variables,
     }
 
