@@ -30,9 +30,15 @@ _OWNED: Final = (
     *(("CREATE", "ROUTINE"), ("ALTER", "ROUTINE"), ("PAUSE",), ("RESUME",), ("STOP",), ("KILL",)),
     *(("SHOW", "ROUTINE"), ("SHOW", "ALL", "ROUTINE")),
     *(("SHOW", "CREATE", "ROUTINE"), ("SHOW", "ALL", "CREATE", "ROUTINE")),
-    *(("SHOW", "BACKENDS"), ("SHOW", "FRONTENDS"), ("SHOW", "PROCESSLIST"), ("SHOW", "FULL", "PROCESSLIST")),
-    *(("SHOW", "PROC"), ("ADMIN", "SHOW", "FRONTEND"), ("SHOW", "FRONTEND")),
+    *(("SHOW", "TRANSACTION"), ("SHOW", "LOAD"), ("SHOW", "ALL", "LOAD")),
+    *(("SHOW", "BACKENDS"), ("SHOW", "COMPUTE"), ("SHOW", "FRONTENDS"), ("SHOW", "PROC")),
+    *(("SHOW", "PROCESSLIST"), ("SHOW", "FULL", "PROCESSLIST")),
+    *(("ADMIN", "SHOW", "FRONTEND"), ("SHOW", "FRONTEND")),
+    *(("ADMIN", "SET", "FRONTEND"), ("ADMIN", "SET", "ALL", "FRONTEND")),
+    *(("SET", "FRONTEND"), ("SET", "ALL", "FRONTEND")),
+    *(("CREATE", "FILE"), ("DROP", "FILE"), ("SHOW", "FILE")),
     *(("CREATE", "USER"), ("DROP", "USER"), ("ALTER", "USER"), ("SET", "PASSWORD")),
+    *(("GRANT",), ("REVOKE",), ("SHOW", "GRANTS"), ("SHOW", "ALL", "GRANTS")),
 )
 _EXPRESSION_TERMINALS: Final = frozenset(
     {"NAME", "QUOTED_NAME", "STRING", "NUMBER", "OPERATOR", "LPAR", "LSQB", "DOT", "EQUAL", "AT"}

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from routine_load.sql import statements as s
 from routine_load.sql.literals import quote_name, quote_string
+from routine_load.sql.render_accounts import ACCOUNT_RENDERERS
 
 
 def render(statement: s.Statement) -> str:
@@ -43,6 +44,9 @@ def render_clauses(clauses: s.LoadClauses) -> str:
     if clauses.partitions is not None:
         kind = "TEMPORARY PARTITIONS" if clauses.temporary_partitions else "PARTITIONS"
         parts.append(f"{kind} ({', '.join(quote_name(name) for name in clauses.partitions)})")
+    if clauses.metadata is not None:
+        fields = (f"{column.field} AS {quote_name(column.name)}" for column in clauses.metadata)
+        parts.append(f"INCLUDE METADATA ({', '.join(fields)})")
     for keywords, expression in (
         ("PRECEDING FILTER", clauses.preceding_filter),
         ("WHERE", clauses.where),
@@ -95,7 +99,8 @@ def _pause(statement: s.PauseRoutineLoad) -> str:
 
 
 def _resume(statement: s.ResumeRoutineLoad) -> str:
-    return "RESUME " + _one_or_all(statement.job)
+    properties = f"\nPROPERTIES\n{render_properties(statement.properties)}" if statement.properties else ""
+    return "RESUME " + _one_or_all(statement.job) + properties
 
 
 def _one_or_all(job: s.JobName | None) -> str:
@@ -106,12 +111,23 @@ def _show(statement: s.ShowRoutineLoad) -> str:
     text = "SHOW ALL ROUTINE LOAD" if statement.all else "SHOW ROUTINE LOAD"
     if statement.job is not None:
         text += f" FOR {render_job(statement.job)}"
-    if statement.database is not None:
-        text += f" FROM {quote_name(statement.database)}"
+    text += _from(statement.database)
     if statement.like is not None:
         text += f" LIKE {quote_string(statement.like)}"
-    if statement.where is not None:
-        text += f" WHERE {statement.where.text}"
+    return text + _where(statement.where) + _page(statement)
+
+
+def _from(database: str | None) -> str:
+    return f" FROM {quote_name(database)}" if database is not None else ""
+
+
+def _where(where: s.Expression | None) -> str:
+    return f" WHERE {where.text}" if where is not None else ""
+
+
+def _page(statement: s.ShowRoutineLoad | s.ShowLoad) -> str:
+    """ORDER BY and LIMIT."""
+    text = ""
     if statement.order_by:
         keys = (quote_name(key.column) + (" DESC" if key.descending else "") for key in statement.order_by)
         text += f" ORDER BY {', '.join(keys)}"
@@ -121,32 +137,28 @@ def _show(statement: s.ShowRoutineLoad) -> str:
 
 
 def _show_task(statement: s.ShowRoutineLoadTask) -> str:
-    text = "SHOW ROUTINE LOAD TASK"
-    if statement.database is not None:
-        text += f" FROM {quote_name(statement.database)}"
+    text = "SHOW ROUTINE LOAD TASK" + _from(statement.database)
     if statement.where is None:
         return text
     is_like = statement.where.text[:4].upper() == "LIKE"
     return f"{text} {'' if is_like else 'WHERE '}{statement.where.text}"
 
 
+def _show_load(statement: s.ShowLoad) -> str:
+    return "SHOW LOAD" + _from(statement.database) + _where(statement.where) + _page(statement)
+
+
 def _show_create(statement: s.ShowCreateRoutineLoad) -> str:
     return f"SHOW {'ALL ' if statement.all else ''}CREATE ROUTINE LOAD FOR {render_job(statement.job)}"
 
 
-def _create_user(statement: s.CreateUser) -> str:
-    guard = "IF NOT EXISTS " if statement.if_not_exists else ""
-    password = f" IDENTIFIED BY {quote_string(statement.password)}" if statement.password else ""
-    return f"CREATE USER {guard}{quote_string(statement.user)}{password}"
+def _rollback(statement: s.RollbackRoutineLoad) -> str:
+    return f"ALTER ROUTINE LOAD FOR {render_job(statement.job)} ROLLBACK TO VERSION {statement.version}"
 
 
-def _drop_user(statement: s.DropUser) -> str:
-    return f"DROP USER {'IF EXISTS ' if statement.if_exists else ''}{quote_string(statement.user)}"
-
-
-def _set_password(statement: s.SetPassword) -> str:
-    user = f" FOR {quote_string(statement.user)}" if statement.user is not None else ""
-    return f"SET PASSWORD{user} = PASSWORD({quote_string(statement.password)})"
+def _file(statement: s.CreateFile | s.DropFile) -> str:
+    properties = f" PROPERTIES {render_properties(statement.properties)}" if statement.properties else ""
+    return quote_string(statement.name) + _from(statement.database) + properties
 
 
 def _show_config(statement: s.ShowFrontendConfig) -> str:
@@ -163,14 +175,21 @@ _RENDERERS: Final[dict[type, Callable[[Any], str]]] = {
     s.ShowRoutineLoad: _show,
     s.ShowRoutineLoadTask: _show_task,
     s.ShowCreateRoutineLoad: _show_create,
-    s.CreateUser: _create_user,
-    s.DropUser: _drop_user,
-    s.SetPassword: _set_password,
+    s.ShowRoutineLoadVersions: lambda statement: f"SHOW ROUTINE LOAD VERSIONS FOR {render_job(statement.job)}",
+    s.RollbackRoutineLoad: _rollback,
+    s.CreateFile: lambda statement: "CREATE FILE " + _file(statement),
+    s.DropFile: lambda statement: "DROP FILE " + _file(statement),
+    s.ShowFile: lambda statement: "SHOW FILE" + _from(statement.database),
+    s.ShowTransaction: lambda statement: "SHOW TRANSACTION" + _from(statement.database) + _where(statement.where),
+    s.ShowLoad: _show_load,
     s.ShowBackends: lambda _statement: "SHOW BACKENDS",
+    s.ShowComputeNodes: lambda _statement: "SHOW COMPUTE NODES",
     s.ShowFrontends: lambda _statement: "SHOW FRONTENDS",
-    s.ShowProcesslist: lambda _statement: "SHOW PROCESSLIST",
+    s.ShowProcesslist: lambda statement: f"SHOW {'FULL ' if statement.full else ''}PROCESSLIST",
     s.ShowProc: lambda proc: f"SHOW PROC {quote_string(proc.path)}",
     s.ShowFrontendConfig: _show_config,
+    s.SetFrontendConfig: lambda config: f"ADMIN SET FRONTEND CONFIG {render_properties(config.properties)}",
     s.Kill: lambda kill: f"KILL {'QUERY ' if kill.query_only else ''}{kill.connection_id}",
+    **ACCOUNT_RENDERERS,
     s.EngineStatement: lambda statement: statement.text,
 }

@@ -83,7 +83,7 @@ class Sampler:
 def test_every_alternative_of_the_grammar_is_read(seed):
     """Sentences derived from every rule parse, and no rule is left out."""
     sampler = Sampler(seed)
-    for _ in range(3000):
+    for _ in range(20_000):
         if not sampler.unused():
             break
         sentence = sampler.sentence()

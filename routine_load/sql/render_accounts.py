@@ -1,0 +1,78 @@
+"""Statements about users and privileges to text: parsing it gives an equal value.
+
+Owns one spelling, StarRocks', of what both vendors can say; refuses to mask passwords.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from routine_load.sql import statements as s
+from routine_load.sql.literals import quote_name, quote_string
+
+
+def _create_user(statement: s.CreateUser) -> str:
+    guard = "IF NOT EXISTS " if statement.if_not_exists else ""
+    password = f" IDENTIFIED BY {quote_string(statement.password)}" if statement.password else ""
+    return f"CREATE USER {guard}{quote_string(statement.user)}{password}"
+
+
+def _drop_user(statement: s.DropUser) -> str:
+    return f"DROP USER {'IF EXISTS ' if statement.if_exists else ''}{quote_string(statement.user)}"
+
+
+def _set_password(statement: s.SetPassword) -> str:
+    user = f" FOR {quote_string(statement.user)}" if statement.user is not None else ""
+    return f"SET PASSWORD{user} = PASSWORD({quote_string(statement.password)})"
+
+
+def _grant(statement: s.Grant) -> str:
+    option = " WITH GRANT OPTION" if statement.with_grant_option else ""
+    return f"GRANT {_granted(statement)} TO {_grantee(statement.grantee, role=statement.role)}{option}"
+
+
+def _revoke(statement: s.Revoke) -> str:
+    return f"REVOKE {_granted(statement)} FROM {_grantee(statement.grantee, role=statement.role)}"
+
+
+def _show_grants(statement: s.ShowGrants) -> str:
+    user = f" FOR {_grantee(statement.user, role=statement.role)}" if statement.user is not None else ""
+    return f"SHOW {'ALL ' if statement.all else ''}GRANTS{user}"
+
+
+def _granted(statement: s.Grant | s.Revoke) -> str:
+    if statement.target is None:
+        return ", ".join(quote_string(role) for role in statement.roles)
+    return f"{', '.join(_privilege(name) for name in statement.privileges)} ON {_target(statement.target)}"
+
+
+def _privilege(name: str) -> str:
+    """Words as they are; what is not made of words could only have been written as a literal."""
+    return name if re.fullmatch(r"[A-Z_]+( [A-Z_]+)*", name) else quote_string(name)
+
+
+def _target(target: s.PrivilegeTarget) -> str:
+    if target.scope is s.Scope.SYSTEM:
+        return "SYSTEM"
+    if target.scope is s.Scope.ALL:
+        return "ALL TABLES IN ALL DATABASES"
+    if target.scope is s.Scope.DATABASE:
+        return f"DATABASE {quote_name(target.database or '')}"
+    names = (target.database, target.table)
+    return "TABLE " + ".".join(quote_name(name) for name in names if name is not None)
+
+
+def _grantee(name: str, *, role: bool) -> str:
+    return f"{'ROLE' if role else 'USER'} {quote_string(name)}"
+
+
+ACCOUNT_RENDERERS: Final[dict[type, Callable[[Any], str]]] = {
+    s.CreateUser: _create_user,
+    s.DropUser: _drop_user,
+    s.SetPassword: _set_password,
+    s.Grant: _grant,
+    s.Revoke: _revoke,
+    s.ShowGrants: _show_grants,
+}
