@@ -14,53 +14,29 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
-from routine_load.backends.local import BackendFacts, LocalBackends
-from routine_load.clock import Clock
-from routine_load.config import Settings
-from routine_load.errors import BrokenInvariant, ExecutionError, JobNotFound, RoutineLoadError
-from routine_load.ids import JobId, PartitionId, TxnId
+from routine_load.backends.local import BackendFacts
+from routine_load.errors import ExecutionError, RoutineLoadError
+from routine_load.ids import JobId, PartitionId
 from routine_load.jobs.job import Job
 from routine_load.jobs.states import JobState
-from routine_load.loads.history import LoadHistory
 from routine_load.observe import events
-from routine_load.observe.failpoints import failpoint
 from routine_load.observe.logs import logger
-from routine_load.scheduler.agenda import Agenda
-from routine_load.scheduler.bookkeeping import Bookkeeper
+from routine_load.scheduler.dispatch import Dispatcher, Moves
 from routine_load.scheduler.doors import Doors
-from routine_load.scheduler.planning import Planner, check_log_is_whole
-from routine_load.scheduler.ports import Watch
+from routine_load.scheduler.parts import Parts
+from routine_load.scheduler.planning import check_log_is_whole
 from routine_load.scheduler.roster import Roster
-from routine_load.scheduler.run import HELD_BACK_S, NO_DATA, JobRun, Plan, Slice, finished_facts, new_task_id, remember
+from routine_load.scheduler.run import JobRun, Plan
 from routine_load.scheduler.verdict import Step, judge, unknown_fault
-from routine_load.tasks.control import TaskControl
-from routine_load.tasks.run import Task, TaskOutcome, TaskReport, TaskRunner
 
 log = logger("scheduler")
 
 Still = Callable[[], bool]
 """Whether nothing has happened to a job since the question was made (``Roster.still``)."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Parts:
-    """What the scheduler works with; ``app`` puts them together."""
-
-    agenda: Agenda
-    bookkeeper: Bookkeeper
-    planner: Planner
-    watch: Watch
-    backends: LocalBackends
-    runner: TaskRunner
-    settings: Settings
-    clock: Clock
-    history: LoadHistory = field(default_factory=LoadHistory)
 
 
 class Scheduler:
@@ -70,9 +46,10 @@ class Scheduler:
         self._parts = parts
         self._agenda = parts.agenda
         self._doors = Doors()
-        self._txn_ids = itertools.count(int(parts.clock.now().timestamp() * 1000))
         self._roster = Roster(parts.watch.forget)
         self._plan_failures: defaultdict[JobId, int] = defaultdict(int)
+        moves = Moves(consider=self._consider, plan_anew=self._plan_anew, fail=self._fail_job)
+        self._dispatcher = Dispatcher(parts, self._roster, moves)
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
@@ -197,7 +174,7 @@ class Scheduler:
         self._plan_failures.pop(job_id, None)
         log.info(events.JOB_PLANNED, job_id=job_id, tasks=len(run.slices), partitions=len(plan.partitions))
         for part in run.slices:
-            self._slice_due(run, part, 0)
+            self._dispatcher.slice_due(run, part, 0)
         self._refresh_later(run)
 
     def _planning_failed(self, job_id: JobId, still: Still, error: RoutineLoadError) -> None:
@@ -209,7 +186,7 @@ class Scheduler:
         def work() -> None:
             job = self._parts.bookkeeper.planning_failed(job_id, error, failures, still)
             if job.state.is_active:
-                self._agenda.call(self._agenda.due, self._backoff(failures), lambda: self._plan(job_id, still))
+                self._agenda.call(self._agenda.due, self._parts.backoff_s(failures), lambda: self._plan(job_id, still))
             else:
                 self._agenda.call(self._consider_if, still, job)
 
@@ -217,11 +194,7 @@ class Scheduler:
 
     def _insist(self, work: Callable[[], None], still: Still) -> None:
         """Blocking work that has to get through, unless the job is changed before."""
-        self._agenda.insist(work, still, self._backoff)
-
-    def _backoff(self, failures: int) -> float:
-        settings = self._parts.settings
-        return float(min(settings.abort_backoff_max_s, settings.abort_backoff_s * 2 ** min(failures - 1, 10)))
+        self._agenda.insist(work, still, self._parts.backoff_s)
 
     def _resume_later(self, job_id: JobId) -> None:
         """Doris resumes some pauses by itself; ask again every ten seconds while the job stays paused."""
@@ -268,116 +241,11 @@ class Scheduler:
             return
         for part in run.slices:
             if part.control is None and any(run.ends.get(p, 0) > run.progress[p] for p in part.partitions):
-                self._slice_due(run, part, 0)
+                self._dispatcher.slice_due(run, part, 0)
         self._refresh_later(run)
 
     def _refresh_later(self, run: JobRun) -> None:
         self._agenda.due(self._parts.settings.partition_refresh_s, lambda: self._refresh(run))
-
-    # -- tasks --------------------------------------------------------------------------------------------------------
-
-    def _slice_due(self, run: JobRun, part: Slice, after_s: float) -> None:
-        if run.closed or part.queued or part.control is not None:
-            return
-        part.queued = True
-        self._agenda.due(after_s, lambda: self._dispatch(run, part))
-
-    def _dispatch(self, run: JobRun, part: Slice) -> None:
-        part.queued = False
-        if run.closed or part.control is not None or self._agenda.stopping:
-            return
-        parts = self._parts
-        part.last_scheduled_at = parts.clock.now()
-        backend = parts.backends.place(run.job_id, part.backend)
-        if backend is None:
-            part.message = "failed to allocate be slot, wait for 1 second to schedule again"
-            self._slice_due(run, part, 1.0)
-            return
-        part.backend = backend
-        part.task_id = part.task_id if part.txn_id is None else new_task_id()
-        part.txn_id = TxnId(next(self._txn_ids))
-        part.started_at = parts.clock.now()
-        part.txn_status, part.message = "UNKNOWN", "task submitted to execute"
-        control = part.control = TaskControl()
-        run.note_idle()
-        parts.history.began(run.load_of(part))
-        task = run.task_of(part)
-        parts.backends.run(backend, run.job_id, lambda: self._execute(run, part, task, control))
-
-    def _execute(self, run: JobRun, part: Slice, task: Task, control: TaskControl) -> None:
-        """In the backend's thread: run the task and book what it committed."""
-        try:
-            failpoint("task.dispatch")
-            report = self._parts.runner.run(task, control)
-        except RoutineLoadError as error:
-            self._agenda.call(self._failed, run, part, error)
-        except Exception as error:
-            log.exception(events.SCHEDULER_FAULT, job_id=run.job_id, task_id=task.id)
-            self._agenda.call(self._failed, run, part, unknown_fault(error))
-        else:
-            self._book(run, part, report, 1)
-
-    def _book(self, run: JobRun, part: Slice, report: TaskReport, attempt: int) -> None:
-        """What is committed stays committed: it is booked as soon as the metadata takes it, and the slice waits."""
-        try:
-            job = self._parts.bookkeeper.catch_up(run.job_id) if report.record is not None else None
-        except (BrokenInvariant, JobNotFound) as error:
-            self._agenda.call(self._failed, run, part, error)
-        except Exception as error:
-            log.warning(events.BOOKING_FAILED, job_id=run.job_id, attempt=attempt, exc_info=error)
-            self._agenda.call(self._book_later, run, part, report, attempt + 1)
-        else:
-            self._agenda.call(self._finished, run, part, report, job)
-
-    def _book_later(self, run: JobRun, part: Slice, report: TaskReport, attempt: int) -> None:
-        part.message = "the batch is loaded, its booking waits for the metadata database"
-        again = lambda: self._agenda.in_background(lambda: self._book(run, part, report, attempt))  # noqa: E731 - one use
-        self._agenda.due(self._backoff(attempt), again)
-
-    def _finished(self, run: JobRun, part: Slice, report: TaskReport, job: Job | None) -> None:
-        remember(self._parts.history, run.label_of(part), report, self._parts.clock.now())
-        self._roster.ended(run, part)
-        part.ended(report)
-        if report.outcome is not TaskOutcome.CANCELLED:
-            run.advance(dict(report.positions))
-        if report.record is not None:
-            log.info(events.TASK_FINISHED, **finished_facts(report.record))
-        if run.closed:
-            return
-        if job is not None and job.state is not JobState.RUNNING:
-            log.info(events.JOB_STATE_CHANGED, job_id=run.job_id, state=job.state)
-            self._roster.withdraw(run.job_id)
-            self._consider(job)
-            return
-        if report.caught_up:
-            interval = run.plan.job.definition.properties.max_batch_interval_s
-            part.message = NO_DATA.format(interval=interval)
-            self._parts.watch.watch(
-                run.job_id,
-                run.plan.kafka,
-                {p: run.progress[p] for p in part.partitions},
-                lambda _: self._agenda.call(self._slice_due, run, part, 0),
-            )
-        else:
-            self._slice_due(run, part, HELD_BACK_S if report.held_back else 0)
-
-    def _failed(self, run: JobRun, part: Slice, error: RoutineLoadError) -> None:
-        self._roster.ended(run, part)
-        part.failures += 1
-        part.txn_status = "ABORTED"
-        verdict = judge(run.case(error, part.failures))
-        self._parts.history.aborted(run.label_of(part), verdict.text, self._parts.clock.now())
-        log.warning(events.TASK_ABORTED, job_id=run.job_id, task_id=part.task_id, error=type(error).__name__)
-        if run.closed:
-            return
-        part.message = f"previous task aborted because of {verdict.text}"
-        if verdict.step is Step.RETRY:
-            self._agenda.in_background(lambda: self._parts.bookkeeper.aborted(run.job_id, verdict.text))
-            self._slice_due(run, part, self._backoff(part.failures))
-        elif verdict.step is Step.REPLAN:
-            self._plan_anew(run.job_id)
-        else:
-            self._fail_job(run, error, part.failures)
 
     def _fail_job(self, run: JobRun, error: RoutineLoadError, failures: int) -> None:
         if run.closed:

@@ -25,8 +25,9 @@ from routine_load.loads.path import LoadPath
 from routine_load.loads.rejects import RejectLog
 from routine_load.observe import failpoints
 from routine_load.scheduler.bookkeeping import Bookkeeper
+from routine_load.scheduler.parts import Parts
 from routine_load.scheduler.planning import Planner
-from routine_load.scheduler.scheduler import Parts, Scheduler
+from routine_load.scheduler.scheduler import Scheduler
 from routine_load.sql.statements import (
     AlterRoutineLoad,
     CreateRoutineLoad,

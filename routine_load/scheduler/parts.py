@@ -1,0 +1,35 @@
+"""What the scheduler works with, and how long it waits after a failure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from routine_load.backends.local import LocalBackends
+from routine_load.clock import Clock
+from routine_load.config import Settings
+from routine_load.loads.history import LoadHistory
+from routine_load.scheduler.agenda import Agenda
+from routine_load.scheduler.bookkeeping import Bookkeeper
+from routine_load.scheduler.planning import Planner
+from routine_load.scheduler.ports import Watch
+from routine_load.tasks.run import TaskRunner
+
+
+@dataclass(slots=True, kw_only=True)
+class Parts:
+    """What the scheduler works with; ``app`` puts them together."""
+
+    agenda: Agenda
+    bookkeeper: Bookkeeper
+    planner: Planner
+    watch: Watch
+    backends: LocalBackends
+    runner: TaskRunner
+    settings: Settings
+    clock: Clock
+    history: LoadHistory = field(default_factory=LoadHistory)
+
+    def backoff_s(self, failures: int) -> float:
+        """The pause after so many failures in a row."""
+        settings = self.settings
+        return float(min(settings.abort_backoff_max_s, settings.abort_backoff_s * 2 ** min(failures - 1, 10)))
