@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -46,7 +46,7 @@ class Load:
     status: LoadStatus = LoadStatus.PREPARE
     committed_at: datetime | None = None
     finished_at: datetime | None = None
-    counts: Counts = Counts()
+    counts: Counts = field(default_factory=Counts)
     reason: str = ""
     rejects: str = ""
     first_error: str = ""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import pyarrow as pa
 
 from routine_load.clock import Clock, SystemClock
 from routine_load.commit.values import CommitRecord
@@ -17,7 +15,7 @@ from routine_load.engines.duckdb.query import Queries
 from routine_load.engines.duckdb.session import Session
 from routine_load.engines.duckdb.show import Shows
 from routine_load.engines.duckdb.sink import LoadSink
-from routine_load.engines.duckdb.system_tables import SystemTables
+from routine_load.engines.duckdb.system_tables import SystemTables, Visible
 from routine_load.engines.duckdb.tables import Tables
 from routine_load.engines.duckdb.transaction import LoadTransaction
 from routine_load.ids import JobId, Label, PartitionId, TableRef
@@ -35,6 +33,7 @@ from routine_load.sql.ddl import (
 )
 from routine_load.sql.results import Ok, Result
 from routine_load.sql.schema import Table
+from routine_load.sql.system_tables import SystemTable
 
 
 class DuckDbEngine:
@@ -107,9 +106,13 @@ class DuckDbEngine:
             return self._define(statement, session)
         return self._queries.execute(text, session)
 
-    def add_system_table(self, name: str, rows: Callable[[], pa.Table]) -> None:
-        """Make ``information_schema.<name>`` readable; ``rows`` is called once per query that names it."""
-        self._system.add(name, rows)
+    def add_system_table(self, table: SystemTable) -> None:
+        """Make ``information_schema.<name>`` readable; its rows are made once per query that names it."""
+        self._system.add(table)
+
+    def restrict(self, visible: Visible) -> None:
+        """Whose tables ``information_schema`` tells of."""
+        self._system.restrict(visible)
 
     def _define(self, statement: DdlStatement, session: Session) -> Result:
         match statement:

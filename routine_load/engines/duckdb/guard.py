@@ -20,6 +20,7 @@ from routine_load.engines.duckdb.expressions import SHARED_FUNCTIONS
 from routine_load.engines.duckdb.functions import ALLOWED_NODES, PASSED_FUNCTIONS
 from routine_load.engines.duckdb.meanings import FORMS, QueryDialect, to_duckdb
 from routine_load.engines.duckdb.names import INFORMATION_SCHEMA, Names
+from routine_load.engines.duckdb.narrowing import either, narrowed
 from routine_load.engines.duckdb.session import Session
 from routine_load.engines.duckdb.with_queries import rename_with_queries, with_query
 from routine_load.errors import (
@@ -34,6 +35,7 @@ from routine_load.errors import (
 from routine_load.ids import Compat, TableRef
 from routine_load.sql.ddl import CATALOGS
 from routine_load.sql.schema import Table, TypeName
+from routine_load.sql.system_tables import Wanted
 
 Translate = Callable[[exp.Expr], exp.Expr]
 
@@ -52,7 +54,7 @@ class Checked:
 
     tree: exp.Expr
     tables: list[Table] = field(default_factory=list)
-    system: set[str] = field(default_factory=set)
+    system: dict[str, Wanted] = field(default_factory=dict)
     wide: frozenset[str] = frozenset()
 
     def sql(self) -> str:
@@ -133,7 +135,8 @@ class Guard:
         if database.lower() == INFORMATION_SCHEMA:
             name = node.name.lower()
             view = system(name)
-            checked.system.add(name)
+            wanted = narrowed(node)
+            checked.system[name] = either(checked.system[name], wanted) if name in checked.system else wanted
             _rename(node, exp.to_identifier(view, quoted=True), None, None)
         else:
             if not self._catalog.has_database(database):

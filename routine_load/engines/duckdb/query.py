@@ -80,7 +80,7 @@ class Queries:
     def _select(self, checked: Checked, session: Session) -> Result:
         cursor = self._warehouse.cursor()
         try:
-            self._system.provide(cursor, checked.system)
+            self._system.provide(cursor, checked.system, session)
             cursor.execute(checked.sql())
             return result_table(cursor, session.compat, wide=checked.wide, statements=self._warehouse.statements)
         except duckdb.Error as error:
@@ -92,14 +92,14 @@ class Queries:
 
     def _explain(self, checked: Checked, session: Session) -> Result:
         with self._cursor(session) as cursor:
-            self._system.provide(cursor, checked.system)
+            self._system.provide(cursor, checked.system, session)
             rows = cursor.execute(f"EXPLAIN {checked.sql()}").fetchall()
         lines = [(line,) for row in rows for line in str(row[-1]).splitlines()]
         return text_table(["Explain String"], lines)
 
     def _change(self, checked: Checked, session: Session) -> Result:
         with self._cursor(session) as cursor:
-            self._system.provide(cursor, checked.system)
+            self._system.provide(cursor, checked.system, session)
             return Ok(affected_rows=self._changes.run(cursor, checked))
 
     @contextlib.contextmanager

@@ -11,6 +11,9 @@ class Session(Protocol):
     """``statements.ports.Session``, as far as a query depends on it."""
 
     @property
+    def user(self) -> str: ...
+
+    @property
     def compat(self) -> Compat: ...
 
     @property

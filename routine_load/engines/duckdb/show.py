@@ -100,13 +100,13 @@ class Shows:
         database = self._database(reader, session)
         rows = []
         for name in self._names_in(database):
-            table = self._table(TableRef(database, name))
+            table = self._table(TableRef(database, name), session)
             rows.append((name, table.engine, *(None,) * 12, "utf8_general_ci", None, None, table.comment))
         return filtered(reader, _STATUS_NAMES, rows)
 
     def _indexes(self, reader: Reader, session: Session) -> Result:
         """No index is kept; the keys of a table are its first columns."""
-        self._table(self._table_named(reader, session))
+        self._table(self._table_named(reader, session), session)
         return filtered(reader, _INDEX_NAMES, [])
 
     def _partitions(self, reader: Reader, session: Session) -> Result:
@@ -124,7 +124,7 @@ class Shows:
         return text_table(_PARTITION_NAMES, rows)
 
     def _columns(self, reader: Reader, session: Session, *, full: bool) -> Result:
-        table = self._table(self._table_named(reader, session))
+        table = self._table(self._table_named(reader, session), session)
         if full:
             rows = [_full_row(table, c, session.compat) for c in table.columns]
             return filtered(reader, _FULL_COLUMN_NAMES, rows)
@@ -141,9 +141,9 @@ class Shows:
             raise NoDatabaseSelected("No database selected")
         return ref
 
-    def _table(self, ref: TableRef) -> Table:
+    def _table(self, ref: TableRef, session: Session) -> Table:
         if ref.database.lower() == INFORMATION_SCHEMA:
-            return self._system.declaration(ref.table)
+            return self._system.declaration(ref.table, session.compat)
         return self._catalog.table(ref)
 
     def _describe(self, reader: Reader, session: Session) -> Result | None:
@@ -151,7 +151,7 @@ class Shows:
             return None
         if reader.peek(1).kind is Kind.WORD and not reader.peek(1).is_word("ALL"):
             return None
-        table = self._table(read_ref(reader, _context(session)))
+        table = self._table(read_ref(reader, _context(session)), session)
         reader.accept("ALL")
         reader.expect_end()
         return text_table(_COLUMN_NAMES, [_row(table, c, session.compat) for c in table.columns])

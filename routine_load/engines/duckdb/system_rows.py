@@ -6,7 +6,6 @@ Owns columns and values. Refuses to know which tables exist, and how a query fin
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 
 import pyarrow as pa
 
@@ -165,9 +164,9 @@ _COUNTS = frozenset(
 _MODELS = {"PRIMARY KEY": "PRI_KEYS", "UNIQUE KEY": "UNQ_KEYS", "AGGREGATE KEY": "AGG_KEYS"}
 
 
-def empty(name: str) -> pa.Table:
-    """A table of ``EMPTY``, without rows."""
-    return arrow_table({column: _NUMBER if column in _COUNTS else _TEXT for column in EMPTY[name]}, ())
+def empty_columns(name: str) -> dict[str, pa.DataType]:
+    """The columns of a table of ``EMPTY``."""
+    return {column: _NUMBER if column in _COUNTS else _TEXT for column in EMPTY[name]}
 
 
 def config_row(table: Table, number: int) -> tuple[object, ...]:
@@ -210,9 +209,3 @@ def column_row(table: Table, column: Column, position: int) -> tuple[object, ...
             None,
         ),
     )
-
-
-def arrow_table(columns: dict[str, pa.DataType], rows: Iterable[tuple[object, ...]]) -> pa.Table:
-    listed = list(rows)
-    arrays = [pa.array([row[i] for row in listed], type=kind) for i, kind in enumerate(columns.values())]
-    return pa.table(arrays, names=list(columns))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -17,16 +17,17 @@ from routine_load.engines.duckdb.system_rows import (
     SCHEMATA,
     TABLES,
     TABLES_CONFIG,
-    arrow_table,
     column_row,
     config_row,
-    empty,
+    empty_columns,
     table_row,
 )
 from routine_load.errors import UnknownTable
-from routine_load.ids import TableRef
+from routine_load.ids import Compat, TableRef
 from routine_load.sql.ddl_tokens import literal
+from routine_load.sql.results import ResultType
 from routine_load.sql.schema import Column, ColumnType, KeyModel, Table, TypeName
+from routine_load.sql.system_tables import SystemTable, Viewer, Wanted
 
 REJECTS = "routine_load_rejects"
 
@@ -55,18 +56,55 @@ _REJECTS_TYPES = {
 }
 
 
+Visible = Callable[[Viewer, TableRef], bool]
+"""Whether a user may know of a table."""
+
+Rows = Iterable[tuple[object, ...]]
+
+_ARROW = {
+    ResultType.BOOLEAN: pa.bool_(),
+    ResultType.INT: pa.int32(),
+    ResultType.BIGINT: pa.int64(),
+    ResultType.DOUBLE: pa.float64(),
+    ResultType.DATETIME: pa.timestamp("us"),
+    ResultType.JSON: pa.json_(),
+}
+_DECLARED = {
+    pa.bool_(): TypeName.BOOLEAN,
+    pa.int32(): TypeName.INT,
+    pa.int64(): TypeName.BIGINT,
+    pa.float64(): TypeName.DOUBLE,
+    pa.timestamp("us"): TypeName.DATETIME,
+    pa.json_(): TypeName.JSON,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A table whose rows are made when asked: columns as Arrow types, by vendor."""
+
+    columns: Callable[[Compat], Mapping[str, pa.DataType]]
+    rows: Callable[[Viewer, Wanted], Iterable[Iterable[object]]]
+
+    def arrow(self, viewer: Viewer, wanted: Wanted) -> pa.Table:
+        columns, rows = self.columns(viewer.compat), [tuple(row) for row in self.rows(viewer, wanted)]
+        arrays = [pa.array([row[i] for row in rows], type=kind) for i, kind in enumerate(columns.values())]
+        return pa.table(arrays, names=list(columns))
+
+
 class SystemTables:
     """Knows each table's rows; puts the ones a query names before its cursor."""
 
     def __init__(self, catalog: Catalog, error_log_dir: Path) -> None:
         self._catalog = catalog
         self._error_log_dir = error_log_dir.resolve()
-        self._tables: dict[str, Callable[[], pa.Table]] = {
-            "schemata": self._schemata,
-            "tables": self._tables_rows,
-            "columns": self._columns,
-            "tables_config": self._tables_config,
-            **{name: partial(empty, name) for name in EMPTY},
+        self._visible: Visible = lambda *_: True
+        self._tables: dict[str, _Told] = {
+            "schemata": _Told(lambda _: SCHEMATA, self._schemata),
+            "tables": _Told(lambda _: TABLES, self._tables_rows),
+            "columns": _Told(lambda _: COLUMNS, self._columns),
+            "tables_config": _Told(lambda _: TABLES_CONFIG, self._tables_config),
+            **{name: _empty(name) for name in EMPTY},
         }
 
     def has_database(self, database: str) -> bool:
@@ -75,8 +113,15 @@ class SystemTables:
     def names(self) -> list[str]:
         return sorted([*self._tables, REJECTS])
 
-    def add(self, name: str, rows: Callable[[], pa.Table]) -> None:
-        self._tables[name.lower()] = rows
+    def add(self, table: SystemTable) -> None:
+        types = {
+            compat: {column.name: _ARROW.get(column.type, pa.string()) for column in columns}
+            for compat, columns in table.columns.items()
+        }
+        self._tables[table.name.lower()] = _Told(types.__getitem__, table.rows)
+
+    def restrict(self, visible: Visible) -> None:
+        self._visible = visible
 
     def view_name(self, name: str) -> str:
         """Under which name a query's cursor finds the table. Raises UnknownTable."""
@@ -84,53 +129,77 @@ class SystemTables:
             raise UnknownTable(f"Unknown table '{name}'")
         return _PREFIX + name
 
-    def declaration(self, name: str) -> Table:
+    def declaration(self, name: str, compat: Compat) -> Table:
         """One of these tables as DESC shows it. Raises UnknownTable."""
         self.view_name(name.lower())
-        kinds = _REJECTS_TYPES if name.lower() == REJECTS else _types(self._tables[name.lower()]().schema)
-        columns = tuple(Column(name=column, type=ColumnType(name=kind)) for column, kind in kinds.items())
+        columns = tuple(Column(name=column, type=ColumnType(name=kind)) for column, kind in self._kinds(name, compat))
         return Table(
             ref=TableRef(INFORMATION_SCHEMA, name), columns=columns, key_model=KeyModel.DUPLICATE, engine="MEMORY"
         )
 
-    def provide(self, cursor: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
-        for name in names:
-            if name == REJECTS:
-                self._provide_rejects(cursor)
-            else:
-                cursor.register(_PREFIX + name, self._tables[name]())
+    def _kinds(self, name: str, compat: Compat) -> Iterable[tuple[str, TypeName]]:
+        if name.lower() == REJECTS:
+            return _REJECTS_TYPES.items()
+        columns = self._tables[name.lower()].columns(compat)
+        return [(column, _DECLARED.get(kind, TypeName.STRING)) for column, kind in columns.items()]
 
-    def _provide_rejects(self, cursor: duckdb.DuckDBPyConnection) -> None:
+    def provide(self, cursor: duckdb.DuckDBPyConnection, tables: Mapping[str, Wanted], viewer: Viewer) -> None:
+        for name, wanted in tables.items():
+            if name == REJECTS:
+                self._provide_rejects(cursor, viewer)
+            else:
+                cursor.register(_PREFIX + name, self._tables[name].arrow(viewer, wanted))
+
+    def _provide_rejects(self, cursor: duckdb.DuckDBPyConnection, viewer: Viewer) -> None:
         view = quote(_PREFIX + REJECTS)
         columns = ", ".join(f"{quote(name)} {kind}" for name, kind in _REJECTS_COLUMNS.items())
         cursor.execute(f"CREATE TEMP TABLE __rl_no_rejects ({columns})")
         source = "SELECT * FROM __rl_no_rejects"
         if next(self._error_log_dir.rglob("*.parquet"), None) is not None:
-            pattern = literal(str(self._error_log_dir / "**" / "*.parquet"))
-            source += f" UNION ALL BY NAME SELECT * FROM read_parquet({pattern}, union_by_name = true)"
+            files = f"read_parquet({literal(str(self._error_log_dir / '**' / '*.parquet'))}, union_by_name = true)"
+            source += f" UNION ALL BY NAME SELECT * FROM {files}{self._hidden(cursor, files, viewer)}"
         cursor.execute(f"CREATE TEMP VIEW {view} AS {source}")
 
-    def _schemata(self) -> pa.Table:
+    def _hidden(self, cursor: duckdb.DuckDBPyConnection, files: str, viewer: Viewer) -> str:
+        """The condition that leaves out rows of tables that the user may not know of."""
+        named = cursor.execute(f"SELECT DISTINCT database_name, table_name FROM {files}").fetchall()
+        hidden = [(d, t) for d, t in named if not self._visible(viewer, TableRef(str(d), str(t)))]
+        if not hidden:
+            return ""
+        listed = ", ".join(f"({literal(str(d))}, {literal(str(t))})" for d, t in hidden)
+        return f" WHERE (database_name, table_name) NOT IN ({listed})"
+
+    def _schemata(self, viewer: Viewer, _: Wanted) -> Rows:  # noqa: ARG002 - the same shape as its peers
         names = sorted([*self._catalog.databases(), INFORMATION_SCHEMA])
-        return arrow_table(SCHEMATA, [("def", name, "utf8", "utf8_general_ci", None) for name in names])
+        return [("def", name, "utf8", "utf8_general_ci", None) for name in names]
 
-    def _tables_rows(self) -> pa.Table:
-        rows = [
-            table_row(t.ref.database, t.ref.table, ("BASE TABLE", t.engine, t.comment))
-            for t in self._catalog.declarations()
+    def _declarations(self, viewer: Viewer, wanted: Wanted) -> list[tuple[int, Table]]:
+        """The tables a query may see of those it wants, with their numbers."""
+        databases, names = wanted.get("TABLE_SCHEMA"), wanted.get("TABLE_NAME")
+        return [
+            (number, table)
+            for number, table in enumerate(self._catalog.declarations(), start=1)
+            if (databases is None or table.ref.database in databases)
+            and (names is None or table.ref.table in names)
+            and self._visible(viewer, table.ref)
         ]
-        rows += [table_row(INFORMATION_SCHEMA, name, ("SYSTEM VIEW", "MEMORY", "")) for name in self.names()]
-        return arrow_table(TABLES, rows)
 
-    def _tables_config(self) -> pa.Table:
-        rows = [config_row(t, number) for number, t in enumerate(self._catalog.declarations(), start=1)]
-        return arrow_table(TABLES_CONFIG, rows)
+    def _tables_rows(self, viewer: Viewer, wanted: Wanted) -> Rows:
+        for _, t in self._declarations(viewer, wanted):
+            yield table_row(t.ref.database, t.ref.table, ("BASE TABLE", t.engine, t.comment))
+        for name in self.names():
+            yield table_row(INFORMATION_SCHEMA, name, ("SYSTEM VIEW", "MEMORY", ""))
 
-    def _columns(self) -> pa.Table:
-        tables = self._catalog.declarations()
-        return arrow_table(COLUMNS, [column_row(t, c, i) for t in tables for i, c in enumerate(t.columns, start=1)])
+    def _tables_config(self, viewer: Viewer, wanted: Wanted) -> Rows:
+        return [config_row(t, number) for number, t in self._declarations(viewer, wanted)]
+
+    def _columns(self, viewer: Viewer, wanted: Wanted) -> Rows:
+        own = [self.declaration(name, viewer.compat) for name in self.names()]
+        for t in [*(t for _, t in self._declarations(viewer, wanted)), *own]:
+            for position, column in enumerate(t.columns, start=1):
+                yield column_row(t, column, position)
 
 
-def _types(schema: pa.Schema) -> dict[str, TypeName]:
-    kinds = {pa.int64(): TypeName.BIGINT, pa.timestamp("us"): TypeName.DATETIME}
-    return {field.name: kinds.get(field.type, TypeName.STRING) for field in schema}
+def _empty(name: str) -> _Told:
+    columns = empty_columns(name)
+    return _Told(lambda _: columns, lambda *_: ())

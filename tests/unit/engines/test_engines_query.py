@@ -21,7 +21,8 @@ from routine_load.errors import (
     UnsupportedFeature,
 )
 from routine_load.ids import Compat
-from routine_load.sql.results import Ok, ResultType
+from routine_load.sql.results import Ok, ResultColumn, ResultType
+from routine_load.sql.system_tables import SystemTable
 from tests.unit.engines.conftest import Asked
 
 BIG = 170141183460469231731687303715884105727
@@ -294,7 +295,8 @@ def test_rejected_rows_are_read_from_the_error_log(asked: Asked) -> None:
 
 def test_other_rooms_may_add_system_tables(asked: Asked) -> None:
     """A table handed in is called for its rows once per query that names it."""
-    asked.engine.add_system_table("jobs", lambda: pa.table({"NAME": ["j"]}))
+    columns = dict.fromkeys(Compat, (ResultColumn("NAME"),))
+    asked.engine.add_system_table(SystemTable(name="jobs", columns=columns, rows=lambda *_: [("j",)]))
     assert asked.rows("SELECT name FROM information_schema.jobs") == [("j",)]
     assert ("jobs",) in asked.rows("SHOW TABLES FROM information_schema")
 
