@@ -195,6 +195,45 @@ class AccessDenied(ExecutionError):
         return self.message
 
 
+class PrivilegeDenied(AccessDenied):
+    """Access denied; a privilege on the table is missing."""
+
+    errno = 5203
+    errno_doris = 1142
+    sqlstate = "42000"
+
+    def framed(self, compat: Compat) -> str:
+        return RoutineLoadError.framed(self, compat)
+
+
+class DatabaseDenied(PrivilegeDenied):
+    """Access denied; a privilege on the database is missing."""
+
+    errno_doris = 1044
+
+
+class SystemDenied(PrivilegeDenied):
+    """Access denied; a privilege on the service is missing."""
+
+    errno_doris = 1227
+
+
+class KillDenied(PrivilegeDenied):
+    """You are not owner of the thread."""
+
+    errno = 1095
+    errno_doris = 1095
+    sqlstate = "HY000"
+
+
+class NoSuchGrant(ExecutionError):
+    """There is no such grant."""
+
+    errno = 1141
+    errno_doris = 1141
+    sqlstate = "42000"
+
+
 class UnknownVariable(ExecutionError):
     """Unknown system variable."""
 

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from routine_load.store.database import Database
+from routine_load.store.grants import GrantStore
 from routine_load.store.jobs import JobStore
 from routine_load.store.secrets import SecretBox
 from routine_load.store.settings import SettingStore
@@ -22,6 +23,7 @@ class Metadata:
         self._database = Database(url)
         self.jobs = JobStore(self._database, secrets)
         self.settings = SettingStore(self._database)
+        self.grants = GrantStore(self._database)
 
     def users(self, make: Callable[[bytes, str], V]) -> UserStore[V]:
         """The users, with verifiers of the door's own type."""

@@ -54,3 +54,25 @@ frontend_config = sa.Table(
     sa.Column("name", sa.String(NAME_MAX), primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
 )
+
+grants = sa.Table(
+    "grants",
+    metadata,
+    sa.Column("id", _ID, primary_key=True, autoincrement=True),
+    sa.Column("user_name", sa.String(NAME_MAX), sa.ForeignKey("users.name", ondelete="CASCADE"), nullable=False),
+    sa.Column("place", sa.String(16), nullable=False),
+    sa.Column("database_name", sa.String(NAME_MAX), nullable=False),
+    sa.Column("table_name", sa.String(NAME_MAX), nullable=False),
+    sa.Column("privilege", sa.String(64), nullable=False),
+    sa.Column("grantable", sa.Boolean, nullable=False),
+    sa.Index(None, "user_name"),
+)
+"""One privilege of one user; names are empty where the place has none."""
+
+role_grants = sa.Table(
+    "role_grants",
+    metadata,
+    sa.Column("user_name", sa.String(NAME_MAX), sa.ForeignKey("users.name", ondelete="CASCADE"), nullable=False),
+    sa.Column("role", sa.String(64), nullable=False),
+    sa.PrimaryKeyConstraint("user_name", "role"),
+)
