@@ -36,7 +36,7 @@ from routine_load.sources import (
     KafkaSource,
     KafkaWatch,
 )
-from routine_load.statements.context import Context
+from routine_load.statements.context import Context, KnownLoads
 from routine_load.statements.service import Processes, Service
 from routine_load.store import KEY_FILE, Metadata, SecretBox, open_metadata
 from routine_load.tasks.backlog import Backlog
@@ -151,6 +151,7 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
         http_address=addresses.http,
         mysql_address=addresses.mysql,
         processes=processes.all,
+        loads=KnownLoads(history=base.history, commits=base.engine, error_lines=base.reject_log.render),
     )
     return Assembly(foundation=base, backends=backends, scheduler=scheduler, service=Service(context, processes))
 

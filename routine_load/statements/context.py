@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from routine_load.clock import Clock
+from routine_load.commit.values import CommitRecord
 from routine_load.config import Settings
 from routine_load.errors import AnalysisError, JobNotFound, NoDatabaseSelected, UnknownDatabase
-from routine_load.ids import Compat, JobId
+from routine_load.ids import Compat, JobId, TableRef
 from routine_load.jobs.frontend_config import FrontendConfig
 from routine_load.jobs.job import Job
+from routine_load.loads.history import LoadHistory
 from routine_load.loads.ports import Sink
 from routine_load.loads.values import LoadCompiler
 from routine_load.scheduler.ports import KafkaMetadata
 from routine_load.scheduler.scheduler import Scheduler
 from routine_load.sql.statements import JobName
+from routine_load.sql.system_tables import Viewer
 from routine_load.statements.ports import Engine, Session
 
 
@@ -51,6 +54,23 @@ class UserRecords(Protocol):
     def set_password(self, user: str, password: str) -> None: ...
 
 
+class CommitLog(Protocol):
+    """The sink's own memory of commits, which survives this process."""
+
+    def recent_commits(self, jobs: Sequence[JobId], limit: int) -> list[CommitRecord]:
+        """The newest records of these jobs, the newest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownLoads:
+    """Where loads are remembered. ``error_lines`` renders a file of rejected rows; FileNotFoundError: it is gone."""
+
+    history: LoadHistory
+    commits: CommitLog
+    error_lines: Callable[[str], Iterator[str]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """The parts that handlers act on; ``app`` puts them together."""
@@ -70,6 +90,11 @@ class Context:
     http_address: Callable[[], tuple[str, int]]
     mysql_address: Callable[[], tuple[str, int]]
     processes: Callable[[], list[tuple[Session, datetime, str | None]]]
+    loads: KnownLoads
+
+    def visible(self, viewer: Viewer, table: TableRef) -> bool:  # noqa: ARG002 - what privileges decide
+        """Whether a user may know of a table and of the loads into it; ``table.table`` is empty for many tables."""
+        return True
 
     def database(self, named: str | None, session: Session) -> str:
         """The database a statement means. Raises NoDatabaseSelected or UnknownDatabase."""

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from routine_load.errors import AnalysisError, ExecutionError, JobNotFound, NoDatabaseSelected
-from routine_load.ids import Compat
+from routine_load.ids import NO_TXN, Compat
 from routine_load.jobs.job import Job
-from routine_load.jobs.show import NO_BACKEND, NO_TXN, LiveFacts, TaskView, View, job_row, task_row
+from routine_load.jobs.show import NO_BACKEND, LiveFacts, TaskView, View, job_row, task_row
 from routine_load.jobs.show_create import create_text
 from routine_load.scheduler.run import JobRun
 from routine_load.sql.predicates import limit_rows, name_filter, row_filter, sort_rows, task_job_name

@@ -269,6 +269,7 @@ def _context(play: Play, kafka: Kafka, settings: Settings) -> Context:
         http_address=lambda: ("", 0),
         mysql_address=lambda: ("", 0),
         processes=list,
+        loads=unused,
     )
 
 

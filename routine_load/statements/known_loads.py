@@ -1,0 +1,52 @@
+"""Which loads are known: the sink's committed ones, and those of this process that run or were given up.
+
+Owns the union, for SHOW TRANSACTION, SHOW LOAD and information_schema. The sink's record wins: what it committed is
+visible, whatever this process remembers.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from routine_load.commit.values import CommitRecord
+from routine_load.ids import TableRef
+from routine_load.jobs.job import Job
+from routine_load.loads.history import Load, kept_loads
+from routine_load.sql.system_tables import Viewer
+from routine_load.statements.context import Context
+
+
+def loads_of(database: str, viewer: Viewer, context: Context) -> list[Load]:
+    """Loads of a database that the viewer may see, oldest first, as many as the vendor keeps."""
+    jobs = {job.id: job for job in context.jobs.list(database, include_final=True)}
+    config = context.frontend_config(viewer.compat)
+    bound = kept_loads(config, viewer.compat)
+    found = {load.label: load for load in context.loads.history.of(database)}
+    for record in context.loads.commits.recent_commits(list(jobs), bound):
+        known = found.get(record.label) or _remembered(jobs[record.job_id], record)
+        found[record.label] = known.committed(record)
+    since = context.clock.now() - timedelta(seconds=config.label_keep_max_second)
+    seen = [
+        load
+        for load in found.values()
+        if (load.finished_at is None or load.finished_at >= since)
+        and context.visible(viewer, TableRef(load.database, load.table))
+    ]
+    return sorted(seen, key=lambda load: (load.began_at, load.txn_id))[-bound:]
+
+
+def _remembered(job: Job, record: CommitRecord) -> Load:
+    """A load of before this process began, by what the sink kept of it."""
+    definition = job.definition
+    committed = datetime.fromtimestamp(record.committed_at_ms / 1000, UTC)
+    return Load(
+        label=record.label,
+        txn_id=record.txn_id,
+        task_id=record.task_id,
+        job_id=record.job_id,
+        database=definition.database,
+        table=definition.table or "",
+        user=definition.user,
+        compat=definition.compat,
+        began_at=committed - timedelta(milliseconds=record.execute_ms),
+    )
