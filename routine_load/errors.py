@@ -241,6 +241,21 @@ class UnknownVariable(ExecutionError):
     errno_doris = 1193
 
 
+class UnknownConfig(ExecutionError):
+    """There is no such setting of the front end, or it cannot be changed."""
+
+    errno = 5102
+    sqlstate = "F0000"
+
+
+class ConfigRefused(ExecutionError):
+    """A setting of the front end does not take this value."""
+
+
+class TaskTimedOut(ExecutionError):
+    """timeout by txn manager."""
+
+
 class StaleVersion(ExecutionError):
     """The job was changed by someone else meanwhile."""
 

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 
 from routine_load.app.compiler import Compiler
 from routine_load.app.directory import DirectoryLock
+from routine_load.app.frontend_config import LiveFrontendConfig
 from routine_load.app.users import Accounts
 from routine_load.backends.local import LocalBackends
 from routine_load.clock import Clock
 from routine_load.config import Settings
 from routine_load.engines.duckdb import DuckDbEngine
-from routine_load.ids import Compat
-from routine_load.jobs.frontend_config import FrontendConfig
 from routine_load.loads.history import LoadHistory
 from routine_load.loads.kept import KeptCompiler
 from routine_load.loads.path import LoadPath
@@ -86,7 +85,7 @@ class Foundation:
     engine: DuckDbEngine
     reject_log: RejectLog
     history: LoadHistory
-    frontend_config: Callable[[Compat], FrontendConfig]
+    frontend_config: LiveFrontendConfig
 
     @classmethod
     def lay(cls, settings: Settings, clock: Clock, stack: ExitStack) -> Foundation:
@@ -102,8 +101,7 @@ class Foundation:
             threads=settings.engine_threads,
         )
         stack.callback(engine.close)
-        overrides = {**settings.frontend_config, **store.settings.all()}
-        configs = {compat: FrontendConfig.of(compat, overrides) for compat in Compat}
+        frontend_config = LiveFrontendConfig(settings.frontend_config, store.settings)
         return cls(
             settings=settings,
             clock=clock,
@@ -111,8 +109,8 @@ class Foundation:
             accounts=Accounts.of(store),
             engine=engine,
             reject_log=RejectLog(settings.error_log_dir, raw_bytes_max=settings.rejected_row_bytes_max),
-            history=LoadHistory(configs.__getitem__),
-            frontend_config=configs.__getitem__,
+            history=LoadHistory(frontend_config),
+            frontend_config=frontend_config,
         )
 
 

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 
 from routine_load import __version__
 from routine_load.errors import AccessDenied, ExecutionError, UnknownConnection
 from routine_load.ids import Compat
 from routine_load.jobs.timezones import local_text
-from routine_load.sql.predicates import name_filter
 from routine_load.sql.results import Ok, ResultTable, text_table
 from routine_load.sql.show import BACKENDS_COLUMNS, FRONTENDS_COLUMNS, PROCESSLIST_COLUMNS
-from routine_load.sql.statements import Kill, ShowBackends, ShowFrontendConfig, ShowFrontends, ShowProc, ShowProcesslist
+from routine_load.sql.statements import Kill, ShowBackends, ShowFrontends, ShowProc, ShowProcesslist
 from routine_load.statements.context import Context
 from routine_load.statements.ports import Session
 
 _SECRETS = re.compile(r"password|secret|identified|jaas|token|\bkey\b", re.IGNORECASE)
-_CONFIG_TYPES = {bool: "boolean", int: "int", str: "string"}
 
 
 def backends(_: ShowBackends | ShowProc, session: Session, context: Context) -> ResultTable:
@@ -82,20 +79,6 @@ def proc(statement: ShowProc, session: Session, context: Context) -> ResultTable
     if answer is None:
         raise ExecutionError(f"Proc path '{statement.path}' doesn't exist; here are /backends and /frontends")
     return answer(statement, session, context)
-
-
-def frontend_config(statement: ShowFrontendConfig, session: Session, context: Context) -> ResultTable:
-    """The settings that decide what a routine load does, and ``run_mode``, by which StarRocks' clients choose."""
-    config = asdict(context.frontend_config(session.compat))
-    kept = name_filter(statement.like) if statement.like is not None else None
-    known = {"run_mode": "shared_nothing"} | {name: str(value).lower() for name, value in config.items()}
-    names = [name for name in sorted(known) if kept is None or kept({"Name": name})]
-    kinds = {name: _CONFIG_TYPES[type(config.get(name, ""))] for name in names}
-    if session.compat is Compat.STARROCKS:
-        columns = ("Key", "AliasNames", "Value", "Type", "IsMutable", "Comment")
-        return text_table(columns, [(name, "[]", known[name], kinds[name], "false", "") for name in names])
-    columns = ("Key", "Value", "Type", "IsMutable", "MasterOnly", "Comment")
-    return text_table(columns, [(name, known[name], kinds[name], "false", "true", "") for name in names])
 
 
 def processlist(_: ShowProcesslist, session: Session, context: Context) -> ResultTable:

@@ -12,7 +12,6 @@ from routine_load.commit.values import CommitRecord
 from routine_load.config import Settings
 from routine_load.errors import AnalysisError, JobNotFound, NoDatabaseSelected, UnknownDatabase
 from routine_load.ids import Compat, JobId, TableRef
-from routine_load.jobs.frontend_config import FrontendConfig
 from routine_load.jobs.job import Job
 from routine_load.loads.history import LoadHistory
 from routine_load.loads.ports import Sink
@@ -21,7 +20,7 @@ from routine_load.scheduler.ports import KafkaMetadata
 from routine_load.scheduler.scheduler import Scheduler
 from routine_load.sql.statements import JobName
 from routine_load.sql.system_tables import Viewer
-from routine_load.statements.ports import Engine, Session
+from routine_load.statements.ports import Engine, FrontendConfigs, Session
 
 
 class JobRecords(Protocol):
@@ -85,7 +84,7 @@ class Context:
     scheduler: Scheduler
     check_client_properties: Callable[[str, tuple[tuple[str, str], ...]], None]
     clock: Clock
-    frontend_config: Callable[[Compat], FrontendConfig]
+    frontend_config: FrontendConfigs
     error_log_url: Callable[[str], str]
     http_address: Callable[[], tuple[str, int]]
     mysql_address: Callable[[], tuple[str, int]]

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from routine_load.ids import Compat, TableRef
+from routine_load.jobs.frontend_config import FrontendConfig
+from routine_load.sql.access import EVERYTHING, NOTHING, Rights
+from routine_load.sql.privileges import ROOT
 from routine_load.sql.results import Result
 from routine_load.sql.schema import Table
 
@@ -28,11 +31,31 @@ class Session:
     """What failed last, as ``RoutineLoadError.described``: ``@@routine_load_error``."""
     disconnect: Callable[[], object] | None = field(default=None, repr=False, compare=False)
     """How its door ends its connection, from any thread; the door sets it."""
+    rights: Rights = field(default=NOTHING, repr=False, compare=False)
+    """What the user may do now; given by the service. Without any, root may do everything and others nothing."""
+
+    def __post_init__(self) -> None:
+        if self.rights is NOTHING and self.user == ROOT:
+            self.rights = EVERYTHING
 
     @property
     def query_timeout_s(self) -> int:
         """StarRocks, Doris: the variable ``query_timeout``, with the vendor's default."""
         return int(self.variables.get("query_timeout", QUERY_TIMEOUT_S[self.compat]))
+
+
+class FrontendConfigs(Protocol):
+    """The front end's settings, as they are now."""
+
+    def __call__(self, compat: Compat, /) -> FrontendConfig: ...
+
+    def is_overridden(self, name: str) -> bool:
+        """Whether it was set, by the file or by ADMIN SET."""
+        ...
+
+    def set(self, name: str, value: str, compat: Compat) -> None:
+        """Change one, now and for later starts. Raises UnknownConfig, ConfigRefused in the vendor's words."""
+        ...
 
 
 class Engine(Protocol):

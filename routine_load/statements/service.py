@@ -26,6 +26,7 @@ from routine_load.sql.statements import (
     Kill,
     PauseRoutineLoad,
     ResumeRoutineLoad,
+    SetFrontendConfig,
     SetPassword,
     ShowBackends,
     ShowCreateRoutineLoad,
@@ -38,7 +39,7 @@ from routine_load.sql.statements import (
     Statement,
     StopRoutineLoad,
 )
-from routine_load.statements import admin, routine_load, show, users, variables
+from routine_load.statements import admin, frontend_config, routine_load, show, users, variables
 from routine_load.statements.context import Context
 from routine_load.statements.ports import Session
 
@@ -67,7 +68,8 @@ HANDLERS: dict[type[Any], Handler] = {
     ShowFrontends: admin.frontends,
     ShowProcesslist: admin.processlist,
     ShowProc: admin.proc,
-    ShowFrontendConfig: admin.frontend_config,
+    SetFrontendConfig: frontend_config.set_config,
+    ShowFrontendConfig: frontend_config.show_config,
     Kill: admin.kill,
 }
 

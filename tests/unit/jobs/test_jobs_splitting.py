@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routine_load.errors import ExecutionError, PropertyError
+from routine_load.errors import ConfigRefused, ExecutionError, UnknownConfig
 from routine_load.ids import Compat
 from routine_load.jobs.frontend_config import FrontendConfig
 from routine_load.jobs.splitting import admit, admit_job, concurrency, deal
@@ -76,5 +76,5 @@ def test_front_end_settings_by_vendor():
         ("label_keep_max_num", "-1"),
         ("empty_load_as_error", "1"),
     ):
-        with pytest.raises(PropertyError, match=name):
+        with pytest.raises((UnknownConfig, ConfigRefused), match=name):
             FrontendConfig.of(SR, {name: value})
