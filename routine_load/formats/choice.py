@@ -8,6 +8,7 @@ from routine_load.errors import AnalysisError
 from routine_load.formats.csv import CsvDecoder
 from routine_load.formats.json import JsonDecoder
 from routine_load.formats.jsonpaths import parse_jsonpaths, parse_path
+from routine_load.formats.metadata import MetadataDecoder
 from routine_load.loads.values import Decoder, Format, LoadSpec, SourceColumn
 
 COLUMN_SEPARATOR_BYTES_MAX = 50
@@ -31,8 +32,9 @@ def check(spec: LoadSpec) -> None:
 
 
 def decoder_for(spec: LoadSpec, columns: Sequence[SourceColumn]) -> Decoder:
-    """A decoder that produces exactly ``columns``, in that order. One per task, not shared between threads."""
+    """A decoder that produces exactly ``columns``, which are fields first. One per task, not shared between threads."""
     check(spec)
-    if spec.format is Format.JSON:
-        return JsonDecoder(spec, tuple(columns))
-    return CsvDecoder(spec, tuple(columns))
+    fields = tuple(column for column in columns if column.metadata is None)
+    decoder = JsonDecoder(spec, fields) if spec.format is Format.JSON else CsvDecoder(spec, fields)
+    metadata = tuple(columns[len(fields) :])
+    return MetadataDecoder(decoder, metadata) if metadata else decoder

@@ -40,6 +40,7 @@ def _check_partial_update(definition: JobDefinition, table: Table) -> None:
     if table.key_model is not KeyModel.PRIMARY:
         raise AnalysisError("Only primary key table support partial update")
     named = {item.name.lower() for item in definition.clauses.columns or ()}
+    named |= {column.name.lower() for column in definition.clauses.metadata or ()}
     for column in table.key_columns:
         if column.name.lower() not in named:
             raise AnalysisError(f"key column {column.name} not in partial update columns")

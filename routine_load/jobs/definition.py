@@ -150,4 +150,5 @@ def merge_clauses(current: LoadClauses, given: LoadClauses) -> LoadClauses:
         temporary_partitions=given.temporary_partitions if named_partitions else current.temporary_partitions,
         delete_on=given.delete_on or current.delete_on,
         order_by=given.order_by or current.order_by,
+        metadata=current.metadata if given.metadata is None else given.metadata,
     )

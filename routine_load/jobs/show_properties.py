@@ -15,9 +15,8 @@ _ANY = "*"
 
 def job_properties(definition: JobDefinition, compat: Compat, concurrency: int) -> dict[str, str]:
     """What ``compat`` prints of a job; ``concurrency`` is the number of tasks last computed."""
-    if compat is Compat.DORIS:
-        return _doris(definition, concurrency)
-    return _starrocks(definition, concurrency)
+    shown = _doris(definition, concurrency) if compat is Compat.DORIS else _starrocks(definition, concurrency)
+    return shown | metadata_text(definition.clauses)
 
 
 def java_double(number: float) -> str:
@@ -37,6 +36,12 @@ def columns_text(clauses: LoadClauses) -> str:
         item.name + ("=DEFAULT" if item.is_default else "" if item.expression is None else f"={item.expression.text}")
         for item in clauses.columns
     )
+
+
+def metadata_text(clauses: LoadClauses) -> dict[str, str]:
+    """What INCLUDE METADATA says; nothing where a job has none, which is what the originals print."""
+    items = [f"{column.field} AS {column.name}" for column in clauses.metadata or ()]
+    return {"metadata": ",".join(items)} if items else {}
 
 
 def _expression(expression: Expression | None) -> str:

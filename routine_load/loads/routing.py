@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from routine_load.errors import UnknownTable
 from routine_load.ids import TableRef
 from routine_load.loads.values import Origin, Payloads
+from routine_load.sql.statements import MetadataField
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,9 @@ class _Part:
 
     def origin(self, index: int) -> Origin:
         return self.whole.origin(self.places[index])
+
+    def metadata(self, what: MetadataField) -> pa.Array:
+        return self.whole.metadata(what).take(pa.array(self.places, pa.int64()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from routine_load.ids import Compat, TableRef
 from routine_load.sql.schema import Table
-from routine_load.sql.statements import ColumnItem, Expression, MergeType
+from routine_load.sql.statements import ColumnItem, Expression, MergeType, MetadataColumn, MetadataField
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,19 @@ class Origin:
 
 
 class Payloads(Protocol):
-    """A chunk of message values in consumption order. ``origin`` is asked for rejected rows only."""
+    """A chunk of message values in consumption order. ``origin`` is asked for rejected rows only.
+
+    ``metadata`` is one value per message: KEY binary, TOPIC string, PARTITION, OFFSET and TIMESTAMP_MS int64, HEADERS a
+    map of string to binary that keeps order and duplicates, NULL where they cannot be read. It is asked only for what
+    the load's ``LoadSpec.metadata`` names.
+    """
 
     @property
     def values(self) -> Sequence[bytes | None]: ...
 
     def origin(self, index: int) -> Origin: ...
+
+    def metadata(self, what: MetadataField) -> pa.Array: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,9 @@ class PayloadSlice:
     def origin(self, index: int) -> Origin:
         return self.whole.origin(self.start + index)
 
+    def metadata(self, what: MetadataField) -> pa.Array:
+        return self.whole.metadata(what).slice(self.start, self.stop - self.start)
+
 
 class Format(StrEnum):
     CSV = "csv"
@@ -59,7 +69,7 @@ class LoadSpec:
 
     Delimiters are the characters meant. ``columns`` None means: the table's own columns, in order. ``jsonpaths`` is the
     property's text, parsed by the format. ``enclose``/``escape`` are one character or empty. ``timezone`` is a region
-    name or ``±HH:MM``.
+    name or ``±HH:MM``. ``metadata`` are further source columns, behind the fields of the message.
     """
 
     compat: Compat
@@ -75,6 +85,7 @@ class LoadSpec:
     strip_outer_array: bool = False
     num_as_string: bool = False
     columns: tuple[ColumnItem, ...] | None = None
+    metadata: tuple[MetadataColumn, ...] = ()
     where: Expression | None = None
     preceding_filter: Expression | None = None
     partitions: tuple[str, ...] | None = None
@@ -95,6 +106,7 @@ class Reading(StrEnum):
     NUMBER = "number"
     BOOLEAN = "boolean"
     JSON = "json"
+    BYTES = "bytes"
     OTHER = "other"
 
 
@@ -103,11 +115,23 @@ class SourceColumn:
     """A column that the decoder must produce.
 
     ``missing`` is the text that stands in for a JSON key that is not there (Doris: the column's default); None: NULL.
+    ``metadata``: it is no field of the message but what the message carries beside its value.
     """
 
     name: str
     reading: Reading = Reading.TEXT
     missing: str | None = None
+    metadata: MetadataField | None = None
+
+    @property
+    def type(self) -> pa.DataType:
+        """The Arrow type it is decoded to. A field is text, whatever it will become."""
+        if self.reading is Reading.BYTES:
+            return pa.binary()
+        return pa.int64() if self.metadata in _NUMBERS else pa.string()
+
+
+_NUMBERS = frozenset({MetadataField.PARTITION, MetadataField.OFFSET, MetadataField.TIMESTAMP_MS})
 
 
 RAW_BYTES_MAX = 1024
@@ -129,9 +153,9 @@ class RejectedRow:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Source columns as text, row for row; ``payload_of`` maps row → payload index (None: row i is payload i).
+    """Source columns, row for row; ``payload_of`` maps row → payload index (None: row i is payload i).
 
-    Every column of ``columns`` is ``pa.string()`` with NULL where the source had NULL or nothing.
+    Every column of ``columns`` has the type of its ``SourceColumn``, with NULL where the source had NULL or nothing.
     """
 
     columns: pa.Table

@@ -137,7 +137,12 @@ def check_log_is_whole(kafka: KafkaSpec, progress: Mapping[PartitionId, int], en
 def kafka_spec(job: Job) -> KafkaSpec:
     """How a job's topic is reached."""
     source = job.definition.source
-    return KafkaSpec(brokers=source.brokers, topic=source.topic, properties=source.client_properties)
+    return KafkaSpec(
+        brokers=source.brokers,
+        topic=source.topic,
+        properties=source.client_properties,
+        carried=frozenset(column.field for column in job.definition.clauses.metadata or ()),
+    )
 
 
 def routes(job: Job) -> SingleTable | ByTablePrefix:
@@ -166,6 +171,7 @@ def load_spec(job: Job) -> LoadSpec:
         strip_outer_array=properties.strip_outer_array,
         num_as_string=properties.num_as_string,
         columns=clauses.columns,
+        metadata=clauses.metadata or (),
         where=clauses.where,
         preceding_filter=clauses.preceding_filter,
         partitions=clauses.partitions,

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import cast
 
+import pyarrow as pa
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 
 from routine_load.ids import PartitionId
 from routine_load.loads.values import Origin
+from routine_load.sources.parts import COPIED, Part, numbers
+from routine_load.sql.statements import MetadataField
 
 _CALL_ROWS = 20_000
 _NO_OFFSET = -1
@@ -32,9 +35,19 @@ class KafkaChunk:
     offsets: Sequence[int]
     bytes: int
     last_timestamps_ms: Mapping[PartitionId, int]
+    parts: Mapping[MetadataField, Part] = field(default_factory=dict)
 
     def origin(self, index: int) -> Origin:
         return Origin(self.topic, self.partitions[index], self.offsets[index])
+
+    def metadata(self, what: MetadataField) -> pa.Array:
+        if what is MetadataField.TOPIC:
+            return pa.repeat(pa.scalar(self.topic, pa.string()), len(self.values))
+        if what is MetadataField.PARTITION:
+            return numbers(self.partitions)
+        if what is MetadataField.OFFSET:
+            return numbers(self.offsets)
+        return self.parts[what].whole()
 
 
 @dataclass(slots=True)
@@ -43,22 +56,28 @@ class Gathered:
 
     max_rows: int
     max_bytes: int
+    carried: Iterable[MetadataField] = ()
     values: list[bytes | None] = field(default_factory=list)
     partitions: array[int] = field(default_factory=lambda: array("i"))
     offsets: array[int] = field(default_factory=lambda: array("q"))
     bytes: int = 0
     timestamps_ms: dict[PartitionId, int] = field(default_factory=dict)
+    parts: dict[MetadataField, Part] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.parts = {each: Part(COPIED[each]) for each in self.carried if each in COPIED}
 
     @property
     def room(self) -> int:
         """How many more rows to ask for, by the mean size so far; 0 when the chunk is full."""
         rows = self.max_rows - len(self.values)
-        if rows <= 0 or self.bytes >= self.max_bytes:
+        taken = self.bytes + sum(part.bytes for part in self.parts.values())
+        if rows <= 0 or taken >= self.max_bytes:
             return 0
         if not self.values:
             return min(rows, _CALL_ROWS)
-        mean = max(1.0, self.bytes / len(self.values))
-        return min(rows, _CALL_ROWS, int((self.max_bytes - self.bytes) / mean) + 16)
+        mean = max(1.0, taken / len(self.values))
+        return min(rows, _CALL_ROWS, int((self.max_bytes - taken) / mean) + 16)
 
     def take(self, messages: list[Message]) -> tuple[list[Message], dict[int, int]]:
         """Add what fits, at least one message to an empty chunk; returns the rest, and next offsets of what was added.
@@ -68,12 +87,14 @@ class Gathered:
         fits = self._how_many(messages)
         rest = messages[fits:]
         added = messages[:fits] if rest else messages
-        numbers = array("i", cast("map[int]", map(Message.partition, added)))
+        partitions = array("i", cast("map[int]", map(Message.partition, added)))
         self.values += map(Message.value, added)
-        self.partitions += numbers
+        self.partitions += partitions
         self.offsets += array("q", cast("map[int]", map(Message.offset, added)))
         self.bytes += sum(map(len, added))
-        return rest, self._note_last(dict(zip(numbers, added, strict=True)))
+        for part in self.parts.values():
+            part.add(added)
+        return rest, self._note_last(dict(zip(partitions, added, strict=True)))
 
     def _how_many(self, messages: list[Message]) -> int:
         rows = min(len(messages), self.max_rows - len(self.values))
@@ -95,4 +116,4 @@ class Gathered:
         return reached
 
     def finished(self, topic: str) -> KafkaChunk:
-        return KafkaChunk(topic, self.values, self.partitions, self.offsets, self.bytes, self.timestamps_ms)
+        return KafkaChunk(topic, self.values, self.partitions, self.offsets, self.bytes, self.timestamps_ms, self.parts)

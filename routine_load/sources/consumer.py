@@ -154,7 +154,7 @@ class KafkaConsumption:
             raise ValueError(f"max_rows={max_rows} and max_bytes={max_bytes} must be at least 1")
         if self._failure is not None:
             raise self._failure
-        gathered = Gathered(max_rows, max_bytes)
+        gathered = Gathered(max_rows, max_bytes, self._spec.carried)
         self._gather(gathered, deadline)
         if gathered.values:  # a failure is told by the next poll: what was handed out counts first
             return gathered.finished(self._spec.topic)

@@ -10,17 +10,20 @@ from typing import Protocol
 from routine_load.clock import Deadline
 from routine_load.ids import PartitionId
 from routine_load.loads.values import Payloads
+from routine_load.sql.statements import MetadataField
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaSpec:
     """A topic and how to reach it. ``properties`` are the job's ``property.*`` without prefix and without
-    ``kafka_default_offsets``; they have passed the policy of ``sources.policy``.
+    ``kafka_default_offsets``; they have passed the policy of ``sources.policy``. ``carried`` is what a consumption keeps
+    of each message beside its value; no connection depends on it.
     """
 
     brokers: str
     topic: str
     properties: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    carried: frozenset[MetadataField] = field(default=frozenset(), compare=False)
 
     @property
     def connection(self) -> tuple[str, tuple[tuple[str, str], ...]]:

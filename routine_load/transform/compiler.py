@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import duckdb
-import pyarrow as pa
 
 from routine_load.errors import AnalysisError
 from routine_load.loads.values import LoadSpec, SourceColumn, Transformer
 from routine_load.sql.schema import Table
 from routine_load.transform.moments import check_zone
 from routine_load.transform.program import make_program
-from routine_load.transform.run import SqlTransformer
+from routine_load.transform.run import SqlTransformer, blank_rows
 
 
 class TransformCompiler:
@@ -24,9 +23,8 @@ class TransformCompiler:
         check_zone(spec.timezone)
         program = make_program(spec, table)
         transformer = SqlTransformer(spec, program)
-        nulls = pa.table({f"s{i}": pa.array([None], pa.string()) for i in range(len(program.sources))})
         try:
-            transformer.dry_run(nulls)
+            transformer.dry_run(blank_rows(program.sources, 1))
         except duckdb.Error as cause:
             raise AnalysisError(f"The load's expressions cannot be evaluated: {_first_line(cause)}") from cause
         finally:

@@ -6,6 +6,7 @@ import re
 
 from routine_load.errors import AnalysisError
 from routine_load.transform.convert import text_to_bool, text_to_double, text_to_integer
+from routine_load.transform.operators import as_kind
 from routine_load.transform.registry import Builder, Context, Family, joined
 from routine_load.transform.typed import Kind, Typed, derived, quoted
 
@@ -67,6 +68,17 @@ def _array(args: list[Typed], _: Context) -> str:
     return f"[{', '.join(arg.sql for arg in args)}]::VARCHAR[]"
 
 
+def _element(args: list[Typed], context: Context) -> Typed:
+    """An array's element by number; of HEADERS (INCLUDE METADATA) the value of the last header of that name."""
+    if args[0].kind not in {Kind.TEXT, Kind.JSON}:
+        value, index = as_kind(args[0], Kind.ARRAY, context), as_kind(args[1], Kind.INT, context)
+        return derived(f"list_extract({value.sql}, {index.sql})", Kind.TEXT, value, index)
+    doc, name = args[0], context.stages.bind(as_kind(args[1], Kind.TEXT, context))
+    pairs = f"CASE WHEN json_valid({doc.sql}) AND starts_with({doc.sql}, '[') THEN json_extract({doc.sql}, '$[*]') END"
+    found = f"list_filter({pairs}, lambda x: json_extract_string(x, '$.key') = {name.sql})"
+    return derived(f"(json_extract_string(list_extract({found}, -1), '$.value'))", Kind.TEXT, doc, name)
+
+
 JSON.add("get_json_string get_json_object json_extract_string", "JF", Kind.TEXT, _string)
 JSON.add("get_json_int get_json_bigint json_extract_int json_extract_bigint", "JF", Kind.INT, _number("int"))
 JSON.add("get_json_double json_extract_double", "JF", Kind.DOUBLE, _number("double"))
@@ -87,7 +99,7 @@ JSON.add(
 JSON.add("array", "T*", Kind.ARRAY, _array)
 JSON.add("split", "TT", Kind.ARRAY, "string_split({0}, {1})")
 JSON.add("split_by_string", "TT", Kind.ARRAY, "string_split({0}, {1})")
-JSON.add("element_at", "LI", Kind.TEXT, "list_extract({0}, {1})")
+JSON.add("element_at", "AA", Kind.TEXT, _element)
 JSON.add("array_length size cardinality", "L", Kind.INT, "len({0})")
 JSON.add("array_contains", "LT", Kind.BOOL, "list_contains({0}, {1})")
 JSON.add("array_join", "LT", Kind.TEXT, lambda args, _: joined(args[0].sql, args[1].sql))

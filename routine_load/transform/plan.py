@@ -14,7 +14,7 @@ from routine_load.ids import Compat
 from routine_load.loads.values import Format, LoadSpec, Reading, SourceColumn
 from routine_load.sql.expressions import parse_expression
 from routine_load.sql.schema import Column, KeyModel, Table, TypeName
-from routine_load.sql.statements import Expression, MergeType
+from routine_load.sql.statements import Expression, MergeType, MetadataColumn, MetadataField
 
 OP_COLUMN = "__op"
 DELETE_SIGN = "__doris_delete_sign__"
@@ -73,15 +73,23 @@ def make_plan(spec: LoadSpec, table: Table) -> Plan:
     assigned = _assignments(spec, table, deletes=deletes)
     plain = [item.name for item in items if item.expression is None and not item.is_default]
     defaulted = {item.name.lower() for item in items if item.is_default}
-    names = plain or [column.name for column in table.columns if not column.auto_increment]
+    carried = {column.name.lower(): column for column in spec.metadata}
+    names = plain or [c.name for c in table.columns if not c.auto_increment and c.name.lower() not in carried]
     _unique(names, "Duplicate column: {}")
+    _check_metadata(spec, names)
     if deletes and not plain and spec.compat is Compat.STARROCKS and spec.format is Format.JSON:
         names = [*names, OP_COLUMN]  # StarRocks reads the key __op by itself
     elif deletes and plain and spec.format is Format.JSON and not _named(names, assigned, OP_COLUMN):
         names = [*names, OP_COLUMN] if spec.compat is Compat.STARROCKS else names
+    fields = len(names)
+    used = _used_columns(spec, assigned, {name.lower() for name in names} | set(carried))
+    kept = [column for key, column in carried.items() if key in used or table.column(key) is not None]
+    names += [column.name for column in kept]
     index = {name.lower(): at for at, name in enumerate(names)}
-    used = _used_columns(spec, assigned, index)
-    sources = tuple(_source_column(spec, table, name, used) for name in names)
+    sources = (
+        *(_source_column(spec, table, name, used) for name in names[:fields]),
+        *(_metadata_column(table, column, used) for column in kept),
+    )
     targets = []
     for column in table.columns:
         key = column.name.lower()
@@ -156,7 +164,37 @@ def _unique(names: list[str], text: str) -> None:
         seen.add(name.lower())
 
 
-def _used_columns(spec: LoadSpec, assigned: dict[str, Derived], index: dict[str, int]) -> set[str]:
+def _check_metadata(spec: LoadSpec, fields: list[str]) -> None:
+    """A metadata column stands beside the fields of a message, under a name of its own."""
+    _unique([column.name for column in spec.metadata], "INCLUDE METADATA names the column {} twice")
+    known = {name.lower() for name in fields}
+    for column in spec.metadata:
+        if column.name.lower() in {OP_COLUMN, DELETE_SIGN}:
+            raise AnalysisError(
+                f"INCLUDE METADATA cannot name a column {column.name}; COLUMNS can compute it: {column.name} = …"
+            )
+        if column.name.lower() in known:
+            raise AnalysisError(
+                f"INCLUDE METADATA names the column {column.name}, which is a field of the message in COLUMNS too: "
+                f"give one of them another name, {column.field} AS <name>"
+            )
+    if not fields:
+        raise AnalysisError(
+            "INCLUDE METADATA fills every column of the table: name the fields of the message in COLUMNS, "
+            "also those that no column takes"
+        )
+
+
+def _metadata_column(table: Table, column: MetadataColumn, used: set[str]) -> SourceColumn:
+    """A key is text, but goes into a binary column byte for byte."""
+    filled = table.column(column.name)
+    is_bytes = column.field is MetadataField.KEY and column.name.lower() not in used
+    if is_bytes and filled is not None and filled.type.name is TypeName.VARBINARY:
+        return SourceColumn(column.name, Reading.BYTES, metadata=column.field)
+    return SourceColumn(column.name, metadata=column.field)
+
+
+def _used_columns(spec: LoadSpec, assigned: dict[str, Derived], index: set[str]) -> set[str]:
     """Source columns that expressions read. Raises AnalysisError for a name that is none."""
     used: set[str] = set()
     for target, derived in assigned.items():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
+import pyarrow as pa
 from sqlglot import exp
 
 from routine_load.errors import AnalysisError, ExpressionError
@@ -19,11 +20,12 @@ from routine_load.transform.convert import Rules, convert, has_usual, kind_of, t
 from routine_load.transform.expressions import Translator
 from routine_load.transform.operators import as_kind
 from routine_load.transform.partitions import in_partitions
-from routine_load.transform.plan import OP_COLUMN, Derived, Plan, Target, default_text, make_plan
+from routine_load.transform.plan import DELETE_SIGN, OP_COLUMN, Derived, Plan, Target, default_text, make_plan
 from routine_load.transform.registry import Context
 from routine_load.transform.typed import Kind, Stages, Typed, derived, quoted
 
 LOADED, UNSELECTED, REJECTED, UNUSUAL = 0, 1, 2, 3
+_KINDS = {pa.string(): Kind.TEXT, pa.int64(): Kind.INT, pa.binary(): Kind.OTHER}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +99,8 @@ class _Builder:
 
     def build(self) -> Program:
         sources = {
-            column.name.lower(): Typed(f"s{i}", Kind.TEXT, atomic=True) for i, column in enumerate(self.plan.sources)
+            column.name.lower(): Typed(f"s{i}", _KINDS[column.type], atomic=True)
+            for i, column in enumerate(self.plan.sources)
         }
         for target in self.plan.targets:
             self.filled.append(self._fill(target, sources))
@@ -128,7 +131,7 @@ class _Builder:
     def _fill(self, target: Target, sources: dict[str, Typed]) -> _Filled:
         if target.expression is None:
             assert target.source is not None
-            before = Typed(f"s{target.source}", Kind.TEXT, atomic=True)
+            before = sources[self.plan.sources[target.source].name.lower()]
         else:
             before = self.stages.bind(self._translate(target.expression, sources, target.column.name))
         after = derived(convert(before.sql, before.kind, target.column.type, self.rules), before.kind, before)
@@ -271,7 +274,7 @@ class _Builder:
         if self.plan.op_expression is not None:
             given = self._constant_checked(self.plan.op_expression, sources)
         elif self.plan.op_source is not None:
-            given = Typed(f"s{self.plan.op_source}", Kind.TEXT, atomic=True)
+            given = sources[OP_COLUMN if self.spec.compat is Compat.STARROCKS else DELETE_SIGN]
         else:
             return None, None
         text = self.stages.bind(derived(f"lower(trim({to_text(given.sql, given.kind)}))", Kind.TEXT, given))

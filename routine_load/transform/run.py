@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from routine_load.errors import AnalysisError, LimitExceeded
-from routine_load.loads.values import RAW_BYTES_MAX, Decoded, Format, LoadSpec, RejectedRow, Transformed
+from routine_load.loads.values import (
+    RAW_BYTES_MAX,
+    Decoded,
+    Format,
+    LoadSpec,
+    RejectedRow,
+    SourceColumn,
+    Transformed,
+)
 from routine_load.transform.program import LOADED, REJECTED, UNSELECTED, UNUSUAL, Program
 
 MEMORY_LIMIT = "192MB"
@@ -22,6 +31,11 @@ UNUSUAL_CHUNKS = 16
 """After an unusual spelling so many chunks go straight to the full program: the data is probably like that."""
 
 
+def blank_rows(sources: Sequence[SourceColumn], rows: int) -> pa.Table:
+    """So many rows of NULLs, as a program reads them."""
+    return pa.table({f"s{i}": pa.nulls(rows, column.type) for i, column in enumerate(sources)})
+
+
 class SqlTransformer:
     """One task's transformer: one connection, one thread at a time."""
 
@@ -29,7 +43,8 @@ class SqlTransformer:
         self._spec = spec
         self._program = program
         self._slots = [f"s{i}" for i in range(len(program.sources))]
-        self._empty = pa.table({name: pa.array([], pa.string()) for name in self._slots})
+        self._fields = sum(1 for column in program.sources if column.metadata is None)
+        self._empty = blank_rows(program.sources, 0)
         self._deadline = 0.0
         self._unusual_chunks = 0
         self._connection = duckdb.connect(
@@ -150,7 +165,7 @@ class SqlTransformer:
         """A JSON row is its payload; a CSV row's text is put together again from its fields."""
         raw = b""
         if self._spec.format is Format.CSV:
-            fields = (column[at].as_py() for column in src.columns)
+            fields = (column[at].as_py() for column in src.columns[: self._fields])
             text = self._spec.column_separator.join("\\N" if field is None else field for field in fields)
             raw = text[:RAW_BYTES_MAX].encode()[:RAW_BYTES_MAX]
         return RejectedRow(payload=payload, raw=raw, column=why[0], reason=why[1])

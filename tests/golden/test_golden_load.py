@@ -17,18 +17,43 @@ from routine_load.loads.values import Decoded, Format, LoadSpec, Origin
 from routine_load.sql.ddl import DdlContext, parse_create_table
 from routine_load.sql.expressions import read_expression
 from routine_load.sql.schema import Column, ColumnType, Table, TypeName
-from routine_load.sql.statements import ColumnItem, MergeType
+from routine_load.sql.statements import ColumnItem, MergeType, MetadataColumn, MetadataField
 from routine_load.transform import KNOWN_FUNCTIONS, TransformCompiler
 
 FOLDER = Path(__file__).parent / "load"
 
 
+HEADERS = pa.map_(pa.string(), pa.binary())
+
+
 class Chunk:
-    def __init__(self, values):
+    """Messages of partition 3; ``carried`` is what lines with @ say of each."""
+
+    def __init__(self, values, carried=()):
         self.values = values
+        self.carried = carried or [{} for _ in values]
 
     def origin(self, index):
-        return Origin("t", 0, index)
+        return Origin("t", 3, index)
+
+    def metadata(self, what):
+        defaults = {"TOPIC": "t", "PARTITION": 3, "KEY": None, "TIMESTAMP_MS": None, "HEADERS": []}
+        kinds = {"KEY": pa.binary(), "TOPIC": pa.string(), "HEADERS": HEADERS}
+        found = [
+            at if what == "OFFSET" else carried.get(what, defaults.get(what)) for at, carried in enumerate(self.carried)
+        ]
+        return pa.array(found, kinds.get(what, pa.int64()))
+
+
+def carried_of(line):
+    """``@ KEY k1``, ``@ TIMESTAMP_MS 17``, ``@ HEADERS name=value name=value`` behind the message that carries it."""
+    what, _, text = line.partition(" ")
+    if what == "HEADERS":
+        pairs = (pair.partition("=") for pair in text.split())
+        return what, None if text == "NULL" else [
+            (name, unescaped(value) if sign else None) for name, sign, value in pairs
+        ]
+    return what, unescaped(text) if what == "KEY" else int(text)
 
 
 def unescaped(text):
@@ -59,6 +84,10 @@ def spec_of(lines):
     for key, value in lines:
         if key == "columns":
             options[key] = columns_of(value)
+        elif key == "include":
+            pairs = (item.split(" AS ") for item in value.split(", "))
+            columns = tuple(MetadataColumn(field=MetadataField(what), name=name) for what, name in pairs)
+            options["metadata"] = columns
         elif key in {"where", "preceding_filter", "delete_on"}:
             options[key] = read_expression(value)
         elif key in {"column_separator", "row_delimiter"}:
@@ -85,7 +114,7 @@ def shown(value):
     return value.replace("\n", "\\n").replace("\r", "\\r").replace("\ufeff", "\\ufeff")
 
 
-def loaded(spec, table, messages):
+def loaded(spec, table, messages, carried=()):
     """What the load path makes of the messages, as the lines of a case."""
     compiler = TransformCompiler()
     try:
@@ -94,9 +123,10 @@ def loaded(spec, table, messages):
     except AnalysisError as error:
         return [f"error {error.message}"]
     transformer = compiler.transformer(spec, table)
-    decoded = decoder.decode(Chunk(messages))
+    decoded = decoder.decode(Chunk(messages, carried))
     result = transformer.transform(decoded)
     transformer.close()
+    decoder.close()
     lines = [f"row {' | '.join(shown(v) for v in row.values())}" for row in result.rows.to_pylist()]
     rejected = sorted([*decoded.rejected, *result.rejected], key=lambda r: r.payload)
     lines += [f"reject {r.payload} [{r.column}] {r.reason}" for r in rejected]
@@ -115,7 +145,7 @@ def blocks():
 @pytest.mark.parametrize("lines", list(blocks()))
 def test_case(lines):
     """Each block of tests/golden/load/*.case: options and messages load as the lines below them say."""
-    ddl, options, messages, expected = "", [], [], []
+    ddl, options, messages, carried, expected = "", [], [], [], []
     for line in lines:
         word, _, rest = line.partition(" ")
         if word == "#":
@@ -126,14 +156,18 @@ def test_case(lines):
             expected.append(line)
         elif word == ">":
             messages.append(unescaped(rest))
+            carried.append({})
         elif word == "tombstone":
             messages.append(None)
+            carried.append({})
+        elif word == "@":
+            carried[-1].update([carried_of(rest)])
         else:
             assert word.endswith(":"), line
             options.append((word[:-1], rest))
     spec = spec_of(options)
     table = parse_create_table(f"CREATE TABLE t {ddl}", DdlContext("db", spec.compat))
-    assert loaded(spec, table, messages) == expected
+    assert loaded(spec, table, messages, carried) == expected
 
 
 def function_cases():
