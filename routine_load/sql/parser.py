@@ -167,7 +167,7 @@ def _expected(error: UnexpectedInput) -> str:
         names = set(error.accepts if isinstance(error.accepts, set) else error.expected or ())
     elif isinstance(error, UnexpectedCharacters):
         names = set(error.allowed or ())
-    names -= {"WHITESPACE", "REMARK"}
+    names -= {"WHITESPACE"}
     words: list[str] = []
     if "OPERATOR" in names:
         names -= _EXPRESSION_TERMINALS

@@ -1,49 +1,62 @@
 """Statements in a text: where each begins and ends, and what its first words are.
 
-Owns quotes, comments and `;`. MySQL's executable comments (``/*!40101 SET … */``) lose their marks and keep their
-contents. Refuses to know what a statement means.
+The one owner of comments and of where quotes end: whatever reads a statement after this module sees blanks where its
+comments stood, so no two readers can disagree about them. MySQL's executable comments are comments, too, except where
+one is a whole statement (``/*!40101 SET NAMES utf8mb4 */``, as drivers and dumps send it): it can neither change
+another statement nor hold a second one. Refuses to know what a statement means.
 """
 
 from __future__ import annotations
 
+import bisect
 import re
 from dataclasses import dataclass
 from typing import Final
 
-from routine_load.errors import LimitExceeded, Position
+from routine_load.errors import LimitExceeded, Position, StatementSyntaxError
 
 STATEMENTS_MAX: Final = 1000
 
 _STRING: Final = r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`(?:[^`]|``)*`"
-_REMARK: Final = r"--[^\n]*|#[^\n]*|/\*(?!!)(?:[^*]|\*(?!/))*\*/"
-_EXECUTABLE: Final = r"/\*!\d*"
+_REMARK: Final = r"--[^\r\n]*|#[^\r\n]*|/\*(?:[^*]|\*(?!/))*\*/"
 _PIECES: Final = re.compile(
-    rf"(?P<string>{_STRING})|(?P<remark>{_REMARK})|(?P<executable>{_EXECUTABLE})|(?P<close>\*/)|(?P<end>;)"
-    r"|(?P<broken>['\"`]|/\*)|(?P<text>[^'\"`;/*#-]+|.)",
+    rf"(?P<string>{_STRING})|(?P<remark>{_REMARK})|(?P<end>;)|(?P<broken>['\"`]|/\*)|(?P<text>[^'\"`;/*#-]+|.)",
     re.DOTALL,
 )
 _LEADING: Final = re.compile(rf"(?:[\s\ufeff]+|{_REMARK})*", re.DOTALL)
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
+_VISIBLE: Final = re.compile(r"[^\r\n]")
+_EXECUTABLE: Final = re.compile(r"/\*!(?P<version>\d{5,6}(?!\d))?(?P<body>(?!\d).*)\*/", re.DOTALL)
+_VERSION_MAX: Final = 80099
+"""Executable comments for later servers than MySQL 8.0 are comments (MariaDB's dumps begin with ``/*!999999\\- …``)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One statement's text, without what stands before its first word, and where it begins."""
+    """One statement's text from its first word on, with blanks for comments, and where it begins."""
 
     text: str
     position: Position
 
 
 def split(text: str) -> list[Piece]:
-    """The statements of a text, empty ones left out. A quote that never closes belongs to the last statement."""
+    """The statements of a text, empty ones left out. Raises StatementSyntaxError where a quote or comment never ends.
+
+    Every character keeps its place; what stands in a comment becomes a blank.
+    """
+    scan = _scanned(text)
     pieces: list[Piece] = []
-    start = 0
-    plain, ends = _without_marks(text)
-    for end in [*ends, len(plain)]:
-        begin = _skip(plain, start, end)
-        statement = plain[begin:end].rstrip()
+    start = seen = 0
+    line = 1
+    for end in [*scan.ends, len(text)]:
+        begin = _skip(scan.plain, start, end)
+        statement = scan.plain[begin:end].rstrip()
+        if not statement:
+            begin, statement = scan.executable(text, start, end)
         if statement:
-            pieces.append(Piece(statement, _position(plain, begin)))
+            line += text.count("\n", seen, begin)
+            seen = begin
+            pieces.append(Piece(statement, Position(line, _column(text, begin))))
         if len(pieces) > STATEMENTS_MAX:
             raise LimitExceeded(f"one text may hold at most {STATEMENTS_MAX} statements")
         start = end + 1
@@ -64,26 +77,47 @@ def first_words(text: str, count: int) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _without_marks(text: str) -> tuple[str, list[int]]:
-    """The text, executable comments' marks turned into blanks of the same length, and where its `;` stand."""
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """A text with blanks for comments, where its `;` stand, and where its executable comments begin and end."""
+
+    plain: str
+    ends: list[int]
+    executables: list[tuple[int, int]]
+
+    def executable(self, text: str, start: int, end: int) -> tuple[int, str]:
+        """What the one executable comment of an otherwise empty statement says: where it begins, and its text."""
+        first = bisect.bisect_left(self.executables, (start, 0))
+        inside = [place for place in self.executables[first : first + 2] if place[0] < end]
+        match = _EXECUTABLE.fullmatch(text, *inside[0]) if len(inside) == 1 else None
+        if match is None or int(match["version"] or 0) > _VERSION_MAX:
+            return start, ""
+        try:
+            body = _scanned(match["body"])
+        except StatementSyntaxError:
+            return start, ""
+        if body.ends:
+            return start, ""
+        begin = _skip(body.plain, 0, len(body.plain))
+        return match.start("body") + begin, body.plain[begin:].rstrip()
+
+
+def _scanned(text: str) -> _Scan:
     parts: list[str] = []
     ends: list[int] = []
-    open_marks = 0
+    executables: list[tuple[int, int]] = []
     for match in _PIECES.finditer(text):
         kind, source = match.lastgroup, match.group()
         if kind == "broken":
-            parts.append(text[match.start() :])
-            break
-        if kind == "executable":
-            open_marks += 1
-            source = " " * len(source)
-        elif kind == "close" and open_marks:
-            open_marks -= 1
-            source = "  "
+            raise _unterminated(text, match.start())
+        if kind == "remark":
+            if source.startswith("/*!"):
+                executables.append(match.span())
+            source = _VISIBLE.sub(" ", source)
         elif kind == "end":
             ends.append(match.start())
         parts.append(source)
-    return "".join(parts), ends
+    return _Scan("".join(parts), ends, executables)
 
 
 def _skip(text: str, start: int, end: int) -> int:
@@ -91,6 +125,11 @@ def _skip(text: str, start: int, end: int) -> int:
     return match.end() if match else start
 
 
-def _position(text: str, index: int) -> Position:
-    before = text.count("\n", 0, index)
-    return Position(before + 1, index - (text.rfind("\n", 0, index) + 1) + 1)
+def _unterminated(text: str, index: int) -> StatementSyntaxError:
+    place = Position(text.count("\n", 0, index) + 1, _column(text, index))
+    what = "comment" if text.startswith("/*", index) else "quoted text"
+    return StatementSyntaxError(f"unterminated {what} at line {place.line}, column {place.column}", position=place)
+
+
+def _column(text: str, index: int) -> int:
+    return index - text.rfind("\n", 0, index)

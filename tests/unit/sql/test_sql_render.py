@@ -21,7 +21,7 @@ expressions = st.sampled_from(
         "from_unixtime(pay_time, '%Y%m%d')",
         "case when a then b else c end",
         "date_add(d, interval 1 day)",
-        'a = "it\'s" -- why\n or b',
+        'a = "it\'s -- not a comment"\n or b',
         "if(a like '%\\_x', [1, 2], cast(b as decimal(10, 2)))",
         "(((a)))",
         "extract(year from d) = 2024",
