@@ -60,9 +60,10 @@ def _delimiter(_reading: Reading, tree: Node) -> Delimiter:
 
 def _columns(reading: Reading, tree: Node) -> tuple[ColumnItem, ...]:
     """Plain names first, then assignments (StarRocks: order of items inside COLUMNS)."""
-    if len(tree.children) > COLUMNS_MAX:
-        raise LimitExceeded(f"COLUMNS has at most {COLUMNS_MAX} items, this one {len(tree.children)}")
-    items = [_column(reading, node) for node in nodes(tree)]
+    found = list(nodes(tree))
+    if len(found) > COLUMNS_MAX:
+        raise LimitExceeded(f"COLUMNS has at most {COLUMNS_MAX} items, this one {len(found)}")
+    items = [_column(reading, node) for node in found]
     plain = [item for item in items if item.expression is None and not item.is_default]
     assigned = [item for item in items if item.expression is not None or item.is_default]
     return (*plain, *assigned)
@@ -77,7 +78,7 @@ def _column(reading: Reading, tree: Node) -> ColumnItem:
 
 
 def _partitions(_reading: Reading, tree: Node) -> tuple[str, ...]:
-    names = tuple(text_or_name(part) for part in tree.children if isinstance(part, Tree) or part.type != "_PARTITION")
+    names = tuple(text_or_name(part) for part in tree.children if isinstance(part, Tree) or part.type == "STRING")
     if not names:
         raise AnalysisError("No partition specifed in partition lists", position=place(tree))
     if any(not text.strip() for text in names):

@@ -23,6 +23,7 @@ from routine_load.sql.expression_tokens import position_in
 from routine_load.sql.expressions import parse_expression, shifted
 from routine_load.sql.splitting import Piece, first_words, split
 from routine_load.sql.statements import EngineStatement, Statement
+from routine_load.sql.trees import start_of
 
 STATEMENT_MAX: Final = 256 * 1024
 
@@ -77,7 +78,6 @@ def grammar() -> Lark:
         text,
         parser="lalr",
         lexer="contextual",
-        propagate_positions=True,
         maybe_placeholders=False,
         edit_terminals=_whole_word,
     )
@@ -145,14 +145,15 @@ def _mistake_in_island(error: UnexpectedInput, text: str) -> int | None:
     last = state.value_stack[-1] if state is not None and state.value_stack else None
     while isinstance(last, Tree) and last.data not in _ISLANDS and last.children:
         last = last.children[-1]
-    if not isinstance(last, Tree) or last.data not in _ISLANDS:
+    start = start_of(last) if isinstance(last, Tree) and last.data in _ISLANDS else None
+    if start is None:
         return None
-    island = text[last.meta.start_pos :]
+    island = text[start:]
     try:
         parse_expression(island)
     except RoutineLoadError as mistake:
         if mistake.position is not None:
-            return int(last.meta.start_pos) + _index(island, mistake.position)
+            return start + _index(island, mistake.position)
     return None
 
 

@@ -62,7 +62,11 @@ class Reading:
         return read_expression(self.slice(node), place(node))
 
     def slice(self, tree: Node) -> str:
-        return self.text[tree.meta.start_pos : tree.meta.end_pos]
+        """The text from the tree's first token to its last."""
+        first, last = _edge(tree, 0), _edge(tree, -1)
+        assert first is not None
+        assert last is not None
+        return self.text[first.start_pos : last.end_pos]
 
 
 def nodes(tree: Node | None) -> Iterator[Node]:
@@ -88,7 +92,8 @@ def tokens(tree: Node) -> list[str]:
 
 
 def token(tree: Node) -> str:
-    return tokens(tree)[0]
+    """The last token under this rule: what stands before it are keywords."""
+    return tokens(tree)[-1]
 
 
 def _text(source: str) -> str:
@@ -137,5 +142,23 @@ def limits(tree: Node) -> tuple[int | None, int]:
     return (second, first) if node.data == "offset_limit" else (first, second)
 
 
-def place(tree: Node) -> Position:
-    return Position(tree.meta.line, tree.meta.column)
+def place(tree: Node) -> Position | None:
+    """Where the tree's first token stands."""
+    first = _edge(tree, 0)
+    return Position(first.line or 1, first.column or 1) if first is not None else None
+
+
+def start_of(tree: Node) -> int | None:
+    """Index of the tree's first token in the text."""
+    first = _edge(tree, 0)
+    return first.start_pos if first is not None else None
+
+
+def _edge(tree: Node, end: int) -> Token | None:
+    """The first (0) or last (-1) token of a tree that keeps its edges."""
+    part: Node | Token = tree
+    while isinstance(part, Tree):
+        if not part.children:
+            return None
+        part = part.children[end]
+    return part
