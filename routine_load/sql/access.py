@@ -14,6 +14,7 @@ from routine_load.sql.privileges import DORIS, Privilege
 
 INFORMATION_SCHEMA: Final = "information_schema"
 ANY: Final = "ANY"
+_SAID: Final = {str(Privilege.DROP_DATABASE): str(Privilege.DROP)}
 
 
 class Rights(Protocol):
@@ -130,7 +131,9 @@ def denied_on_table(asker: Asker, word: str, ref: TableRef) -> PrivilegeDenied:
 def denied_on_database(asker: Asker, word: str, database: str) -> DatabaseDenied:
     if asker.compat is Compat.DORIS:
         return DatabaseDenied(f"Access denied for user '{asker.user}'@'{_host(asker)}' to database '{database}'")
-    return DatabaseDenied(_starrocks(asker, word, f"DATABASE {database}"))
+    if word == Privilege.CREATE_DATABASE:
+        return DatabaseDenied(_starrocks(asker, word, "CATALOG default_catalog"))
+    return DatabaseDenied(_starrocks(asker, _SAID.get(word, word), f"DATABASE {database}"))
 
 
 def _starrocks(asker: Asker, privileges: str, what: str) -> str:

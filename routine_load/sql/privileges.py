@@ -118,6 +118,9 @@ _GRANTED_WHERE: Final[Mapping[Place, frozenset[Privilege]]] = {
     Place.TABLE: TABLE_PRIVILEGES | {_P.GRANT},
 }
 
+_WIDE: Final = frozenset({"ALL", "CREATE", "DROP"})
+"""What means as much as can be granted where it is granted: Doris' CREATE_PRIV and DROP_PRIV include databases."""
+
 _WHOLE_SYSTEM: Final = SYSTEM_PRIVILEGES - {_P.ADMIN}
 
 ROLES: Final[Mapping[str, frozenset[Privilege]]] = {
@@ -132,14 +135,15 @@ ROLES: Final[Mapping[str, frozenset[Privilege]]] = {
 """The built-in roles: StarRocks' first five, Doris' two; everywhere, at once when granted."""
 
 
-def privileges_named(names: tuple[str, ...], place: Place) -> frozenset[Privilege]:
-    """What a GRANT or REVOKE names, in either vendor's words. Raises AnalysisError for what is not there to grant."""
-    allowed = _GRANTED_WHERE[place]
+def privileges_named(names: tuple[str, ...], place: Place, *, tables_only: bool = False) -> frozenset[Privilege]:
+    """What a GRANT or REVOKE names, in either vendor's words. Raises AnalysisError for what is not there to grant.
+
+    ``tables_only``: on tables, not on the databases they are in.
+    """
+    allowed = TABLE_PRIVILEGES if tables_only else _GRANTED_WHERE[place]
     found: set[Privilege] = set()
     for name in names:
-        meant = _named(name, allowed)
-        if place is not Place.ALL and name in {"CREATE", "DROP"}:  # Doris' two are about databases and tables
-            meant &= allowed
+        meant = _named(name, place) & allowed if name in _WIDE else _named(name, place)
         if not meant:
             raise AnalysisError(f"Invalid privilege '{name}': unknown here")
         if wrong := sorted(meant - allowed):
@@ -148,11 +152,9 @@ def privileges_named(names: tuple[str, ...], place: Place) -> frozenset[Privileg
     return frozenset(found)
 
 
-def _named(name: str, allowed: frozenset[Privilege]) -> frozenset[Privilege]:
-    if name in {"ALL", "ALL PRIVILEGES"}:
-        return allowed - {_P.GRANT, _P.ADMIN, _P.NODE} or allowed
-    if name == "DROP":
-        return _DROP & allowed
+def _named(name: str, place: Place) -> frozenset[Privilege]:
+    if name == "ALL":
+        return SYSTEM_PRIVILEGES - {_P.ADMIN} if place is Place.SYSTEM else DATA_PRIVILEGES
     if name in DORIS:
         return DORIS[name]
     return frozenset({Privilege(name)}) if name in set(Privilege) else frozenset()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from routine_load.ids import Compat
+from routine_load.sql.access import Rights
 from routine_load.sql.results import ResultColumn
 
 
@@ -19,6 +20,11 @@ class Viewer(Protocol):
 
     @property
     def user(self) -> str: ...
+
+    @property
+    def rights(self) -> Rights:
+        """What the user may do: rows about tables are told to those who see the table (``sql.access``)."""
+        ...
 
     @property
     def compat(self) -> Compat: ...

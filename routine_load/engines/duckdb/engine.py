@@ -7,6 +7,7 @@ from pathlib import Path
 
 from routine_load.clock import Clock, SystemClock
 from routine_load.commit.values import CommitRecord
+from routine_load.engines.duckdb.admission import require_to_define
 from routine_load.engines.duckdb.catalog import Catalog
 from routine_load.engines.duckdb.guard import Translate
 from routine_load.engines.duckdb.merging import MergeLock
@@ -15,7 +16,7 @@ from routine_load.engines.duckdb.query import Queries
 from routine_load.engines.duckdb.session import Session
 from routine_load.engines.duckdb.show import Shows
 from routine_load.engines.duckdb.sink import LoadSink
-from routine_load.engines.duckdb.system_tables import SystemTables, Visible
+from routine_load.engines.duckdb.system_tables import SystemTables
 from routine_load.engines.duckdb.tables import Tables
 from routine_load.engines.duckdb.transaction import LoadTransaction
 from routine_load.ids import JobId, Label, PartitionId, TableRef
@@ -110,11 +111,8 @@ class DuckDbEngine:
         """Make ``information_schema.<name>`` readable; its rows are made once per query that names it."""
         self._system.add(table)
 
-    def restrict(self, visible: Visible) -> None:
-        """Whose tables ``information_schema`` tells of."""
-        self._system.restrict(visible)
-
     def _define(self, statement: DdlStatement, session: Session) -> Result:
+        require_to_define(statement, session)
         match statement:
             case CreateDatabase(name=name, if_not_exists=exists):
                 self._catalog.create_database(name, if_not_exists=exists)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from routine_load.engines.duckdb.admission import changed_table, changing_privilege
 from routine_load.engines.duckdb.catalog import Catalog
 from routine_load.engines.duckdb.expressions import SHARED_FUNCTIONS
 from routine_load.engines.duckdb.functions import ALLOWED_NODES, PASSED_FUNCTIONS
@@ -29,11 +30,12 @@ from routine_load.errors import (
     NoDatabaseSelected,
     Position,
     StatementSyntaxError,
-    UnknownDatabase,
     UnsupportedFeature,
 )
 from routine_load.ids import Compat, TableRef
+from routine_load.sql.access import require_on_table
 from routine_load.sql.ddl import CATALOGS
+from routine_load.sql.privileges import Privilege
 from routine_load.sql.schema import Table, TypeName
 from routine_load.sql.system_tables import Wanted
 
@@ -113,44 +115,49 @@ class Guard:
         tables = list(tree.find_all(exp.Table))
         known = {id(node): cte for node in tables if (cte := with_query(node)) is not None}
         rename_with_queries(tree, tables, known)
+        changed = changed_table(tree)
         for node in tables:
             if id(node) in known:
                 continue
             if node.name.lower() == "dual" and not node.db and isinstance(node.parent, exp.From):
                 node.parent.pop()
                 continue
-            self._resolve_table(checked, node, session, system)
+            ref = _named(node, session)
+            require_on_table(session, changing_privilege(tree) if node is changed else Privilege.SELECT, ref)
+            self._resolve_table(checked, node, ref, system)
         for column in tree.find_all(exp.Column):
             column.set("db", None)
             column.set("catalog", None)
         checked.wide = _wide(checked)
 
-    def _resolve_table(self, checked: Checked, node: exp.Table, session: Session, system: Callable[[str], str]) -> None:
-        if node.catalog and node.catalog not in CATALOGS:
-            raise AnalysisError(f"Unknown catalog '{node.catalog}'")
-        database = node.db or session.database
-        if not database:
-            raise NoDatabaseSelected("No database selected")
+    def _resolve_table(self, checked: Checked, node: exp.Table, ref: TableRef, system: Callable[[str], str]) -> None:
         alias = exp.TableAlias(this=exp.to_identifier(node.alias_or_name, quoted=True))
-        if database.lower() == INFORMATION_SCHEMA:
+        if ref.database.lower() == INFORMATION_SCHEMA:
             name = node.name.lower()
             view = system(name)
             wanted = narrowed(node)
             checked.system[name] = either(checked.system[name], wanted) if name in checked.system else wanted
             _rename(node, exp.to_identifier(view, quoted=True), None, None)
         else:
-            if not self._catalog.has_database(database):
-                raise UnknownDatabase(f"Unknown database '{database}'")
-            table = self._catalog.table(TableRef(database, node.name))
-            checked.tables.append(table)
+            checked.tables.append(self._catalog.table(ref))
             _rename(
                 node,
                 exp.to_identifier(node.name, quoted=True),
-                exp.to_identifier(database, quoted=True),
+                exp.to_identifier(ref.database, quoted=True),
                 exp.to_identifier(self._names.file, quoted=True),
             )
         if not node.args.get("alias") and isinstance(node.parent, exp.From | exp.Join):
             node.set("alias", alias)
+
+
+def _named(node: exp.Table, session: Session) -> TableRef:
+    """The table that a name means; whether it is there is another question."""
+    if node.catalog and node.catalog not in CATALOGS:
+        raise AnalysisError(f"Unknown catalog '{node.catalog}'")
+    database = node.db or session.database
+    if not database:
+        raise NoDatabaseSelected("No database selected")
+    return TableRef(database, node.name)
 
 
 def _filter_without_groups(select: exp.Select) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from routine_load.ids import Compat
+from routine_load.sql.access import Rights
 
 
 class Session(Protocol):
@@ -12,6 +13,12 @@ class Session(Protocol):
 
     @property
     def user(self) -> str: ...
+
+    @property
+    def client(self) -> str: ...
+
+    @property
+    def rights(self) -> Rights: ...
 
     @property
     def compat(self) -> Compat: ...

@@ -9,6 +9,7 @@ from routine_load.engines.duckdb.show_filter import filtered
 from routine_load.engines.duckdb.system_tables import SystemTables
 from routine_load.errors import AnalysisError, NoDatabaseSelected, UnknownDatabase
 from routine_load.ids import Compat, TableRef
+from routine_load.sql.access import require_sight_of_database, require_sight_of_table
 from routine_load.sql.ddl import DdlContext, read_ref
 from routine_load.sql.ddl_text import create_table_text, default_text
 from routine_load.sql.ddl_tokens import Kind, Reader, first_word
@@ -64,21 +65,21 @@ class Shows:
             return self._columns(reader, session, full=full)
         return None
 
-    def _databases(self, reader: Reader, session: Session) -> Result:  # noqa: ARG002 - the same shape as its peers
+    def _databases(self, reader: Reader, session: Session) -> Result:
         if reader.accept("FROM") or reader.accept("IN"):
             reader.name()
-        names = sorted([*self._catalog.databases(), INFORMATION_SCHEMA])
+        names = sorted([*filter(session.rights.sees, self._catalog.databases()), INFORMATION_SCHEMA])
         return filtered(reader, ["Database"], [(name,) for name in names])
 
     def _create(self, reader: Reader, session: Session) -> Result | None:
         if reader.accept("DATABASE") or reader.accept("SCHEMA"):
             name = reader.name()
-            self._require(name)
+            self._require(name, session)
             return text_table(["Database", "Create Database"], [(name, f"CREATE DATABASE `{name}`")])
         wants_view = reader.accept("VIEW") or reader.accept("MATERIALIZED", "VIEW")
         if not wants_view and not reader.accept("TABLE"):
             return None
-        table = self._catalog.table(read_ref(reader, _context(session)))
+        table = self._kept(read_ref(reader, _context(session)), session, "SHOW CREATE TABLE")
         reader.expect_end()
         if wants_view:
             raise AnalysisError(f"'{table.ref.database}.{table.ref.table}' is not VIEW")
@@ -89,17 +90,18 @@ class Shows:
         kind = "SYSTEM VIEW" if database.lower() == INFORMATION_SCHEMA else "BASE TABLE"
         columns = [f"Tables_in_{database}", "Table_type"]
         shown = 2 if full else 1
-        return filtered(reader, columns[:shown], [(name, kind)[:shown] for name in self._names_in(database)])
+        return filtered(reader, columns[:shown], [(name, kind)[:shown] for name in self._names_in(database, session)])
 
-    def _names_in(self, database: str) -> list[str]:
+    def _names_in(self, database: str, session: Session) -> list[str]:
+        """Those that the user has any privilege on (StarRocks, Doris: SHOW TABLES)."""
         if database.lower() == INFORMATION_SCHEMA:
             return self._system.names()
-        return self._catalog.tables(database)
+        return [name for name in self._catalog.tables(database) if session.rights.sees(database, name)]
 
     def _status(self, reader: Reader, session: Session) -> Result:
         database = self._database(reader, session)
         rows = []
-        for name in self._names_in(database):
+        for name in self._names_in(database, session):
             table = self._table(TableRef(database, name), session)
             rows.append((name, table.engine, *(None,) * 12, "utf8_general_ci", None, None, table.comment))
         return filtered(reader, _STATUS_NAMES, rows)
@@ -111,7 +113,7 @@ class Shows:
 
     def _partitions(self, reader: Reader, session: Session) -> Result:
         reader.expect("FROM")
-        table = self._catalog.table(read_ref(reader, _context(session)))
+        table = self._kept(read_ref(reader, _context(session)), session, "SHOW PARTITIONS")
         keys = ", ".join(table.partition_columns)
         spread, _, buckets = table.distribution.partition(" BUCKETS ")
         rows = []
@@ -144,6 +146,11 @@ class Shows:
     def _table(self, ref: TableRef, session: Session) -> Table:
         if ref.database.lower() == INFORMATION_SCHEMA:
             return self._system.declaration(ref.table, session.compat)
+        return self._kept(ref, session, "SHOW")
+
+    def _kept(self, ref: TableRef, session: Session, doris_word: str) -> Table:
+        """A table of the catalog, for a user who has any privilege on it."""
+        require_sight_of_table(session, ref, doris_word)
         return self._catalog.table(ref)
 
     def _describe(self, reader: Reader, session: Session) -> Result | None:
@@ -160,10 +167,11 @@ class Shows:
         name = reader.name() if reader.accept("FROM") or reader.accept("IN") else session.database
         if not name:
             raise NoDatabaseSelected("No database selected")
-        self._require(name)
+        self._require(name, session)
         return name
 
-    def _require(self, name: str) -> None:
+    def _require(self, name: str, session: Session) -> None:
+        require_sight_of_database(session, name)
         if name.lower() != INFORMATION_SCHEMA and not self._catalog.has_database(name):
             raise UnknownDatabase(f"Unknown database '{name}'")
 

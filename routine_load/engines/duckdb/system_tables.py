@@ -25,6 +25,7 @@ from routine_load.engines.duckdb.system_rows import (
 from routine_load.errors import UnknownTable
 from routine_load.ids import Compat, TableRef
 from routine_load.sql.ddl_tokens import literal
+from routine_load.sql.privileges import Privilege
 from routine_load.sql.results import ResultType
 from routine_load.sql.schema import Column, ColumnType, KeyModel, Table, TypeName
 from routine_load.sql.system_tables import SystemTable, Viewer, Wanted
@@ -55,9 +56,6 @@ _REJECTS_TYPES = {
     for column, kind in _REJECTS_COLUMNS.items()
 }
 
-
-Visible = Callable[[Viewer, TableRef], bool]
-"""Whether a user may know of a table."""
 
 Rows = Iterable[tuple[object, ...]]
 
@@ -98,7 +96,6 @@ class SystemTables:
     def __init__(self, catalog: Catalog, error_log_dir: Path) -> None:
         self._catalog = catalog
         self._error_log_dir = error_log_dir.resolve()
-        self._visible: Visible = lambda *_: True
         self._tables: dict[str, _Told] = {
             "schemata": _Told(lambda _: SCHEMATA, self._schemata),
             "tables": _Told(lambda _: TABLES, self._tables_rows),
@@ -119,9 +116,6 @@ class SystemTables:
             for compat, columns in table.columns.items()
         }
         self._tables[table.name.lower()] = _Told(types.__getitem__, table.rows)
-
-    def restrict(self, visible: Visible) -> None:
-        self._visible = visible
 
     def view_name(self, name: str) -> str:
         """Under which name a query's cursor finds the table. Raises UnknownTable."""
@@ -161,16 +155,16 @@ class SystemTables:
         cursor.execute(f"CREATE TEMP VIEW {view} AS {source}")
 
     def _hidden(self, cursor: duckdb.DuckDBPyConnection, files: str, viewer: Viewer) -> str:
-        """The condition that leaves out rows of tables that the user may not know of."""
+        """The condition that leaves out rows meant for tables that the user may not load into."""
         named = cursor.execute(f"SELECT DISTINCT database_name, table_name FROM {files}").fetchall()
-        hidden = [(d, t) for d, t in named if not self._visible(viewer, TableRef(str(d), str(t)))]
+        hidden = [(d, t) for d, t in named if not viewer.rights.has(Privilege.INSERT, str(d), str(t))]
         if not hidden:
             return ""
         listed = ", ".join(f"({literal(str(d))}, {literal(str(t))})" for d, t in hidden)
         return f" WHERE (database_name, table_name) NOT IN ({listed})"
 
-    def _schemata(self, viewer: Viewer, _: Wanted) -> Rows:  # noqa: ARG002 - the same shape as its peers
-        names = sorted([*self._catalog.databases(), INFORMATION_SCHEMA])
+    def _schemata(self, viewer: Viewer, _: Wanted) -> Rows:
+        names = sorted([*filter(viewer.rights.sees, self._catalog.databases()), INFORMATION_SCHEMA])
         return [("def", name, "utf8", "utf8_general_ci", None) for name in names]
 
     def _declarations(self, viewer: Viewer, wanted: Wanted) -> list[tuple[int, Table]]:
@@ -181,7 +175,7 @@ class SystemTables:
             for number, table in enumerate(self._catalog.declarations(), start=1)
             if (databases is None or table.ref.database in databases)
             and (names is None or table.ref.table in names)
-            and self._visible(viewer, table.ref)
+            and viewer.rights.sees(table.ref.database, table.ref.table)
         ]
 
     def _tables_rows(self, viewer: Viewer, wanted: Wanted) -> Rows:
