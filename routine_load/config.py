@@ -43,6 +43,10 @@ class Settings:
     abort_backoff_max_s: float = 30.0
     kafka_timeout_s: float = 8.0
 
+    # statements
+    validate: bool = True
+    job_versions_max: int = 100
+
     # load path
     chunk_rows: int = 50_000
     chunk_bytes: int = 4 * MIB

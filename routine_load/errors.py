@@ -252,6 +252,10 @@ class ConfigRefused(ExecutionError):
     """A setting of the front end does not take this value."""
 
 
+class BeginRefused(ExecutionError):
+    """No load transaction could be begun."""
+
+
 class TaskTimedOut(ExecutionError):
     """timeout by txn manager."""
 
@@ -268,12 +272,20 @@ class SourceError(ExecutionError):
     """Kafka did not give what was asked for."""
 
 
+class PartitionMissing(SourceError):
+    """The topic does not have this partition."""
+
+
 class SourceUnavailable(SourceError):
     """Kafka did not answer in time."""
 
 
 class OffsetOutOfRange(SourceError):
     """The offset does not exist in Kafka any more, or not yet."""
+
+
+class BeyondLogEnd(ExecutionError):
+    """The offset lies beyond the end of its partition."""
 
 
 class EngineError(ExecutionError):

@@ -40,6 +40,7 @@ class Job:
 
     ``progress`` is ``next_offset`` per partition, a mirror of the sink's, applied up to ``sequence``. ``placing`` are
     offsets that CREATE or ALTER wrote here and that the sink is told before the next task runs; empty otherwise.
+    ``is_unchecked``: CREATE left its checks to planning, and with them to say where the partitions start.
     ``error_logs`` are the opaque ids of the last files of rejected rows. ``sink_incarnation`` and
     ``topic_id`` are the sink and the topic for which ``progress`` holds (empty: the broker does not tell).
     """
@@ -62,6 +63,7 @@ class Job:
     sequence: int = 0
     sink_incarnation: str = ""
     topic_id: str = ""
+    is_unchecked: bool = False
     auto_resume: AutoResumeMemory = field(default_factory=AutoResumeMemory)
     version: int = 0
 
@@ -135,6 +137,11 @@ class Job:
     def placed(self, offsets: Mapping[PartitionId, int]) -> Job:
         """Progress of the named partitions overwritten, as the sink was told (CREATE, ALTER, a new partition)."""
         return replace(self, progress={**self.progress, **offsets})
+
+    def starting_at(self, offsets: Mapping[PartitionId, int]) -> Job:
+        """What CREATE had left to planning is done: these are to be placed, except where an ALTER said otherwise."""
+        starts = {**offsets, **self.placing}
+        return replace(self.placed(starts), placing=starts, is_unchecked=False)
 
     def settled(self, newest: int) -> Job:
         """The sink holds what was to be placed. ``newest`` is its last commit of this job (or, in a file that had a

@@ -17,6 +17,7 @@ from routine_load.jobs.codec import decode, decode_fields, encode
 from routine_load.jobs.definition import JobDefinition
 from routine_load.jobs.job import Job
 from routine_load.jobs.source import is_secret
+from routine_load.jobs.versions import JobVersion
 
 FORMAT = 1
 _SEALED = "sealed:"
@@ -24,6 +25,8 @@ Transform = Callable[[str], str]
 
 _OUTSIDE = frozenset({"id", "definition", "version"})
 """Fields of a job that are not part of its record's text: columns of their own."""
+
+_OUTSIDE_VERSION = frozenset({"number", "definition"})
 
 
 def _same(text: str) -> str:
@@ -56,6 +59,19 @@ def read_job(job_id: JobId, version: int, definition: JobDefinition, text: str) 
     if "created_at" not in values:
         raise MetadataError("a stored job lacks the moment of its creation")
     return Job(id=job_id, version=version, definition=definition, **values)
+
+
+def version_text(version: JobVersion) -> str:
+    """JSON of what a version is beside its number and its definition."""
+    return _dump({f.name: encode(getattr(version, f.name)) for f in fields(version) if f.name not in _OUTSIDE_VERSION})
+
+
+def read_version(number: int, definition: JobDefinition, text: str) -> JobVersion:
+    """The version that was written. Raises MetadataError."""
+    values = decode_fields(JobVersion, _load(text))
+    if not {"created_at", "user"} <= values.keys():
+        raise MetadataError("a stored version lacks its moment or its user")
+    return JobVersion(number=number, definition=definition, **values)
 
 
 def _with_secrets(definition: JobDefinition, transform: Transform) -> JobDefinition:

@@ -15,6 +15,9 @@ DEFAULT_OFFSETS = "kafka_default_offsets"
 ORIGIN_DEFAULT_OFFSETS = "kafka_origin_default_offsets"
 GROUP_ID = "group.id"
 MASK = "******"
+"""What stands for a secret wherever it is shown; CREATE and ALTER refuse it as a secret's value."""
+DISCOVERY = "kafka_partition_discovery"
+"""Ours: ``kafka_partitions`` with their offsets are where to start, not a list to be pinned to."""
 
 _NOT_FOR_CLIENTS = frozenset({DEFAULT_OFFSETS, ORIGIN_DEFAULT_OFFSETS})
 _SECRET_PARTS = (
@@ -63,8 +66,8 @@ class KafkaSource:
     """What FROM KAFKA decides.
 
     ``partitions`` empty means: all partitions of the topic, new ones too; otherwise the job is pinned to them.
-    ``offsets`` are those given for pinned partitions at CREATE. ``properties`` are the ``property.*`` without prefix,
-    with ``group.id`` and, as SHOW prints them, the default offsets.
+    ``offsets`` are those given at CREATE, and for pinned partitions since. ``properties`` are the ``property.*``
+    without prefix, with ``group.id`` and, as SHOW prints them, the default offsets.
     """
 
     brokers: str
@@ -97,10 +100,21 @@ class KafkaSource:
             scheme, rest = "", self.registry_url
         return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
+    @property
+    def refused_registry_url(self) -> str:
+        """The same with a mask for ``key:secret``, where there is one, so that CREATE sees what is missing."""
+        masked = self.masked_registry_url
+        if "@" not in self.registry_url:
+            return masked
+        scheme, separator, rest = masked.rpartition("://")
+        return f"{scheme}{separator}{MASK}@{rest}"
+
     def start_of(self, partition: PartitionId) -> OffsetSpec:
         """Where a partition starts at CREATE: its own offset, else the default, else the end.
 
         One that the topic gets later starts at its beginning instead, so that nothing written before its discovery is
-        lost; the vendors start it by the same chain.
+        lost; the vendors start it by the same chain. So does one that a list of starts (``DISCOVERY``) does not name:
+        it came after the list was made.
         """
-        return dict(self.offsets).get(partition, self.default_offset or END)
+        later = BEGINNING if self.offsets and not self.is_pinned else self.default_offset or END
+        return dict(self.offsets).get(partition, later)

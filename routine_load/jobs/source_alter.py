@@ -22,14 +22,17 @@ from routine_load.jobs.source_create import (
     SourceContext,
     broker_list,
     check_broker,
+    check_source_type,
     client_properties,
     pairs,
     refuse_unknown_keys,
+    registry_url,
 )
 from routine_load.sql.statements import Property
 
-_STARROCKS_KEYS = frozenset({BROKERS, PARTITIONS, OFFSETS, REGISTRY})
-_DORIS_KEYS = _STARROCKS_KEYS | {TOPIC}
+_KEYS = frozenset({BROKERS, TOPIC, PARTITIONS, OFFSETS, REGISTRY})
+"""Both vendors'; that StarRocks lets nobody change the topic is the one refusal that is not kept."""
+_SOURCES = frozenset({"PULSAR", "KINESIS"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,8 @@ class SourceChange:
             current,
             brokers=current.brokers if self.brokers is None else self.brokers,
             topic=self.topic or current.topic,
+            # offsets that were given for another topic mean other records
+            offsets=() if self.changes_topic(current) else current.offsets,
             default_offset=self.default_offset or current.default_offset,
             properties=tuple(properties.items()),
             registry_url=current.registry_url if self.registry_url is None else self.registry_url,
@@ -83,7 +88,23 @@ class SourceChange:
         if not current.is_pinned:
             return merged
         added = tuple(partition for partition, _ in self.offsets if partition not in current.partitions)
-        return replace(merged, partitions=current.partitions + added)
+        return _with_starts(replace(merged, partitions=current.partitions + added), dict(self.offsets))
+
+
+def _with_starts(source: KafkaSource, starts: dict[PartitionId, OffsetSpec]) -> KafkaSource:
+    """What ALTER says of a pinned partition's offset is where the job now starts it, for SHOW CREATE too."""
+    if not starts and not source.offsets:
+        return source
+    known = dict(source.offsets) | starts
+    offsets = tuple((partition, known.get(partition, source.start_of(partition))) for partition in source.partitions)
+    return replace(source, offsets=offsets)
+
+
+def check_same_type(name: str) -> None:
+    """Both vendors: ALTER names the kind of source that the job has, and that is Kafka."""
+    if name.upper() in _SOURCES:
+        raise ExecutionError(f"The specified job type is not: {name.upper()}")
+    check_source_type(name)
 
 
 def alter_source(properties: tuple[Property, ...], context: SourceContext) -> SourceChange:
@@ -93,7 +114,7 @@ def alter_source(properties: tuple[Property, ...], context: SourceContext) -> So
     if not doris:
         # every confluent.* key is accepted; only the registry's address means anything here
         given = {key: value for key, value in given.items() if key == REGISTRY or not key.startswith("confluent.")}
-    refuse_unknown_keys(given, context.compat, _DORIS_KEYS if doris else _STARROCKS_KEYS)
+    refuse_unknown_keys(given, context.compat, _KEYS)
     client, default = client_properties(given, context)
     topic = given[TOPIC].replace(" ", "") if TOPIC in given else None
     if topic == "":
@@ -105,7 +126,7 @@ def alter_source(properties: tuple[Property, ...], context: SourceContext) -> So
         offsets=_offsets(given, default, context),
         default_offset=default,
         properties=tuple(client.items()),
-        registry_url=given.get(REGISTRY),
+        registry_url=registry_url(given) if REGISTRY in given else None,
     )
 
 

@@ -15,11 +15,14 @@ from routine_load.jobs.offsets import OffsetReader
 from routine_load.jobs.property_rules import last_values
 from routine_load.jobs.source import (
     DEFAULT_OFFSETS,
+    DISCOVERY,
     GROUP_ID,
+    MASK,
     ORIGIN_DEFAULT_OFFSETS,
     KafkaSource,
     OffsetKind,
     OffsetSpec,
+    is_secret,
 )
 from routine_load.sql.statements import Property
 
@@ -37,7 +40,7 @@ _WITHOUT_EFFECT = frozenset(
         "kafka_text_table_name_field_index",
     }
 )
-_COMMON = frozenset({BROKERS, TOPIC, PARTITIONS, OFFSETS, REGISTRY}) | _WITHOUT_EFFECT
+_COMMON = frozenset({BROKERS, TOPIC, PARTITIONS, OFFSETS, REGISTRY, DISCOVERY}) | _WITHOUT_EFFECT
 
 _STARROCKS_BROKER = r".*?\[?([0-9a-zA-Z\-%._:]*)\]?:(\d+)"
 _DORIS_BROKER = r"[-A-Za-z0-9+&@#/%?=~_|!:,.;]+[-A-Za-z0-9+&@#/%=~_|]"
@@ -74,15 +77,38 @@ def create_source(properties: tuple[Property, ...], context: SourceContext) -> K
     client, default = client_properties(given, context)
     client.setdefault(GROUP_ID, context.group_id)
     listed = context.reader.partitions(given[PARTITIONS]) if PARTITIONS in given else ()
+    offsets = _offsets(given, listed, context)
     return KafkaSource(
         brokers=brokers,
         topic=topic,
-        partitions=tuple(dict.fromkeys(listed)),
-        offsets=_offsets(given, listed, context),
+        partitions=() if _discovers(given, offsets) else tuple(dict.fromkeys(listed)),
+        offsets=offsets,
         default_offset=default,
         properties=tuple(client.items()),
-        registry_url=given.get(REGISTRY, ""),
+        registry_url=registry_url(given),
     )
+
+
+def _discovers(given: Mapping[str, str], offsets: tuple[tuple[PartitionId, OffsetSpec], ...]) -> bool:
+    """Whether the listed partitions are where to start, and the job follows the topic."""
+    text = given.get(DISCOVERY, "false").lower()
+    if text not in {"true", "false"}:
+        raise PropertyError(f"{DISCOVERY} is '{given[DISCOVERY]}', allowed: true, false")
+    if text == "true" and not offsets:
+        raise PropertyError(f"{DISCOVERY} needs {PARTITIONS} and {OFFSETS}: it says that they are where to start")
+    return text == "true"
+
+
+def registry_url(given: Mapping[str, str]) -> str:
+    """The schema registry's address; refused with a mask in the place of its secret."""
+    url = given.get(REGISTRY, "")
+    if f"{MASK}@" in url:
+        raise PropertyError(_masked(REGISTRY))
+    return url
+
+
+def _masked(key: str) -> str:
+    return f"{key} holds {MASK}, which stands for a secret that SHOW CREATE does not tell: write the secret itself"
 
 
 def _offsets(
@@ -139,6 +165,9 @@ def client_properties(given: Mapping[str, str], context: SourceContext) -> tuple
     Doris keeps a date-time default twice: as epoch milliseconds and as written.
     """
     client = {key.removeprefix(PREFIX): value for key, value in given.items() if key.startswith((PREFIX, "aws."))}
+    for key, value in client.items():
+        if value == MASK and is_secret(key):
+            raise PropertyError(_masked(key if key.startswith("aws.") else f"{PREFIX}{key}"))
     if DEFAULT_OFFSETS not in client:
         return client, None
     default = context.reader.default(client[DEFAULT_OFFSETS])

@@ -25,7 +25,7 @@ from routine_load.observe.failpoints import failpoint
 from routine_load.observe.logs import logger
 from routine_load.scheduler.planning import Planner
 from routine_load.scheduler.run import Plan
-from routine_load.scheduler.verdict import Case, Step, judge
+from routine_load.scheduler.verdict import Case, Step, Verdict, judge
 
 log = logger("bookkeeping")
 
@@ -92,6 +92,8 @@ class Bookkeeper:
         if job is None or not job.state.is_active:
             return None
         job = self.catch_up(job_id)
+        if job.is_unchecked:
+            job = self._checked(job, planner, is_current)
         if job.placing:
             # CREATE and ALTER write the record only; whoever plans next tells the sink, before any task runs.
             failpoint("job.place.before")
@@ -116,12 +118,16 @@ class Bookkeeper:
         failpoint("task.plan.after")
         return replace(plan, job=job) if job.state is JobState.RUNNING and is_current() else None
 
+    def _checked(self, job: Job, planner: Planner, is_current: Callable[[], bool]) -> Job:
+        """What CREATE did not check is checked, and its offsets are numbers from now on."""
+        starts = planner.starts(job)
+        return self.jobs.modify(job.id, lambda j: j.starting_at(starts) if j.is_unchecked and is_current() else j)
+
     def planning_failed(
         self, job_id: JobId, error: RoutineLoadError, failures: int, is_current: Callable[[], bool]
     ) -> Job:
         """Kafka that does not answer is asked again, saying so in OtherMsg; anything else pauses or cancels."""
-        context = "Job failed to fetch all current partition with error"
-        return self.failed(job_id, error, failures, is_current, context)
+        return self.failed(job_id, error, failures, is_current, _no_partitions)
 
     def catch_up(self, job_id: JobId) -> Job:
         """Book whatever the sink holds of a job and the record does not, in the sink's order."""
@@ -151,9 +157,9 @@ class Bookkeeper:
         error: RoutineLoadError,
         failures: int,
         is_current: Callable[[], bool],
-        context: str = "",
+        told: Callable[[Verdict, Compat], str] = lambda verdict, _: verdict.text,
     ) -> Job:
-        """Pause or cancel a job for an error, or note it where it will be tried again.
+        """Pause or cancel a job for an error, or note it where it will be tried again; ``told`` words it.
 
         A job that was changed since the error is left alone.
         """
@@ -170,7 +176,7 @@ class Bookkeeper:
                     failures=failures,
                 )
             )
-            text = f"{context} [{verdict.text}]" if context and verdict.code in {0, 4} else verdict.text
+            text = told(verdict, definition.compat)
             now = self.clock.now()
             try:
                 if verdict.step is Step.PAUSE:
@@ -209,6 +215,18 @@ class Bookkeeper:
         """Raises UnknownDatabase or UnknownTable where a single-table job's table is gone."""
         if job.definition.table_ref is not None:
             self.sink.table(job.definition.table_ref)
+
+
+def _no_partitions(verdict: Verdict, compat: Compat) -> str:
+    """StarRocks, Doris: the reason of a job that could not be planned for its topic's sake."""
+    if verdict.code not in {0, int(StarRocksReason.PARTITIONS)}:
+        return verdict.text
+    if compat is Compat.DORIS:
+        return (
+            f"{verdict.text} may be Kafka properties set in job is error or no partition in this topic that should "
+            "check Kafka"
+        )
+    return f"Job failed to fetch all current partition with error [{verdict.text}]"
 
 
 def _doubt_code(job: Job) -> int:

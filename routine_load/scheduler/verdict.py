@@ -12,10 +12,12 @@ from enum import Enum, auto
 
 from routine_load.errors import (
     AnalysisError,
+    BeyondLogEnd,
     BrokenInvariant,
     LoadRejected,
     MetadataError,
     OffsetOutOfRange,
+    PartitionMissing,
     RoutineLoadError,
     SourceError,
     SourceUnavailable,
@@ -83,6 +85,13 @@ def _out_of_range(case: Case) -> Verdict:
     return Verdict(Step.PAUSE, f"{case.text}. {advice}", case.by_vendor(starrocks=104, doris=105))
 
 
+def _beyond_log_end(case: Case) -> Verdict:
+    if case.compat is Compat.DORIS:
+        return Verdict(Step.PAUSE, case.text, 2)
+    text = f"FE aborts the task with reason: failed to check task ready to execute, err: {case.text}"
+    return Verdict(Step.PAUSE, f"{text} through ALTER ROUTINE LOAD and RESUME the job", 104)
+
+
 def _unknown_table(case: Case) -> Verdict:
     if case.multi_table:
         return Verdict(Step.PAUSE, f"failed to get stream load plan, errCode = 7, detailMessage = {case.text}", 100)
@@ -107,6 +116,8 @@ def _worth_retrying(case: Case) -> Verdict:
 
 _RULES: tuple[tuple[type[RoutineLoadError], Callable[[Case], Verdict]], ...] = (
     (OffsetOutOfRange, _out_of_range),
+    (BeyondLogEnd, _beyond_log_end),
+    (PartitionMissing, lambda case: Verdict(Step.PAUSE, case.text, case.by_vendor(starrocks=2, doris=4))),
     (StaleRange, lambda case: Verdict(Step.REPLAN, case.text)),
     (LoadRejected, _too_many_filtered),
     (UnknownTable, _unknown_table),

@@ -13,6 +13,7 @@ from routine_load.config import Settings
 from routine_load.errors import AnalysisError, JobNotFound, NoDatabaseSelected, UnknownDatabase
 from routine_load.ids import Compat, JobId, TableRef
 from routine_load.jobs.job import Job
+from routine_load.jobs.versions import JobVersion, Revision
 from routine_load.loads.history import LoadHistory
 from routine_load.loads.ports import Sink
 from routine_load.loads.values import LoadCompiler
@@ -41,6 +42,14 @@ class JobRecords(Protocol):
     def all_live(self) -> Sequence[Job]: ...
 
     def modify(self, job_id: JobId, change: Callable[[Job], Job]) -> Job: ...
+
+    def revise(self, job_id: JobId, change: Callable[[Job], Job], revision: Revision) -> Job:
+        """``modify`` that keeps the definition before it as a version, in the same transaction."""
+        ...
+
+    def versions(self, job: Job) -> Sequence[JobVersion]:
+        """What the job has been, oldest first; the last is what it is now."""
+        ...
 
 
 class UserRecords(Protocol):

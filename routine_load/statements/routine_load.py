@@ -1,9 +1,9 @@
-"""CREATE, ALTER, PAUSE, RESUME and STOP ROUTINE LOAD.
+"""CREATE, PAUSE, RESUME and STOP ROUTINE LOAD (ALTER: ``alter``).
 
-Everything a statement can be wrong about is checked before anything is written: table, columns, expressions, topic,
-partitions, offsets. Only the record is written, with the offsets it wants placed at the sink (``Job.placing``): the
-scheduler places them before the job's next task. State changes happen inside ``Scheduler.exclusively``: when PAUSE,
-STOP or ALTER returns, no task of the job runs.
+Everything CREATE can be wrong about is checked before anything is written: table, columns, expressions, topic,
+partitions, offsets; ``SET validate = 'off'`` leaves what the originals check later to planning. Only the record is
+written, with the offsets it wants placed at the sink (``Job.placing``): the scheduler places them before the job's next
+task. State changes happen inside ``Scheduler.exclusively``: when PAUSE or STOP returns, no task of the job runs.
 """
 
 from __future__ import annotations
@@ -11,30 +11,28 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 
-from routine_load.clock import Deadline
-from routine_load.errors import ExecutionError, RoutineLoadError, SourceError, UnknownTable
-from routine_load.ids import Compat, PartitionId
-from routine_load.jobs.checks import check_table
-from routine_load.jobs.definition import DefineContext, JobDefinition, alter_definition, define
+from routine_load.errors import ExecutionError, PropertyError, RoutineLoadError
+from routine_load.ids import Compat
+from routine_load.jobs.definition import DefineContext, JobDefinition, define
 from routine_load.jobs.job import Job, new_job
-from routine_load.jobs.source import OffsetSpec
-from routine_load.jobs.source_alter import SourceChange, alter_source
-from routine_load.jobs.source_create import SourceContext, check_source_type
+from routine_load.jobs.property_rules import last_values
 from routine_load.jobs.splitting import admit, admit_job, concurrency
 from routine_load.jobs.states import JobState, paused_by, stopped_by
 from routine_load.observe.failpoints import failpoint
-from routine_load.scheduler.planning import kafka_spec, load_spec
 from routine_load.sql.results import Ok
 from routine_load.sql.statements import (
-    AlterRoutineLoad,
     CreateRoutineLoad,
     PauseRoutineLoad,
+    Property,
     ResumeRoutineLoad,
     StopRoutineLoad,
 )
 from routine_load.statements.context import Context
-from routine_load.statements.offsets import resolved
 from routine_load.statements.ports import Session
+from routine_load.statements.targets import check_target, topic_of, validates
+
+_IN_DOUBT = "in_doubt"
+_OUTCOMES = ("committed", "not_committed")
 
 
 def create(statement: CreateRoutineLoad, session: Session, context: Context) -> Ok:
@@ -52,53 +50,15 @@ def create(statement: CreateRoutineLoad, session: Session, context: Context) -> 
         ),
     )
     job = new_job(definition, context.clock.now(), context.sink.incarnation)
-    _check_table(job, context)
+    in_full = validates(session, context)
+    check_target(job, context, in_full=in_full)
     context.check_client_properties(definition.source.brokers, definition.source.client_properties)
     if context.jobs.live(database, definition.name) is not None:
         raise ExecutionError(f"Name {definition.name} already used in db {database}")
-    offsets = _start_offsets(job, context)
-    _admit(definition, len(offsets), context)
-    context.scheduler.job_created(context.jobs.insert(replace(job.placed(offsets), placing=offsets)).id)
+    job = _with_starts(job, context) if in_full else replace(job, is_unchecked=True)
+    _admit(definition, len(job.progress or definition.source.partitions) or 1, context)
+    context.scheduler.job_created(context.jobs.insert(job).id)
     return Ok()
-
-
-def alter(statement: AlterRoutineLoad, session: Session, context: Context) -> Ok:
-    """ALTER ROUTINE LOAD of a PAUSED job; all of it or nothing."""
-    job = context.live_job(statement.job, session)
-    _require_paused(job)
-    with context.scheduler.exclusively(job.id):
-        _alter(context.live_job(statement.job, session), statement, context)
-    return Ok()
-
-
-def _require_paused(job: Job) -> None:
-    if job.state is not JobState.PAUSED:
-        raise ExecutionError("Only supports modification of PAUSED jobs")
-
-
-def _alter(job: Job, statement: AlterRoutineLoad, context: Context) -> None:
-    definition = _altered(job.definition, statement, context)
-    offsets: dict[PartitionId, int] = {}
-    restarts = False
-    if statement.source is not None:
-        check_source_type(statement.source)
-        source_context = SourceContext(compat=definition.compat, timezone=definition.properties.timezone)
-        change = alter_source(statement.source_properties, source_context)
-        definition, offsets = _altered_source(job, definition, change, context)
-        restarts = change.changes_topic(job.definition.source)
-    _check_table(replace(job, definition=definition), context)
-
-    def altered(current: Job) -> Job:
-        _require_paused(current)
-        progress = {} if restarts else dict(current.progress)
-        placing = {} if restarts else dict(current.placing)  # what an ALTER before this one left to be placed
-        job = replace(current, definition=definition, placing=placing | offsets, progress=progress | offsets)
-        # Where all offsets are new, whatever target and topic there are now are those they are meant for.
-        return replace(job, sink_incarnation=context.sink.incarnation, topic_id="") if job.places_all else job
-
-    failpoint("job.alter.before")
-    context.jobs.modify(job.id, altered)
-    failpoint("job.alter.after")
 
 
 def pause(statement: PauseRoutineLoad, session: Session, context: Context) -> Ok:
@@ -112,9 +72,13 @@ def pause(statement: PauseRoutineLoad, session: Session, context: Context) -> Ok
 
 def resume(statement: ResumeRoutineLoad, session: Session, context: Context) -> Ok:
     """RESUME ROUTINE LOAD FOR j, and Doris' RESUME ALL. A RUNNING job drops its tasks and is planned anew."""
+    outcome = _outcome(statement.properties)
     if statement.job is None:
         return _every(session, context, JobState.NEED_SCHEDULE)
-    _resume(context.live_job(statement.job, session), context)
+    job = context.live_job(statement.job, session)
+    if outcome is not None:
+        _settle_doubt(job)
+    _resume(job, context)
     return Ok()
 
 
@@ -124,6 +88,25 @@ def stop(statement: StopRoutineLoad, session: Session, context: Context) -> Ok:
     with context.scheduler.exclusively(job.id):
         context.jobs.modify(job.id, lambda j: j.stopped(stopped_by(session.user), context.clock.now()))
     return Ok()
+
+
+def _outcome(properties: tuple[Property, ...]) -> str | None:
+    """What RESUME says of a transaction in doubt. Raises PropertyError for anything else."""
+    given = last_values(properties)
+    for key in given:
+        if key != _IN_DOUBT:
+            raise PropertyError(f"{key} is invalid property")
+    outcome = given.get(_IN_DOUBT)
+    if outcome is not None and outcome.lower() not in _OUTCOMES:
+        raise PropertyError(f"{_IN_DOUBT} is '{outcome}', allowed: {', '.join(_OUTCOMES)}")
+    return outcome
+
+
+def _settle_doubt(job: Job) -> None:
+    """Rows and progress are committed in one transaction of the target's: what became of it is always known."""
+    raise ExecutionError(
+        f"job {job.name} has no transaction in doubt: RESUME it without {_IN_DOUBT}; nothing was changed"
+    )
 
 
 def _every(session: Session, context: Context, target: JobState) -> Ok:
@@ -162,63 +145,9 @@ def _resume(job: Job, context: Context) -> None:
         failpoint("job.resume.after")
 
 
-def _check_table(job: Job, context: Context) -> None:
-    """Table, columns and expressions; a multi-table job names its tables in its rows."""
-    ref = job.definition.table_ref
-    if ref is None:
-        return
-    try:
-        schema = context.sink.table(ref)
-    except UnknownTable as error:
-        if job.definition.compat is Compat.DORIS:
-            raise UnknownTable(f"Unknown table '{ref.table}' in database '{ref.database}'") from error
-        raise UnknownTable(f"Unknown table '{ref.table}'") from error
-    check_table(job.definition, schema)
-    context.compiler.check(load_spec(job), schema)
-
-
-def _start_offsets(job: Job, context: Context) -> dict[PartitionId, int]:
-    kafka = kafka_spec(job)
-    deadline = Deadline.after(context.settings.kafka_timeout_s, context.clock)
-    existing = context.metadata.partitions(kafka, deadline)
-    source = job.definition.source
-    for partition in source.partitions:
-        if partition not in existing:
-            raise SourceError(
-                f"there is an invalid custom partition: {partition} for topic: {kafka.topic}; "
-                f"it has the partitions {existing[0]} to {existing[-1]}"
-            )
-    wanted = {p: source.start_of(p) for p in source.partitions or existing}
-    return resolved(context.metadata, kafka, wanted, deadline=deadline, compat=job.definition.compat)
-
-
-def _altered(current: JobDefinition, statement: AlterRoutineLoad, context: Context) -> JobDefinition:
-    given = (statement.source, statement.table, statement.properties)
-    if not any(given) and statement.clauses == type(statement.clauses)():
-        raise ExecutionError("No properties are specified")
-    if statement.table is not None:
-        if current.table is None:
-            raise ExecutionError("ALTER ROUTINE LOAD target table change only supports single-table job")
-        return replace(current, table=statement.table)
-    config = context.frontend_config(current.compat)
-    return alter_definition(current, statement.clauses, statement.properties, config)
-
-
-def _altered_source(
-    job: Job, definition: JobDefinition, change: SourceChange, context: Context
-) -> tuple[JobDefinition, dict[PartitionId, int]]:
-    merged = change.merged(definition.source)
-    context.check_client_properties(merged.brokers, merged.client_properties)
-    kafka = kafka_spec(replace(job, definition=replace(definition, source=merged)))
-    deadline = Deadline.after(context.settings.kafka_timeout_s, context.clock)
-    existing = context.metadata.partitions(kafka, deadline)
-    source = change.applied(definition.source, existing)
-    wanted: dict[PartitionId, OffsetSpec] = {}
-    if change.changes_topic(definition.source):
-        wanted |= {p: source.start_of(p) for p in source.partitions or existing}
-    wanted |= dict(change.offsets)
-    offsets = resolved(context.metadata, kafka, wanted, deadline=deadline, compat=definition.compat)
-    return replace(definition, source=source), offsets
+def _with_starts(job: Job, context: Context) -> Job:
+    offsets = topic_of(job, context).starts(job.definition.source)
+    return replace(job.placed(offsets), placing=offsets)
 
 
 def _admit(definition: JobDefinition, partitions: int, context: Context) -> None:

@@ -69,6 +69,7 @@ _BY_VENDOR: dict[Compat, dict[str, str]] = {
         "language": "/starrocks/share/english/",
         "license": "Apache License 2.0",
         "query_timeout": str(QUERY_TIMEOUT_S[Compat.STARROCKS]),
+        "show_create_offsets": "create",
     },
     Compat.DORIS: {
         "collation_connection": "utf8mb4_0900_bin",
@@ -77,8 +78,12 @@ _BY_VENDOR: dict[Compat, dict[str, str]] = {
         "language": "/palo/share/english/",
         "license": "Apache License, Version 2.0",
         "query_timeout": str(QUERY_TIMEOUT_S[Compat.DORIS]),
+        "show_create_offsets": "current",
     },
 }
+_CHOICES: dict[str, tuple[str, ...]] = {"validate": ("on", "off"), "show_create_offsets": ("create", "current")}
+"""Ours: whether CREATE and ALTER check what the originals check later; which offsets SHOW CREATE tells."""
+_SPELLINGS = {"true": "on", "1": "on", "false": "off", "0": "off"}
 _NUMBERS = frozenset({"auto_increment_increment", "auto_increment_offset", "autocommit", "max_allowed_packet"})
 _SET_MAX = 256
 _VALUE_CHARS_MAX = 4_096
@@ -117,6 +122,11 @@ def answer(text: str, session: Session) -> Result | None:
     if match := _SHOW.fullmatch(text):
         return _show(match[1], session)
     return None
+
+
+def choice(session: Session, name: str) -> str | None:
+    """What the session, or else its vendor, chose of ``_CHOICES``; None: neither did."""
+    return session.variables.get(name, _BY_VENDOR[session.compat].get(name))
 
 
 def with_session_values(text: str, session: Session) -> str:
@@ -201,11 +211,22 @@ def _assign(variable: str, value: str, session: Session) -> None:
     else:
         if variable == "query_timeout":
             _check_timeout(value)
+        if variable in _CHOICES:
+            value = _chosen(variable, value)
         if len(value) > _VALUE_CHARS_MAX:
             raise LimitExceeded(f"The value of '{variable}' has more than {_VALUE_CHARS_MAX} characters")
         if len(session.variables) >= _SET_MAX and variable not in session.variables:
             raise LimitExceeded(f"A session may set at most {_SET_MAX} variables")
         session.variables[variable] = value
+
+
+def _chosen(variable: str, value: str) -> str:
+    """One of the words that this variable may be, in any case."""
+    word = value.lower()
+    word = _SPELLINGS.get(word, word) if "on" in _CHOICES[variable] else word
+    if word not in _CHOICES[variable]:
+        raise AnalysisError(f"{variable} is '{value[:64]}', allowed: {', '.join(_CHOICES[variable])}")
+    return word
 
 
 def _check_timeout(value: str) -> None:

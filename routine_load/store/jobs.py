@@ -18,9 +18,11 @@ from routine_load.errors import JobExists, JobNotFound, StaleVersion
 from routine_load.ids import JobId
 from routine_load.jobs.job import Job
 from routine_load.jobs.record import definition_text, read_definition, read_job, record_text
+from routine_load.jobs.versions import JobVersion, Revision, first_version
 from routine_load.store.database import Database
 from routine_load.store.secrets import SecretBox
 from routine_load.store.tables import jobs
+from routine_load.store.versions import keep_version, read_versions
 
 ATTEMPTS_MAX: Final = 20
 CACHED_MAX: Final = 20_000
@@ -28,6 +30,7 @@ _CHUNK: Final = 500
 _STRIPES: Final = 64
 
 _Jobs = list[Job]
+_Versions = list[JobVersion]
 
 _FULL = (jobs.c.id, jobs.c.version, jobs.c.definition, jobs.c.record)
 
@@ -76,6 +79,12 @@ class JobStore:
         if not include_final:
             conditions.append(jobs.c.live_name.is_not(None))
         return self._read(sa.and_(sa.true(), *conditions))
+
+    def versions(self, job: Job) -> _Versions:
+        """What the job has been, oldest first; the last is what it is now."""
+        with self._database.reading() as connection:
+            kept = read_versions(connection, job.id, self._secrets)
+        return kept or [first_version(job)]
 
     def _read(self, condition: sa.ColumnElement[bool]) -> _Jobs:
         with self._database.reading() as connection:
@@ -147,6 +156,9 @@ class JobStore:
 
         Invariant: an UPDATE names the version it was computed from, so that no change is lost.
         """
+        return self._save(job, lambda _connection: None)
+
+    def _save(self, job: Job, also: Callable[[sa.Connection], None]) -> Job:
         values: dict[str, Any] = {
             "live_name": _live_name(job),
             "state": job.state.value,
@@ -162,6 +174,7 @@ class JobStore:
                 raise StaleVersion(
                     f"routine load job {job.database}.{job.name} was changed meanwhile (version {job.version} is old)"
                 )
+            also(connection)
         saved = replace(job, version=job.version + 1)
         self._remember(saved)
         return saved
@@ -172,6 +185,17 @@ class JobStore:
         Nothing is written where ``change`` gives the job back as it was. Raises what ``change`` raises, JobNotFound,
         and StaleVersion after too many attempts.
         """
+        return self._modify(job_id, change, lambda _before, after: self.save(after))
+
+    def revise(self, job_id: JobId, change: Callable[[Job], Job], revision: Revision) -> Job:
+        """``modify`` that keeps the definition before it, in the same transaction: both are written, or neither."""
+
+        def write(before: Job, after: Job) -> Job:
+            return self._save(after, lambda c: keep_version(c, before, after, revision, self._secrets))
+
+        return self._modify(job_id, change, write)
+
+    def _modify(self, job_id: JobId, change: Callable[[Job], Job], write: Callable[[Job, Job], Job]) -> Job:
         with self._changing[job_id % _STRIPES]:
             for attempt in range(ATTEMPTS_MAX):
                 current = self.get(job_id)
@@ -182,7 +206,7 @@ class JobStore:
                     return current
                 assert (changed.id, changed.version) == (current.id, current.version)
                 try:
-                    return self.save(changed)
+                    return write(current, changed)
                 except StaleVersion:
                     if attempt + 1 == ATTEMPTS_MAX:
                         raise

@@ -40,6 +40,17 @@ jobs = sa.Table(
 )
 """``live_name`` is the name while the job is not final and NULL after, so that a name is used by one live job."""
 
+job_versions = sa.Table(
+    "job_versions",
+    metadata,
+    sa.Column("job_id", _ID, sa.ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("definition", sa.Text, nullable=False),
+    sa.Column("record", sa.Text, nullable=False),
+    sa.CheckConstraint("number > 0", name="number_positive"),
+)
+"""Definitions that a job has or had; the newest is the current one. A job that was never altered has no rows here."""
+
 users = sa.Table(
     "users",
     metadata,

@@ -38,6 +38,7 @@ from routine_load.sql.statements import (
     StopRoutineLoad,
 )
 from routine_load.statements import routine_load as handlers
+from routine_load.statements.alter import alter as alter_job
 from routine_load.statements.context import Context
 from routine_load.statements.ports import Session
 from routine_load.tasks.backlog import Backlog
@@ -209,7 +210,7 @@ def alter(play: Play) -> None:
     offset = play.stage.dice.randrange(play.topic.end(PartitionId(partition)) + 1)
     source = {"kafka_partitions": str(partition), "kafka_offsets": str(offset)}
     statement = AlterRoutineLoad(job=NAME, source="KAFKA", source_properties=_listed(source))
-    handlers.alter(statement, SESSION, play.context)
+    alter_job(statement, SESSION, play.context)
 
 
 def _listed(values: dict[str, str]) -> tuple[Property, ...]:
@@ -218,7 +219,7 @@ def _listed(values: dict[str, str]) -> tuple[Property, ...]:
 
 def _scheduler(play: Play, kafka: Kafka, rejects: RejectLog, settings: Settings) -> Scheduler:
     stage = play.stage
-    backends = LocalBackends(2, slots=4, host="sim", clock=stage)
+    backends = LocalBackends(2, slots=lambda: 4, host="sim", clock=stage)
     for backend in backends._backends.values():
         backend.pool = StageThreads(stage)
     gate = StageLock(stage, 2)
@@ -236,6 +237,7 @@ def _scheduler(play: Play, kafka: Kafka, rejects: RejectLog, settings: Settings)
                 clock=stage,
                 frontend_config=FrontendConfig.of,
                 alive_backends=lambda: 3,
+                compiler=Compiler(),
                 placing=StageLock(stage),
             ),
             watch=kafka,

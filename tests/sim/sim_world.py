@@ -317,6 +317,9 @@ class Store:
         self.jobs[job_id] = changed = replace(changed, version=current.version + 1)
         return changed
 
+    def revise(self, job_id: JobId, change, _revision) -> Job:
+        return self.modify(job_id, change)
+
     def _note_moves(self, old: Job, new: Job) -> None:
         if new.placing and new.placing != old.placing:
             self.moves += [

@@ -114,14 +114,14 @@ def test_secrets_are_masked_and_the_made_up_group_left_out():
 
 
 def test_the_layout_of_starrocks():
-    """StarRocks: one element per line, no blanks around the equals sign."""
+    """StarRocks: one element per line, no blanks around the equals sign, PARTITIONS before WHERE."""
     lines = create_text(job_of(defined(clauses=CLAUSES))).split("\n")
     assert lines[:6] == [
-        "CREATE ROUTINE LOAD db.j ON t",
-        'COLUMNS TERMINATED BY ",",',
-        "COLUMNS(id, select, `two words`, d = concat(`id`, 'x\"y')),",
-        "WHERE id > 1 and d != ')',",
-        "PARTITION(p1, `p 2`)",
+        "CREATE ROUTINE LOAD db.j on t",
+        "COLUMNS TERMINATED BY ',',",
+        "COLUMNS (id, select, `two words`, d = concat(`id`, 'x\"y')),",
+        "PARTITIONS (p1, `p 2`),",
+        "WHERE id > 1 and d != ')'",
         "PROPERTIES",
     ]
     assert lines[7] == '"desired_concurrent_number"="5",'

@@ -190,7 +190,6 @@ def test_a_list_has_a_bound():
 
 
 ALTER_REFUSED = [
-    (SR, {"kafka_topic": "x"}, "kafka_topic is invalid kafka custom property"),
     (SR, {"kafka_partitions": "0"}, "Partition and offset must be specified at the same time"),
     (SR, {"kafka_offsets": "0"}, "Missing kafka partition info"),
     (SR, {"kafka_broker_list": ""}, "kafka_broker_list cannot be empty"),

@@ -1,0 +1,46 @@
+"""The world that a definition is for, table and topic, as it is today: CREATE, ALTER and ROLLBACK ask the same.
+
+Owns the vendors' words for a table that is not there. Refuses to know what becomes of the job.
+"""
+
+from __future__ import annotations
+
+from routine_load.clock import Deadline
+from routine_load.errors import UnknownTable
+from routine_load.ids import Compat
+from routine_load.jobs.checks import check_table
+from routine_load.jobs.job import Job
+from routine_load.scheduler.offsets import Topic
+from routine_load.scheduler.planning import kafka_spec, load_spec
+from routine_load.statements.context import Context
+from routine_load.statements.ports import Session
+from routine_load.statements.variables import choice
+
+
+def validates(session: Session, context: Context) -> bool:
+    """``SET validate = 'off'`` leaves what the originals look at later to planning; the setting is the default."""
+    given = choice(session, "validate")
+    return context.settings.validate if given is None else given == "on"
+
+
+def topic_of(job: Job, context: Context) -> Topic:
+    """The topic that a job's definition names, asked within the time that Kafka has."""
+    deadline = Deadline.after(context.settings.kafka_timeout_s, context.clock)
+    compat = job.definition.compat
+    return Topic(metadata=context.metadata, kafka=kafka_spec(job), deadline=deadline, compat=compat)
+
+
+def check_target(job: Job, context: Context, *, in_full: bool = True) -> None:
+    """Table, and ``in_full`` also columns and expressions; a multi-table job names its tables in its rows."""
+    ref = job.definition.table_ref
+    if ref is None:
+        return
+    try:
+        schema = context.sink.table(ref)
+    except UnknownTable as error:
+        if job.definition.compat is Compat.DORIS:
+            raise UnknownTable(f"Unknown table '{ref.table}' in database '{ref.database}'") from error
+        raise UnknownTable(f"Unknown table '{ref.table}'") from error
+    check_table(job.definition, schema, at_create_only=not in_full)
+    if in_full:
+        context.compiler.check(load_spec(job), schema)
