@@ -37,6 +37,7 @@ from routine_load.sources import (
 )
 from routine_load.statements.context import Context, KnownLoads
 from routine_load.statements.service import Processes, Service
+from routine_load.statements.system_tables import system_tables
 from routine_load.store import KEY_FILE, Metadata, SecretBox, open_metadata
 from routine_load.tasks.backlog import Backlog
 from routine_load.tasks.run import TaskRunner
@@ -128,7 +129,7 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
     """Everything above the foundation; nothing runs yet."""
     kafka, compiler = Kafka.open(stack), KeptCompiler(Compiler())
     stack.callback(compiler.close)
-    slots = base.frontend_config(base.settings.compat).max_routine_load_task_num_per_be
+    slots = lambda: base.frontend_config(base.settings.compat).max_routine_load_task_num_per_be  # noqa: E731 - one use
     backends = LocalBackends(base.settings.backends, slots=slots, host=base.settings.host, clock=base.clock)
     stack.callback(backends.close)
     scheduler = _scheduler(base, kafka, compiler, backends)
@@ -151,6 +152,8 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
         processes=processes.all,
         loads=KnownLoads(history=base.history, commits=base.engine, error_lines=base.reject_log.render),
     )
+    for table in system_tables(context):
+        base.engine.add_system_table(table)
     return Assembly(foundation=base, backends=backends, scheduler=scheduler, service=Service(context, processes))
 
 
@@ -173,6 +176,7 @@ def _scheduler(base: Foundation, kafka: Kafka, compiler: KeptCompiler, backends:
                 clock=base.clock,
                 frontend_config=base.frontend_config,
                 alive_backends=lambda: backends.alive,
+                compiler=compiler,
             ),
             watch=kafka.watch,
             backends=backends,

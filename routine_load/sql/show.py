@@ -41,6 +41,8 @@ CREATE_ROUTINE_LOAD_COLUMNS: Final[Mapping[Compat, tuple[str, ...]]] = {
     Compat.DORIS: ("JobId", "JobName", "CreateStmt"),
 }
 
+ROUTINE_LOAD_VERSIONS_COLUMNS: Final = ("Version", "CreateTime", "User", "IsCurrent", "Changes", "CreateStmt")
+
 BACKENDS_COLUMNS: Final[Mapping[Compat, tuple[str, ...]]] = {
     Compat.STARROCKS: _names(
         "BackendId IP HeartbeatPort BePort HttpPort BrpcPort LastStartTime LastHeartbeat Alive SystemDecommissioned "
@@ -55,6 +57,12 @@ BACKENDS_COLUMNS: Final[Mapping[Compat, tuple[str, ...]]] = {
         "LiveSince RunningTasks"
     ),
 }
+
+COMPUTE_NODES_COLUMNS: Final = _names(
+    "ComputeNodeId IP HeartbeatPort BePort HttpPort BrpcPort LastStartTime LastHeartbeat Alive SystemDecommissioned "
+    "ClusterDecommissioned ErrMsg Version CpuCores MemLimit NumRunningQueries MemUsedPct CpuUsedPct DataCacheMetrics "
+    "HasStoragePath StatusCode"
+)
 
 FRONTENDS_COLUMNS: Final[Mapping[Compat, tuple[str, ...]]] = {
     Compat.STARROCKS: _names(

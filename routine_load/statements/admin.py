@@ -1,24 +1,24 @@
-"""SHOW BACKENDS, FRONTENDS and PROCESSLIST, KILL: what runs where, in the vendors' columns, and how it is stopped."""
+"""SHOW BACKENDS, COMPUTE NODES, FRONTENDS and PROCESSLIST, KILL: what runs where, in the vendors' columns, and how it is stopped."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from routine_load import __version__
-from routine_load.errors import AccessDenied, ExecutionError, UnknownConnection
+from routine_load.errors import AccessDenied, UnknownConnection
 from routine_load.ids import Compat
 from routine_load.jobs.timezones import local_text
 from routine_load.sql.results import Ok, ResultTable, text_table
-from routine_load.sql.show import BACKENDS_COLUMNS, FRONTENDS_COLUMNS, PROCESSLIST_COLUMNS
-from routine_load.sql.statements import Kill, ShowBackends, ShowFrontends, ShowProc, ShowProcesslist
+from routine_load.sql.show import BACKENDS_COLUMNS, COMPUTE_NODES_COLUMNS, FRONTENDS_COLUMNS, PROCESSLIST_COLUMNS
+from routine_load.sql.statements import Kill, ShowBackends, ShowComputeNodes, ShowFrontends, ShowProcesslist
 from routine_load.statements.context import Context
 from routine_load.statements.ports import Session
 
 _SECRETS = re.compile(r"password|secret|identified|jaas|token|\bkey\b", re.IGNORECASE)
 
 
-def backends(_: ShowBackends | ShowProc, session: Session, context: Context) -> ResultTable:
+def backends(_: ShowBackends, session: Session, context: Context) -> ResultTable:
     """The in-process backends; figures that only a storage node has are 0 or empty."""
     columns = BACKENDS_COLUMNS[session.compat]
     rows = []
@@ -47,10 +47,17 @@ def backends(_: ShowBackends | ShowProc, session: Session, context: Context) -> 
     return text_table(columns, rows)
 
 
-def frontends(_: ShowFrontends | ShowProc, session: Session, context: Context) -> ResultTable:
+def compute_nodes(_: ShowComputeNodes, session: Session, context: Context) -> ResultTable:  # noqa: ARG001 - a handler
+    """None: a backend here is one with storage (StarRocks: shared-nothing)."""
+    return text_table(COMPUTE_NODES_COLUMNS, [])
+
+
+def frontends(_: ShowFrontends, session: Session, context: Context) -> ResultTable:
     """This coordinator, alone and leading."""
     columns = FRONTENDS_COLUMNS[session.compat]
     host, query_port = context.mysql_address()
+    nodes = [facts.started_at for facts in context.scheduler.backends()]
+    started = local_text(min(nodes, default=context.clock.now()), session.timezone)
     now = local_text(context.clock.now(), session.timezone)
     known: dict[str, object] = {
         "Id": 1,
@@ -66,19 +73,13 @@ def frontends(_: ShowFrontends | ShowProc, session: Session, context: Context) -
         "Alive": "true",
         "IsHelper": "true",
         "LastHeartbeat": now,
+        "StartTime": started,
+        "LastStartTime": started,
+        "LiveSince": started,
         "Version": __version__,
         "CurrentConnected": "Yes",
     }
     return text_table(columns, [_row(columns, known)])
-
-
-def proc(statement: ShowProc, session: Session, context: Context) -> ResultTable:
-    """The places of the tree of facts that have a SHOW of their own."""
-    answers = {"backends": backends, "frontends": frontends}
-    answer = answers.get(statement.path.strip("/").lower())
-    if answer is None:
-        raise ExecutionError(f"Proc path '{statement.path}' doesn't exist; here are /backends and /frontends")
-    return answer(statement, session, context)
 
 
 def processlist(_: ShowProcesslist, session: Session, context: Context) -> ResultTable:
@@ -131,5 +132,13 @@ def _without_secrets(text: str) -> str:
 
 
 def _row(columns: tuple[str, ...], known: Mapping[str, object]) -> list[object]:
-    number_like: Callable[[str], bool] = lambda name: name.endswith(("Port", "Num", "Cores", "Counter", "Queries"))  # noqa: E731 - one use
-    return [known.get(name, 0 if number_like(name) else "") for name in columns]
+    return [known.get(name, _nothing(name)) for name in columns]
+
+
+def _nothing(name: str) -> object:
+    """What a column says of which nothing is known: figures that only a storage node has."""
+    if name.endswith("Pct"):
+        return "0.00 %"
+    if name.endswith(("Capacity", "MemLimit", "Memory")):
+        return "0.000 "
+    return 0 if name.endswith(("Port", "Num", "Cores", "Counter", "Queries", "JournalId")) else ""

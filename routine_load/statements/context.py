@@ -100,9 +100,10 @@ class Context:
     processes: Callable[[], list[tuple[Session, datetime, str | None]]]
     loads: KnownLoads
 
-    def visible(self, viewer: Viewer, table: TableRef) -> bool:  # noqa: ARG002 - what privileges decide
+    @staticmethod
+    def visible(viewer: Viewer, table: TableRef) -> bool:
         """Whether a user may know of a table and of the loads into it; ``table.table`` is empty for many tables."""
-        return True
+        return viewer.rights.sees(table.database, table.table)
 
     def database(self, named: str | None, session: Session) -> str:
         """The database a statement means. Raises NoDatabaseSelected or UnknownDatabase."""

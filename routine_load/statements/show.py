@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from routine_load.errors import AnalysisError, ExecutionError, JobNotFound, NoDatabaseSelected
-from routine_load.ids import NO_TXN, Compat
+from routine_load.ids import NO_TXN, Compat, PartitionId
 from routine_load.jobs.job import Job
-from routine_load.jobs.show import NO_BACKEND, LiveFacts, TaskView, View, job_row, task_row
+from routine_load.jobs.show import NO_BACKEND, LiveFacts, Row, TaskView, View, job_row, task_row
 from routine_load.jobs.show_create import create_text
 from routine_load.scheduler.run import JobRun
 from routine_load.sql.predicates import limit_rows, name_filter, row_filter, sort_rows, task_job_name
@@ -22,8 +22,11 @@ from routine_load.sql.show import (
     ROUTINE_LOAD_TASK_COLUMNS,
 )
 from routine_load.sql.statements import ShowCreateRoutineLoad, ShowRoutineLoad, ShowRoutineLoadTask, SortKey
+from routine_load.sql.system_tables import Viewer
 from routine_load.statements.context import Context
+from routine_load.statements.log_ends import ends_now, wants_them_now
 from routine_load.statements.ports import Session
+from routine_load.statements.variables import choice
 
 
 def jobs(statement: ShowRoutineLoad, session: Session, context: Context) -> ResultTable:
@@ -34,7 +37,11 @@ def jobs(statement: ShowRoutineLoad, session: Session, context: Context) -> Resu
     else:
         found = context.jobs.list(database, include_final=statement.all)
     view = _view(session, context)
-    rows: Sequence[Mapping[str, Any]] = [job_row(job, _facts(context.scheduler.run_of(job.id)), view) for job in found]
+    asks_now = statement.job is not None and wants_them_now(session)
+    rows: Sequence[Mapping[str, Any]] = [
+        job_row(job, _facts(context.scheduler.run_of(job.id), ends_now(job, context) if asks_now else {}), view)
+        for job in found
+    ]
     for condition in (statement.where and row_filter(statement.where), statement.like and name_filter(statement.like)):
         if condition:
             rows = [row for row in rows if condition(row)]
@@ -66,11 +73,15 @@ def tasks(statement: ShowRoutineLoadTask, session: Session, context: Context) ->
 
 
 def create(statement: ShowCreateRoutineLoad, session: Session, context: Context) -> ResultTable:
-    """A statement that makes the same job, at its current offsets (Doris) or as it was created (StarRocks)."""
+    """A statement that makes the same job, at its current offsets (Doris) or as it was created (StarRocks).
+
+    ``SET show_create_offsets`` chooses the other.
+    """
     database = context.database(statement.job.database, session)
     found = context.jobs.find(database, statement.job.name, include_final=statement.all)
     doris = session.compat is Compat.DORIS
-    rows = [(job.id, job.name, create_text(job, from_progress=doris)) for job in found]
+    current = choice(session, "show_create_offsets") == "current"
+    rows = [(job.id, job.name, create_text(job, from_progress=current)) for job in found]
     columns = CREATE_ROUTINE_LOAD_COLUMNS[session.compat]
     return text_table(columns, rows if doris else [row[1:] for row in rows])
 
@@ -96,23 +107,28 @@ def _no_such_job(statement: ShowRoutineLoad, database: str, compat: Compat) -> J
     )
 
 
-def _view(session: Session, context: Context) -> View:
+def told_row(job: Job, viewer: Viewer, context: Context) -> Row:
+    """A job as SHOW ROUTINE LOAD prints it now, with all columns of the viewer's vendor."""
+    return job_row(job, _facts(context.scheduler.run_of(job.id), {}), _view(viewer, context))
+
+
+def _view(viewer: Viewer, context: Context) -> View:
     return View(
-        compat=session.compat,
-        timezone=session.timezone,
+        compat=viewer.compat,
+        timezone=viewer.timezone,
         now=context.clock.now(),
         error_log_url=context.error_log_url,
     )
 
 
-def _facts(run: JobRun | None) -> LiveFacts:
+def _facts(run: JobRun | None, ends: Mapping[PartitionId, int]) -> LiveFacts:
     if run is None:
-        return LiveFacts()
+        return LiveFacts(latest=ends)
     return LiveFacts(
         task_num=len(run.slices),
         concurrency=run.plan.concurrency,
         partitions=run.plan.partitions,
-        latest=dict(run.ends),
+        latest={**run.ends, **ends},
         running_txns=tuple(s.txn_id for s in run.slices if s.control is not None and s.txn_id is not None),
     )
 
