@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-import json
-import threading
-import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Final, Self
 
-from routine_load.api.doors import Door, EmbeddedDoor, RemoteDoor
+from routine_load.api import wording
+from routine_load.api.address import Address
+from routine_load.api.doors import Door, EmbeddedDoor
+from routine_load.api.job import Job, goal_of
+from routine_load.api.looking import Looking
+from routine_load.api.remote import RemoteDoor
 from routine_load.api.rows import Rows
-from routine_load.clock import Deadline
-from routine_load.errors import JobNotFound, JobStateError, LimitExceeded, PropertyError, RoutineLoadError
+from routine_load.api.sessions import Sessions
+from routine_load.api.status import JobState, read_job
+from routine_load.api.wording import Clauses, Offsets, Values
+from routine_load.errors import NoDatabaseSelected, PropertyError, RoutineLoadError
 from routine_load.ids import Compat
+from routine_load.sql.literals import quote_name
 from routine_load.sql.results import Ok, Result, ResultTable
+from routine_load.sql.statements import JobName
 
-_POLL_S = 0.05
-_HALTED = frozenset({"PAUSED", "STOPPED", "CANCELLED"})
+_SYSTEM: Final = frozenset({"information_schema", "mysql", "sys", "_statistics_", "__internal_schema"})
 
 
 def connect(
     path: str | Path | None = None,
     *,
     url: str | None = None,
-    compat: str | Compat = Compat.STARROCKS,
+    compat: str | Compat | None = None,
+    database: str | None = None,
     **settings: object,
 ) -> Connection:
     """Start a coordinator in this process, or reach one that runs elsewhere.
@@ -34,28 +41,57 @@ def connect(
     owns a directory. No port is opened unless ``mysql_port`` or ``http_port`` is given (0: any free one; ``ports``
     tells which). ``settings`` are the other fields of ``routine_load.config.Settings``.
 
-    ``url`` is ``mysql://[user[:password]@]host[:port][/database]`` of a running service; then nothing else is given.
+    ``url`` is ``mysql://[user[:password]@]host[:port][/database][?option=value]`` of a running service; then neither
+    ``path`` nor settings are given. Characters such as ``@ / ? # %`` in user and password are written as ``%40 %2F %3F
+    %23 %25`` (``urllib.parse.quote``). Options: ``ssl`` (disabled, preferred, required, verify_ca, verify_identity),
+    ``ssl_ca``, ``ssl_cert``, ``ssl_key``, ``connect_timeout`` and ``read_timeout`` in seconds.
 
-    Raises RoutineLoadError: DirectoryInUse, PropertyError naming the setting, AccessDenied, …
+    ``compat`` is ``starrocks`` or ``doris``; embedded ``starrocks``, with a url the service's own, unless it is given.
+    ``database`` is the current database of every thread's session at first.
+
+    Raises RoutineLoadError: PropertyError naming the setting, DirectoryInUse, AccessDenied, UnknownDatabase,
+    ConnectionLost where nobody answers.
     """
+    chosen = _compat(compat)
     if url is not None:
         if path is not None or settings:
             given = ["path"] * (path is not None) + sorted(settings)
             raise PropertyError(f"{', '.join(given)}: not allowed with url, whose service has settings of its own")
-        return Connection(RemoteDoor(url))
+        address = Address.of(url)
+        return Connection(RemoteDoor(replace(address, database=database or address.database), chosen))
     folder = None if path is None else Path(path)
-    return Connection(EmbeddedDoor(folder, {"compat": compat, **settings}))
+    door = EmbeddedDoor(folder, settings if chosen is None else {"compat": chosen, **settings})
+    return Connection(door, database)
+
+
+def _compat(given: str | Compat | None) -> Compat | None:
+    try:
+        return None if given is None else Compat(given.lower())
+    except (ValueError, AttributeError) as error:
+        raise PropertyError(
+            f"compat = {given!r} (given to connect) is not allowed; allowed: {' or '.join(Compat)}"
+        ) from error
 
 
 class Connection:
-    """One client of a coordinator, with a current database like a MySQL session's. Threads may share it; they take
-    turns. A context manager: leaving it closes it.
+    """A coordinator, in this process or elsewhere. ``connect`` makes it. Threads may share it.
+
+    Each thread has a session of its own, like a MySQL client's, with its own current database and variables: what one
+    thread USEs or SETs, another does not see, and none waits for another. A thread's session begins with the database
+    that was given to ``connect`` and ends with the thread; at most 256 are open at a time.
+
+    A context manager: leaving it closes it.
     """
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, database: str | None = None) -> None:
         self._door = door
-        self._turn = threading.Lock()
-        self._closed = False
+        self._sessions = Sessions(door, database)
+        self._looking = Looking(self._sessions)
+        try:
+            self._sessions.open_here()  # nobody there, no such database: said now, not at the first statement
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -65,26 +101,30 @@ class Connection:
     ) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        return f"<Connection {'closed' if self._sessions.closing.is_set() else 'open'}, ports {self.ports}>"
+
     @property
     def ports(self) -> tuple[int | None, int | None]:
         """MySQL and HTTP port; None where that door is shut, or, behind a url, not known."""
         return self._door.ports
 
+    # -- statements ----------------------------------------------------------
+
     def execute(self, sql: str, database: str | None = None) -> Result:
         """Run a statement, or several separated by ``;``, and return the last result.
 
-        ``database`` becomes the current database first, as ``USE`` would. Raises RoutineLoadError, whose ``errno`` and
-        ``sqlstate`` are those a MySQL client would see.
+        ``database`` becomes the current database of the calling thread first, as ``USE`` would. Raises
+        RoutineLoadError, whose ``errno``, ``sqlstate`` and ``position`` are those a MySQL client would see. A statement
+        is never sent twice: where the server goes away while it runs, ConnectionLost is raised, and whether it was
+        carried out has to be looked up. The next call connects again.
         """
         results = self.results(sql, database)
         return results[-1] if results else Ok()
 
     def results(self, sql: str, database: str | None = None) -> list[Result]:
         """The results of all statements in ``sql``, in order. Otherwise like ``execute``."""
-        with self._turn:
-            if self._closed:
-                raise RoutineLoadError("the connection is closed")
-            return self._door.run(sql, database)
+        return self._sessions.run(sql, database)
 
     def query(self, sql: str, database: str | None = None) -> Rows:
         """Run a statement that answers rows. Raises RoutineLoadError, also where there are no rows to answer."""
@@ -93,58 +133,107 @@ class Connection:
             raise RoutineLoadError("this statement answers no rows; use execute")
         return Rows(result)
 
-    def wait(self, job: str, *, loaded_rows: int, timeout: float = 30.0) -> None:
-        """Return once the job (``db.name``) has loaded this many rows since it was created.
+    def databases(self) -> list[str]:
+        """Names of the databases, as SHOW DATABASES lists them."""
+        return [str(row[0]) for row in self.query("SHOW DATABASES")]
 
-        Raises JobStateError with the job's own reason when it is paused, stopped or cancelled before that,
-        LimitExceeded when ``timeout`` seconds pass, JobNotFound.
+    def tables(self, database: str | None = None) -> list[str]:
+        """Names of a database's tables; of the current one where none is given. Raises NoDatabaseSelected."""
+        return [str(row[0]) for row in self.query(f"SHOW TABLES FROM {quote_name(self._named(database))}")]
+
+    # -- jobs ----------------------------------------------------------------
+
+    def job(self, name: str) -> Job:
+        """The job ``database.name``, the newest where several had the name; ``name`` alone is of the current database.
+
+        Raises JobNotFound, UnknownDatabase, NoDatabaseSelected.
         """
-        deadline = Deadline.after(timeout)
-        while True:
-            seen = self._glance(job)
-            if seen.loaded_rows >= loaded_rows:
-                return
-            if seen.state in _HALTED:
-                raise JobStateError(f"{job} is {seen.state} with {seen.loaded_rows} of {loaded_rows} rows: {seen.why}")
-            if deadline.expired:
-                why = f"; {seen.why}" if seen.why else ""
-                raise LimitExceeded(
-                    f"{job} loaded {seen.loaded_rows} of {loaded_rows} rows within {timeout} s and is {seen.state}{why}"
-                )
-            time.sleep(min(_POLL_S, deadline.remaining))
+        return Job(self._looking, self._looking.job(self._job_name(name)))
+
+    def jobs(self, database: str | None = None, *, include_final: bool = False) -> list[Job]:
+        """The jobs of a database, or of all, by id; with ``include_final`` also stopped and cancelled ones."""
+        everything = "ALL " if include_final else ""
+        databases = [database] if database is not None else [d for d in self.databases() if d.lower() not in _SYSTEM]
+        found = [
+            read_job(row)
+            for each in databases
+            for row in self._looking.rows(f"SHOW {everything}ROUTINE LOAD FROM {quote_name(each)}")
+        ]
+        return [Job(self._looking, status) for status in sorted(found, key=lambda status: status.id)]
+
+    def create_routine_load(  # noqa: PLR0913 - one keyword a clause of the statement
+        self,
+        name: str,
+        *,
+        table: str | None,
+        brokers: str,
+        topic: str,
+        columns: str | Sequence[str] | None = None,
+        where: str | None = None,
+        column_separator: str | None = None,
+        offsets: Offsets | str | None = None,
+        properties: Values | None = None,
+        source: Values | None = None,
+    ) -> Job:
+        """CREATE ROUTINE LOAD, with every value quoted.
+
+        ``columns`` and ``where`` are SQL, as they stand within ``COLUMNS (…)`` and after WHERE. ``offsets`` is where to
+        begin: by partition, or for all of them ``"OFFSET_BEGINNING"`` or ``"OFFSET_END"`` (both vendors' default).
+        ``properties`` are the job's, ``source`` further ones of FROM KAFKA (``property.group.id``, …). ``table`` None
+        makes Doris' job for many tables. Clauses that have no keyword here: ``execute`` the statement.
+
+        Raises what the statement raises: JobExists, PropertyError, UnknownTable, SourceUnavailable, …
+        """
+        job = self._job_name(name)
+        placed = {"property.kafka_default_offsets": offsets} if isinstance(offsets, str) else {}
+        clauses = Clauses(
+            columns=columns,
+            where=where,
+            column_separator=column_separator,
+            properties=properties or {},
+            source={
+                "kafka_broker_list": brokers,
+                "kafka_topic": topic,
+                **placed,
+                **(wording.offsets_as_source(offsets) if offsets and not isinstance(offsets, str) else {}),
+                **(source or {}),
+            },
+        )
+        self.execute(wording.create_text(job, table, clauses))
+        return Job(self._looking, self._looking.job(job))
+
+    def wait(
+        self,
+        job: str,
+        *,
+        loaded_rows: int | None = None,
+        caught_up: bool = False,
+        state: JobState | str | None = None,
+        timeout: float = 30.0,
+    ) -> Job:
+        """Return the job ``database.name`` once all that is asked for holds; see ``Job.wait``."""
+        goal = goal_of(loaded_rows, caught_up=caught_up, state=state)
+        return Job(self._looking, self._looking.wait(self._job_name(job), goal, timeout))
+
+    # -- the end -------------------------------------------------------------
 
     def close(self) -> None:
-        """Stop what ``connect`` started, letting running tasks finish. A second call does nothing."""
-        with self._turn:
-            if not self._closed:
-                self._closed = True
-                self._door.close()
+        """Stop what ``connect`` started, letting running tasks finish. A second call does nothing.
 
-    def _glance(self, job: str) -> _Glance:
-        name = ".".join(_quoted(part) for part in job.replace("`", "").split(".", 1))
-        shown = self.query(f"SHOW ALL ROUTINE LOAD FOR {name}").dicts()
-        if not shown:
-            raise JobNotFound(f"there is no routine load job {job}")
-        return _glance(max(shown, key=lambda row: int(row["Id"])))
+        Other threads need not be ready for it: their waits end and their queries are interrupted, with
+        ConnectionClosed; ``close`` waits for them, but never for longer than 15 seconds.
+        """
+        if self._sessions.close():
+            self._door.close()
 
+    def _job_name(self, text: str) -> JobName:
+        name = wording.job_name(text)
+        return name if name.database is not None else replace(name, database=self._named(None))
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Glance:
-    """What ``wait`` looks at of a job."""
-
-    state: str
-    loaded_rows: int
-    why: str
-
-
-def _glance(row: dict[str, Any]) -> _Glance:
-    why = [row.get(name) for name in ("ReasonOfStateChanged", "OtherMsg", "ErrorLogUrls")]
-    return _Glance(
-        state=str(row["State"]),
-        loaded_rows=int(json.loads(row["Statistic"] or "{}").get("loadedRows", 0)),
-        why="; ".join(str(each) for each in why if each),
-    )
-
-
-def _quoted(name: str) -> str:
-    return f"`{name}`"
+    def _named(self, database: str | None) -> str:
+        if database is None:
+            row = self.query("SELECT DATABASE()").fetchone()
+            database = row[0] if row else None
+        if database is None:
+            raise NoDatabaseSelected
+        return database

@@ -1,52 +1,67 @@
-"""The two ways in that the API has: a coordinator in this process, or one behind a MySQL port (PyMySQL)."""
+"""What the two ways in have in common, and the one that is a coordinator in this process.
+
+A *door* leads to one service; a *client* is one session behind it, used by one thread at a time. Both know nothing of
+threads and jobs: ``sessions`` and ``job`` do.
+"""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
-from urllib.parse import unquote, urlsplit
-
-import pymysql
-from pymysql.constants import CLIENT, FIELD_TYPE
+from typing import TYPE_CHECKING, Protocol
 
 from routine_load import errors
 from routine_load.api.settings import Given, build
-from routine_load.errors import ExecutionError, PropertyError, RoutineLoadError
-from routine_load.ids import Compat
+from routine_load.errors import RoutineLoadError
 from routine_load.observe import logs
-from routine_load.sql.results import Ok, Result, ResultColumn, ResultTable, ResultType
+from routine_load.sql.results import Result
 
 if TYPE_CHECKING:
     from routine_load.app.coordinator import Coordinator
+    from routine_load.statements.ports import Session
 
 Ports = tuple[int | None, int | None]
 
 
+class Client(Protocol):
+    """One session. Raises RoutineLoadError only; its ``errno`` is what a MySQL client of the session would see."""
+
+    def run(self, text: str, database: str | None) -> list[Result]:
+        """Run the statements of a text, the database selected first where one is given."""
+        ...
+
+    def interrupt(self) -> None:
+        """End what another thread runs here; nothing where nothing runs."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class Door(Protocol):
-    """Runs statement texts for one client, one at a time. Raises RoutineLoadError only."""
+    """One service."""
 
     @property
     def ports(self) -> Ports:
         """MySQL and HTTP port, None where there is none or it is not known."""
         ...
 
-    def run(self, text: str, database: str | None) -> list[Result]: ...
+    def open(self) -> Client:
+        """A new session. Raises RoutineLoadError."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Called once, when no client runs anything any more."""
+        ...
 
 
-class ServerRefused(ExecutionError):
-    """The server answered with an error."""
-
-    def __init__(self, message: str | None = None, *, number: int = ExecutionError.errno) -> None:
-        super().__init__(message)
-        self._number = number
-
-    def number(self, compat: Compat) -> int:  # noqa: ARG002 - the server has chosen it already
-        return self._number
+def public(error: RoutineLoadError) -> RoutineLoadError:
+    """The same error as a class of ``routine_load.errors``; a room's own refinement of one is its own business."""
+    kind = next(each for each in type(error).__mro__ if each.__module__ == errors.__name__)
+    assert issubclass(kind, RoutineLoadError)
+    same = kind(error.message, position=error.position)
+    same.errno, same.sqlstate = error.errno, error.sqlstate
+    return same
 
 
 class EmbeddedDoor:
@@ -66,20 +81,15 @@ class EmbeddedDoor:
         except BaseException:
             self._forget_scratch()
             raise
-        self._session = self._coordinator.service.open_session("root", "embedded")
 
     @property
     def ports(self) -> Ports:
         return self._coordinator.ports
 
-    def run(self, text: str, database: str | None) -> list[Result]:
-        service = self._coordinator.service
-        if database is not None:
-            service.use(self._session, database)
-        return service.execute(self._session, text)
+    def open(self) -> Client:
+        return _EmbeddedClient(self._coordinator, self._coordinator.service.open_session("root", "embedded"))
 
     def close(self) -> None:
-        self._coordinator.service.close_session(self._session)
         self._coordinator.stop(drain=True)
         self._forget_scratch()
 
@@ -88,104 +98,24 @@ class EmbeddedDoor:
             self._scratch.cleanup()
 
 
-class RemoteDoor:
-    """A coordinator somewhere else, by the MySQL protocol."""
-
-    def __init__(self, url: str, *, connect_timeout_s: int = 10) -> None:
-        parts = urlsplit(url)
-        if parts.scheme != "mysql" or not parts.hostname:
-            raise PropertyError("url is not allowed; allowed: mysql://[user[:password]@]host[:port][/database]")
-        try:
-            self._port = parts.port or 9030
-            self._connection: pymysql.Connection[Any] = pymysql.connect(
-                host=parts.hostname,
-                port=self._port,
-                user=unquote(parts.username or "root"),
-                password=unquote(parts.password or ""),
-                database=unquote(parts.path.lstrip("/")) or None,
-                charset="utf8mb4",
-                autocommit=True,
-                connect_timeout=connect_timeout_s,
-                client_flag=CLIENT.MULTI_STATEMENTS,
-            )
-        except (pymysql.MySQLError, ValueError, OSError) as error:
-            raise _refused(error) from error
-
-    @property
-    def ports(self) -> Ports:
-        return self._port, None
+class _EmbeddedClient:
+    def __init__(self, coordinator: Coordinator, session: Session) -> None:
+        self._service = coordinator.service
+        self._session = session
 
     def run(self, text: str, database: str | None) -> list[Result]:
         try:
             if database is not None:
-                self._connection.select_db(database)
-            with self._connection.cursor() as cursor:
-                cursor.execute(text)
-                results = [_result(cursor)]
-                while cursor.nextset():
-                    results.append(_result(cursor))
-        except (pymysql.MySQLError, OSError) as error:
-            raise _refused(error) from error
-        return results
+                self._service.use(self._session, database)
+            return self._service.execute(self._session, text)
+        except RoutineLoadError as error:
+            error.errno = error.number(self._session.compat)
+            if type(error).__module__ == errors.__name__:
+                raise
+            raise public(error) from error
+
+    def interrupt(self) -> None:
+        self._service.stop(self._session)
 
     def close(self) -> None:
-        with suppress(pymysql.MySQLError, OSError):
-            self._connection.close()
-
-
-def _refused(error: Exception) -> RoutineLoadError:
-    """The error of the tree that carries this number; one that only has the number where several share it."""
-    number, message = 2013, str(error)
-    if isinstance(error, pymysql.MySQLError) and len(error.args) == 2:
-        number, message = int(error.args[0]), str(error.args[1])
-    kind = _by_number().get(number)
-    return kind(message) if kind is not None else ServerRefused(message, number=number)
-
-
-def _by_number() -> dict[int, type[RoutineLoadError]]:
-    kinds = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, RoutineLoadError)]
-    found: dict[int, type[RoutineLoadError]] = {}
-    for kind in kinds:
-        for number in {kind.errno, kind.errno_doris} - {None, 1064, 1105}:
-            assert number is not None
-            found.setdefault(number, kind)
-    return found
-
-
-_TYPES = {
-    FIELD_TYPE.TINY: ResultType.TINYINT,
-    FIELD_TYPE.SHORT: ResultType.SMALLINT,
-    FIELD_TYPE.INT24: ResultType.INT,
-    FIELD_TYPE.LONG: ResultType.INT,
-    FIELD_TYPE.LONGLONG: ResultType.BIGINT,
-    FIELD_TYPE.FLOAT: ResultType.FLOAT,
-    FIELD_TYPE.DOUBLE: ResultType.DOUBLE,
-    FIELD_TYPE.DECIMAL: ResultType.DECIMAL,
-    FIELD_TYPE.NEWDECIMAL: ResultType.DECIMAL,
-    FIELD_TYPE.DATE: ResultType.DATE,
-    FIELD_TYPE.NEWDATE: ResultType.DATE,
-    FIELD_TYPE.DATETIME: ResultType.DATETIME,
-    FIELD_TYPE.TIMESTAMP: ResultType.DATETIME,
-    FIELD_TYPE.TIME: ResultType.TIME,
-    FIELD_TYPE.JSON: ResultType.JSON,
-    FIELD_TYPE.NULL: ResultType.NULL,
-}
-_BLOBS = frozenset({FIELD_TYPE.BLOB, FIELD_TYPE.TINY_BLOB, FIELD_TYPE.MEDIUM_BLOB, FIELD_TYPE.LONG_BLOB})
-
-
-def _result(cursor: pymysql.cursors.Cursor) -> Result:
-    description: tuple[tuple[Any, ...], ...] | None = cast("Any", cursor).description
-    if description is None:
-        return Ok(affected_rows=max(0, cursor.rowcount))
-    rows: list[tuple[Any, ...]] = list(cursor.fetchall())
-    columns = [_column(described, rows, at) for at, described in enumerate(description)]
-    return ResultTable(columns, rows)
-
-
-def _column(described: tuple[Any, ...], rows: list[tuple[Any, ...]], at: int) -> ResultColumn:
-    """A blob is bytes only where bytes came: servers declare long texts so, too."""
-    name, code, scale = described[0], described[1], described[5] or 0
-    if code in _BLOBS and any(isinstance(row[at], bytes) for row in rows[:1000]):
-        return ResultColumn(name, ResultType.BLOB)
-    kind = _TYPES.get(code, ResultType.VARCHAR)
-    return ResultColumn(name, kind, scale if kind is ResultType.DECIMAL else 0)
+        self._service.close_session(self._session)
