@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+ANY_HOST = "%"
+
 
 class Scope(StrEnum):
     """What a privilege is about: SYSTEM (StarRocks: ON SYSTEM; Doris: ON *.*.* with ADMIN_PRIV), all data, …"""
@@ -20,11 +22,15 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrivilegeTarget:
-    """ALL: every database (``*.*``, ALL TABLES IN ALL DATABASES); DATABASE: the database and all its tables."""
+    """ALL: every database (``*.*``, ALL DATABASES); DATABASE: the database and all its tables.
+
+    ``tables_only``: only the tables there, not the databases themselves (StarRocks: ALL TABLES IN …).
+    """
 
     scope: Scope
     database: str | None = None
     table: str | None = None
+    tables_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +44,7 @@ class Grant:
     target: PrivilegeTarget | None = None
     roles: tuple[str, ...] = ()
     grantee: str
+    host: str = ANY_HOST
     role: bool = False
     with_grant_option: bool = False
 
@@ -50,6 +57,7 @@ class Revoke:
     target: PrivilegeTarget | None = None
     roles: tuple[str, ...] = ()
     grantee: str
+    host: str = ANY_HOST
     role: bool = False
 
 
@@ -58,6 +66,7 @@ class ShowGrants:
     """SHOW [ALL] GRANTS [FOR user]; ``user`` None: oneself. ``role``: it is a role's name."""
 
     user: str | None = None
+    host: str = ANY_HOST
     role: bool = False
     all: bool = False
 
@@ -67,6 +76,7 @@ class CreateUser:
     """CREATE USER 'u'@'%' IDENTIFIED BY 'p'."""
 
     user: str
+    host: str = ANY_HOST
     password: str = field(default="", repr=False)
     if_not_exists: bool = False
 
@@ -74,6 +84,7 @@ class CreateUser:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropUser:
     user: str
+    host: str = ANY_HOST
     if_exists: bool = False
 
 
@@ -82,4 +93,5 @@ class SetPassword:
     """SET PASSWORD [FOR 'u'] = PASSWORD('p') or = 'p'; ALTER USER 'u' IDENTIFIED BY 'p'. ``user`` None: oneself."""
 
     user: str | None
+    host: str = ANY_HOST
     password: str = field(repr=False)

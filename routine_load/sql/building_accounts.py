@@ -13,6 +13,7 @@ from lark import Tree
 
 from routine_load.errors import AnalysisError
 from routine_load.sql import statements as s
+from routine_load.sql.accounts import ANY_HOST
 from routine_load.sql.literals import string_value
 from routine_load.sql.trees import Node, Reading, child, has, name_text, need, nodes, place, text_or_name, tokens
 
@@ -23,32 +24,35 @@ _ANY: Final = "*"
 
 
 def create_user(_reading: Reading, tree: Node) -> s.Statement:
-    return s.CreateUser(
-        user=_user(tree), password=_password(child(tree, "identified")), if_not_exists=has(tree, "if_not_exists")
-    )
+    user, host = _user(tree)
+    password = _password(child(tree, "identified"))
+    return s.CreateUser(user=user, host=host, password=password, if_not_exists=has(tree, "if_not_exists"))
 
 
 def drop_user(_reading: Reading, tree: Node) -> s.Statement:
-    return s.DropUser(user=_user(tree), if_exists=has(tree, "if_exists"))
+    user, host = _user(tree)
+    return s.DropUser(user=user, host=host, if_exists=has(tree, "if_exists"))
 
 
 def alter_user(_reading: Reading, tree: Node) -> s.Statement:
-    return s.SetPassword(user=_user(tree), password=_password(child(tree, "identified")))
+    user, host = _user(tree)
+    return s.SetPassword(user=user, host=host, password=_password(child(tree, "identified")))
 
 
 def set_password(_reading: Reading, tree: Node) -> s.Statement:
-    user = _user(tree) if has(tree, "user") else None
-    return s.SetPassword(user=user, password=_password(child(tree, "password")))
+    user, host = _user(tree) if has(tree, "user") else (None, ANY_HOST)
+    return s.SetPassword(user=user, host=host, password=_password(child(tree, "password")))
 
 
 def grant(_reading: Reading, tree: Node) -> s.Statement:
     privileges, target, roles = _granted(tree)
-    grantee, role = _grantee(tree)
+    grantee, host, role = _grantee(tree)
     return s.Grant(
         privileges=privileges,
         target=target,
         roles=roles,
         grantee=grantee,
+        host=host,
         role=role,
         with_grant_option=has(tree, "grant_option"),
     )
@@ -56,15 +60,15 @@ def grant(_reading: Reading, tree: Node) -> s.Statement:
 
 def revoke(_reading: Reading, tree: Node) -> s.Statement:
     privileges, target, roles = _granted(tree)
-    grantee, role = _grantee(tree)
-    return s.Revoke(privileges=privileges, target=target, roles=roles, grantee=grantee, role=role)
+    grantee, host, role = _grantee(tree)
+    return s.Revoke(privileges=privileges, target=target, roles=roles, grantee=grantee, host=host, role=role)
 
 
 def show_grants(_reading: Reading, tree: Node) -> s.Statement:
     if not (has(tree, "user") or has(tree, "role")):
         return s.ShowGrants(all=has(tree, "all"))
-    user, role = _grantee(tree)
-    return s.ShowGrants(user=user, role=role, all=has(tree, "all"))
+    user, host, role = _grantee(tree)
+    return s.ShowGrants(user=user, host=host, role=role, all=has(tree, "all"))
 
 
 def _granted(tree: Node) -> tuple[tuple[str, ...], s.PrivilegeTarget | None, tuple[str, ...]]:
@@ -82,10 +86,15 @@ def _granted(tree: Node) -> tuple[tuple[str, ...], s.PrivilegeTarget | None, tup
 def _target(tree: Node, privileges: tuple[str, ...]) -> s.PrivilegeTarget:
     if tree.data == "on_system":
         return s.PrivilegeTarget(scope=s.Scope.SYSTEM)
-    if tree.data == "on_databases":
+    if tree.data in {"on_databases", "on_all_tables"}:
+        return s.PrivilegeTarget(scope=s.Scope.ALL, tables_only=tree.data == "on_all_tables")
+    if tree.data == "on_catalog":
+        if (catalog := text_or_name(tree.children[0])).lower() not in _OWN_CATALOGS:
+            raise AnalysisError(f"Unknown catalog '{catalog}'", position=place(tree))
         return s.PrivilegeTarget(scope=s.Scope.ALL)
-    if tree.data == "on_database":
-        return s.PrivilegeTarget(scope=s.Scope.DATABASE, database=text_or_name(tree.children[0]))
+    if tree.data in {"on_database", "on_tables_in"}:
+        name = text_or_name(tree.children[0])
+        return s.PrivilegeTarget(scope=s.Scope.DATABASE, database=name, tables_only=tree.data == "on_tables_in")
     parts = [_ANY if node.data == "any" else name_text(node) for node in nodes(tree)]
     if len(parts) > 3:
         raise AnalysisError(
@@ -109,14 +118,15 @@ def _pattern(parts: list[str], is_any: list[bool], tree: Node, privileges: tuple
     return s.PrivilegeTarget(scope=s.Scope.TABLE, database=parts[0] if len(parts) > 1 else None, table=parts[-1])
 
 
-def _grantee(tree: Node) -> tuple[str, bool]:
+def _grantee(tree: Node) -> tuple[str, str, bool]:
     role = child(tree, "role")
-    return (text_or_name(role.children[0]), True) if role is not None else (_user(tree), False)
+    return (text_or_name(role.children[0]), ANY_HOST, True) if role is not None else (*_user(tree), False)
 
 
-def _user(tree: Node) -> str:
-    """The user without the host: accounts are told apart by name alone."""
-    return text_or_name(need(tree, "user").children[0])
+def _user(tree: Node) -> tuple[str, str]:
+    """The user and the host, which is any where none is named."""
+    name, *host = need(tree, "user").children
+    return text_or_name(name), text_or_name(host[0]) if host else ANY_HOST
 
 
 def _password(tree: Node | None) -> str:

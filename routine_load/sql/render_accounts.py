@@ -10,35 +10,36 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from routine_load.sql import statements as s
+from routine_load.sql.accounts import ANY_HOST
 from routine_load.sql.literals import quote_name, quote_string
 
 
 def _create_user(statement: s.CreateUser) -> str:
     guard = "IF NOT EXISTS " if statement.if_not_exists else ""
     password = f" IDENTIFIED BY {quote_string(statement.password)}" if statement.password else ""
-    return f"CREATE USER {guard}{quote_string(statement.user)}{password}"
+    return f"CREATE USER {guard}{_user(statement.user, statement.host)}{password}"
 
 
 def _drop_user(statement: s.DropUser) -> str:
-    return f"DROP USER {'IF EXISTS ' if statement.if_exists else ''}{quote_string(statement.user)}"
+    return f"DROP USER {'IF EXISTS ' if statement.if_exists else ''}{_user(statement.user, statement.host)}"
 
 
 def _set_password(statement: s.SetPassword) -> str:
-    user = f" FOR {quote_string(statement.user)}" if statement.user is not None else ""
+    user = f" FOR {_user(statement.user, statement.host)}" if statement.user is not None else ""
     return f"SET PASSWORD{user} = PASSWORD({quote_string(statement.password)})"
 
 
 def _grant(statement: s.Grant) -> str:
     option = " WITH GRANT OPTION" if statement.with_grant_option else ""
-    return f"GRANT {_granted(statement)} TO {_grantee(statement.grantee, role=statement.role)}{option}"
+    return f"GRANT {_granted(statement)} TO {_grantee(statement.grantee, statement.host, role=statement.role)}{option}"
 
 
 def _revoke(statement: s.Revoke) -> str:
-    return f"REVOKE {_granted(statement)} FROM {_grantee(statement.grantee, role=statement.role)}"
+    return f"REVOKE {_granted(statement)} FROM {_grantee(statement.grantee, statement.host, role=statement.role)}"
 
 
 def _show_grants(statement: s.ShowGrants) -> str:
-    user = f" FOR {_grantee(statement.user, role=statement.role)}" if statement.user is not None else ""
+    user = f" FOR {_grantee(statement.user, statement.host, role=statement.role)}" if statement.user is not None else ""
     return f"SHOW {'ALL ' if statement.all else ''}GRANTS{user}"
 
 
@@ -49,23 +50,28 @@ def _granted(statement: s.Grant | s.Revoke) -> str:
 
 
 def _privilege(name: str) -> str:
-    """Words as they are; what is not made of words could only have been written as a literal."""
-    return name if re.fullmatch(r"[A-Z_]+( [A-Z_]+)*", name) else quote_string(name)
+    """Words as they are; what is not made of words, or could end too early, could only have been written quoted."""
+    plain = re.fullmatch(r"[A-Z_]+( [A-Z_]+)*", name) and not {"FROM", "ON", "TO"} & set(name.split())
+    return name if plain else quote_string(name)
 
 
 def _target(target: s.PrivilegeTarget) -> str:
     if target.scope is s.Scope.SYSTEM:
         return "SYSTEM"
     if target.scope is s.Scope.ALL:
-        return "ALL TABLES IN ALL DATABASES"
+        return "ALL TABLES IN ALL DATABASES" if target.tables_only else "ALL DATABASES"
     if target.scope is s.Scope.DATABASE:
-        return f"DATABASE {quote_name(target.database or '')}"
+        return f"{'ALL TABLES IN ' if target.tables_only else ''}DATABASE {quote_name(target.database or '')}"
     names = (target.database, target.table)
     return "TABLE " + ".".join(quote_name(name) for name in names if name is not None)
 
 
-def _grantee(name: str, *, role: bool) -> str:
-    return f"{'ROLE' if role else 'USER'} {quote_string(name)}"
+def _grantee(name: str, host: str, *, role: bool) -> str:
+    return f"ROLE {quote_string(name)}" if role else f"USER {_user(name, host)}"
+
+
+def _user(name: str, host: str) -> str:
+    return quote_string(name) if host == ANY_HOST else f"{quote_string(name)}@{quote_string(host)}"
 
 
 ACCOUNT_RENDERERS: Final[dict[type, Callable[[Any], str]]] = {
