@@ -107,7 +107,7 @@ class FakeService:
             raise RuntimeError("password=hunter2 \x1b[31m")
         if lowered == "wait":
             self.entered.set()
-            assert self.release.wait(30)
+            assert self.release.wait(240)
             return Ok()
         raise StatementSyntaxError(f"Unexpected input '{text}'")
 
