@@ -284,6 +284,16 @@ class OffsetOutOfRange(SourceError):
     """The offset does not exist in Kafka any more, or not yet."""
 
 
+class LogCut(OffsetOutOfRange):
+    """The log ends before what was read of it."""
+
+    def __init__(self, message: str | None = None, *, partition: int = 0, offset: int = 0, end: int = 0) -> None:
+        super().__init__(message)
+        self.partition = partition
+        self.offset = offset
+        self.end = end
+
+
 class BeyondLogEnd(ExecutionError):
     """The offset lies beyond the end of its partition."""
 

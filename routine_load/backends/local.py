@@ -13,6 +13,9 @@ from routine_load.ids import BackendId
 
 FIRST_BACKEND_ID = 10001
 
+SLOTS_MAX = 1024
+"""Threads that one backend has at most, whatever the front end allows; they are made when they are needed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendFacts:
@@ -37,11 +40,11 @@ class _Backend:
 class LocalBackends:
     """The in-process backends.
 
-    Invariant: a backend never runs more than ``slots`` tasks. ``place`` and ``run`` are called from one thread (the
-    scheduler's); tasks end in their own.
+    Invariant: a backend never begins a task where it runs ``slots`` or more; that number is asked for each time.
+    ``place`` and ``run`` are called from one thread (the scheduler's); tasks end in their own.
     """
 
-    def __init__(self, count: int, *, slots: int, host: str, clock: Clock) -> None:
+    def __init__(self, count: int, *, slots: Callable[[], int], host: str, clock: Clock) -> None:
         self._lock = threading.Lock()
         self._slots = slots
         self._host = host
@@ -49,7 +52,7 @@ class LocalBackends:
         self._backends = {
             BackendId(FIRST_BACKEND_ID + n): _Backend(
                 BackendId(FIRST_BACKEND_ID + n),
-                ThreadPoolExecutor(max_workers=max(1, slots), thread_name_prefix=f"backend-{FIRST_BACKEND_ID + n}"),
+                ThreadPoolExecutor(max_workers=SLOTS_MAX, thread_name_prefix=f"backend-{FIRST_BACKEND_ID + n}"),
             )
             for n in range(count)
         }
@@ -58,12 +61,18 @@ class LocalBackends:
     def alive(self) -> int:
         return len(self._backends)
 
+    @property
+    def slots(self) -> int:
+        """Tasks that each backend may run at a time, as it is now."""
+        return min(SLOTS_MAX, self._slots())
+
     def place(self, job_id: int, previous: BackendId | None) -> BackendId | None:
         """A backend with a free slot: the previous one if it can, else the least loaded one that does not run this
         job, else the least loaded one (StarRocks: slot of a task). None where every slot is taken.
         """
+        slots = self.slots
         with self._lock:
-            free = [b for b in self._backends.values() if b.running < self._slots]
+            free = [b for b in self._backends.values() if b.running < slots]
             if not free:
                 return None
             chosen = next((b for b in free if b.id == previous), None)
@@ -86,6 +95,7 @@ class LocalBackends:
         return backend.pool.submit(occupied)
 
     def facts(self) -> list[BackendFacts]:
+        slots = self.slots
         with self._lock:
             return [
                 BackendFacts(
@@ -93,7 +103,7 @@ class LocalBackends:
                     host=self._host,
                     alive=True,
                     running_tasks=b.running,
-                    slots=self._slots,
+                    slots=slots,
                     started_at=self._started_at,
                 )
                 for b in self._backends.values()

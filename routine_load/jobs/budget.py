@@ -1,6 +1,6 @@
 """The error budget: how many bad rows a job may have (StarRocks: error window, max_filter_ratio; Doris: threshold).
 
-Owns the windows' arithmetic and the pause messages. Refuses to know what made a row bad.
+Owns the windows' arithmetic. Refuses to know what made a row bad.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from routine_load.ids import Compat
 from routine_load.jobs.ports import RowCounts
 from routine_load.jobs.properties import JobProperties
-from routine_load.jobs.states import Reason, StarRocksReason
+from routine_load.jobs.reasons import Cause, reason
+from routine_load.jobs.states import Reason
 
 _WINDOW_BATCHES = 10
 _RATIO_SLACK = 0.001
@@ -42,27 +43,10 @@ def charge(window: ErrorWindow, counts: RowCounts, properties: JobProperties, co
     spent = errors > properties.max_error_number
     if compat is Compat.DORIS:
         spent = spent or (rows > 0 and errors / rows > properties.max_filter_ratio)
-    pause = _pause(errors, properties, compat) if spent else None
+    told = {"errors": errors, "allowed": properties.max_error_number}
+    pause = reason(Cause.ERROR_WINDOW, compat, **told) if spent else None
     after = ErrorWindow() if is_full or spent else ErrorWindow(errors, rows)
     return Charged(after, errors, is_full, pause)
-
-
-def _pause(errors: int, properties: JobProperties, compat: Compat) -> Reason:
-    if compat is Compat.DORIS:
-        text = "current error rows is more than max_error_number or the max_filter_ratio is more than the value set"
-    else:
-        text = (
-            f"Current error rows: {errors} is more than max error num: {properties.max_error_number}. "
-            + _starrocks_advice("max_error_number")
-        )
-    return Reason(StarRocksReason.TOO_MANY_FAILURE_ROWS, text)
-
-
-def _starrocks_advice(key: str) -> str:
-    return (
-        "Check the 'TrackingSQL' field for detailed information. If you are sure that the data has many errors, "
-        f"you can set '{key}' property to a greater value through ALTER ROUTINE LOAD and RESUME the job"
-    )
 
 
 def ratio_exceeded(counts: RowCounts, properties: JobProperties, compat: Compat) -> bool:
@@ -71,8 +55,3 @@ def ratio_exceeded(counts: RowCounts, properties: JobProperties, compat: Compat)
         return False
     considered = counts.total - counts.unselected
     return considered > 0 and counts.filtered / considered > properties.max_filter_ratio
-
-
-def ratio_reason(text: str) -> Reason:
-    """StarRocks: why a job pauses whose batch failed by ``max_filter_ratio``; ``text`` is the batch's failure."""
-    return Reason(StarRocksReason.TOO_MANY_FAILURE_ROWS, f"{text}. {_starrocks_advice('max_filter_ratio')}")

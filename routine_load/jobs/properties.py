@@ -22,6 +22,9 @@ _CONSUME_TO_TIMEOUT = 4
 NO_LIMIT = 2**63 - 1
 """A bound that is none."""
 
+_ADAPTIVE_ROWS = 20_000_000
+_ADAPTIVE_BYTES = 1_024 * _MIB
+
 
 class JobFormat(StrEnum):
     CSV = "csv"
@@ -84,28 +87,42 @@ class JobProperties:
     workload_group: str = ""
     warehouse: str = ""
 
-    def batch_limits(self, compat: Compat, config: FrontendConfig) -> BatchLimits:
+    def batch_limits(self, compat: Compat, config: FrontendConfig, lag: int = 0) -> BatchLimits:
         """StarRocks: consume seconds and the front end's bytes, rows do not limit; Doris: interval, rows, size.
 
-        In both modes ``max_batch_interval`` bounds how long rows may wait for their commit.
+        In both modes ``max_batch_interval`` bounds how long rows may wait for their commit. ``lag`` are the messages
+        that wait for the task: where they are many, Doris' batches are larger (adaptive batches).
         """
-        seconds: float = self.max_batch_interval_s
+        seconds: float = self._interval_s(config, lag) if compat is Compat.DORIS else self.max_batch_interval_s
         if self.task_consume_second:
             seconds = min(seconds, self.task_consume_second)
-        if compat is Compat.DORIS:
-            return BatchLimits(seconds=seconds, rows=self.max_batch_rows, bytes=self.max_batch_bytes)
-        return BatchLimits(seconds=seconds, rows=NO_LIMIT, bytes=config.max_routine_load_batch_size)
+        if compat is Compat.STARROCKS:
+            return BatchLimits(seconds=seconds, rows=NO_LIMIT, bytes=config.max_routine_load_batch_size)
+        adapts = self._adapts(lag)
+        return BatchLimits(
+            seconds=seconds,
+            rows=max(self.max_batch_rows, _ADAPTIVE_ROWS if adapts else 0),
+            bytes=max(self.max_batch_bytes, _ADAPTIVE_BYTES if adapts else 0),
+        )
 
-    def timeout_s(self, compat: Compat, config: FrontendConfig) -> int:
+    def timeout_s(self, compat: Compat, config: FrontendConfig, lag: int = 0) -> int:
         """How long a task may take in all (StarRocks: task_timeout_second; Doris: a multiple of the interval)."""
         if self.task_timeout_second:
             return self.task_timeout_second
         if compat is Compat.STARROCKS:
             return config.routine_load_task_timeout_second
         return max(
-            self.max_batch_interval_s * config.routine_load_task_timeout_multiplier,
+            self._interval_s(config, lag) * config.routine_load_task_timeout_multiplier,
             config.routine_load_task_min_timeout_sec,
         )
+
+    def _adapts(self, lag: int) -> bool:
+        """Doris: a task that lags by more than a batch."""
+        return lag > self.max_batch_rows
+
+    def _interval_s(self, config: FrontendConfig, lag: int) -> int:
+        least = config.routine_load_adaptive_min_batch_interval_sec if self._adapts(lag) else 0
+        return max(self.max_batch_interval_s, least)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

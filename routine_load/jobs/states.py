@@ -1,6 +1,7 @@
 """States of a job, what moves it between them, and why (StarRocks: job state machine; Doris: states).
 
-Owns the transition table, reason codes and the print form of a reason. Refuses to know when a job should move.
+Owns the transition table, reason codes and the print form of a reason; the reasons are ``jobs.reasons``'. Refuses to
+know when a job should move.
 """
 
 from __future__ import annotations
@@ -116,12 +117,3 @@ class Reason:
         """ReasonOfStateChanged as this vendor prints it."""
         prefix = "code=" if compat is Compat.DORIS else ""
         return f"ErrorReason{{{prefix}errCode = {int(self.code)}, msg='{self.text}'}}"
-
-
-def paused_by(user: str) -> Reason:
-    return Reason(StarRocksReason.MANUAL_PAUSE, f"User {user} pauses routine load job")
-
-
-def stopped_by(user: str) -> Reason:
-    """Two blanks, as the vendors print it."""
-    return Reason(StarRocksReason.MANUAL_STOP, f"User  {user} stop routine load job")

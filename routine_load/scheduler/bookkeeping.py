@@ -17,7 +17,8 @@ from routine_load.ids import Compat, JobId
 from routine_load.jobs.auto_resume import AutoResumeFacts, decide
 from routine_load.jobs.frontend_config import FrontendConfig
 from routine_load.jobs.job import Job, OutOfStep, reconciled
-from routine_load.jobs.states import DorisReason, JobState, Reason, StarRocksReason
+from routine_load.jobs.reasons import Cause, reason
+from routine_load.jobs.states import JobState, Reason
 from routine_load.loads.ports import Sink
 from routine_load.loads.rejects import RejectLog
 from routine_load.observe import events
@@ -25,7 +26,7 @@ from routine_load.observe.failpoints import failpoint
 from routine_load.observe.logs import logger
 from routine_load.scheduler.planning import Planner
 from routine_load.scheduler.run import Plan
-from routine_load.scheduler.verdict import Case, Step, Verdict, judge
+from routine_load.scheduler.verdict import Step, Verdict, case_of, judge
 
 log = logger("bookkeeping")
 
@@ -71,7 +72,7 @@ class Bookkeeper:
                 f"the target was replaced: it is {self.sink.incarnation}, the job's progress belongs to "
                 f"{job.sink_incarnation}. ALTER the offsets and RESUME, or STOP the job"
             )
-            return job.paused(Reason(_doubt_code(job), text), self.clock.now())
+            return job.paused(reason(Cause.IN_DOUBT, job.definition.compat, detail=text), self.clock.now())
         now = self.clock.now()
         if job.placing:
             self.sink.place(job.id, job.placing, only=job.places_all)
@@ -80,7 +81,11 @@ class Bookkeeper:
             job = reconciled(job, self.sink.commits_after(job.id, 0), self.sink.progress(job.id))
         except OutOfStep as doubt:
             job = doubt.follow(job)
-            return job.paused(Reason(_doubt_code(job), doubt.message), now) if job.state.is_active else job
+            return (
+                job.paused(reason(Cause.IN_DOUBT, job.definition.compat, detail=doubt.message), now)
+                if job.state.is_active
+                else job
+            )
         return job.rescheduled(now) if job.state is JobState.RUNNING else job
 
     def _newest(self, job_id: JobId) -> int:
@@ -127,7 +132,7 @@ class Bookkeeper:
         self, job_id: JobId, error: RoutineLoadError, failures: int, is_current: Callable[[], bool]
     ) -> Job:
         """Kafka that does not answer is asked again, saying so in OtherMsg; anything else pauses or cancels."""
-        return self.failed(job_id, error, failures, is_current, _no_partitions)
+        return self._judged(job_id, lambda job: judge(case_of(job, error, failures, planning=True)), is_current)
 
     def catch_up(self, job_id: JobId) -> Job:
         """Book whatever the sink holds of a job and the record does not, in the sink's order."""
@@ -151,44 +156,30 @@ class Bookkeeper:
         """A task left nothing behind and will be repeated."""
         return self.jobs.modify(job_id, lambda job: job.after_abort(text, self.clock.now()))
 
-    def failed(
-        self,
-        job_id: JobId,
-        error: RoutineLoadError,
-        failures: int,
-        is_current: Callable[[], bool],
-        told: Callable[[Verdict, Compat], str] = lambda verdict, _: verdict.text,
-    ) -> Job:
-        """Pause or cancel a job for an error, or note it where it will be tried again; ``told`` words it.
+    def failed(self, job_id: JobId, verdict: Verdict, is_current: Callable[[], bool]) -> Job:
+        """Pause or cancel a running job for an error, or note it where it will be tried again."""
+        return self._judged(job_id, lambda _: verdict, is_current)
 
-        A job that was changed since the error is left alone.
-        """
+    def _judged(self, job_id: JobId, verdict_of: Callable[[Job], Verdict], is_current: Callable[[], bool]) -> Job:
+        """A job that was changed since is left alone."""
 
         def judged(job: Job) -> Job:
             if not is_current():
                 return job
-            definition = job.definition
-            verdict = judge(
-                Case(
-                    error=error,
-                    compat=definition.compat,
-                    multi_table=definition.is_multi_table,
-                    failures=failures,
-                )
-            )
-            text = told(verdict, definition.compat)
-            now = self.clock.now()
+            verdict, now = verdict_of(job), self.clock.now()
             try:
                 if verdict.step is Step.PAUSE:
-                    return job.paused(Reason(verdict.code, text), now)
+                    return job.paused(Reason(verdict.code, verdict.text), now)
                 if verdict.step is Step.CANCEL:
-                    return job.cancelled(Reason(verdict.code, text), now)
+                    return job.cancelled(Reason(verdict.code, verdict.text), now)
             except JobStateError:
                 return job
-            return job.noted(text, now)
+            return job.noted(verdict.text, now)
 
         job = self.jobs.modify(job_id, judged)
-        log.warning(events.JOB_STATE_CHANGED, job_id=job_id, state=job.state, error=type(error).__name__)
+        log.warning(
+            events.JOB_STATE_CHANGED, job_id=job_id, state=job.state, reason=int(job.reason.code) if job.reason else 0
+        )
         return job
 
     def auto_resume(self, job_id: JobId, dead_backends: int, is_current: Callable[[], bool]) -> Job | None:
@@ -215,20 +206,3 @@ class Bookkeeper:
         """Raises UnknownDatabase or UnknownTable where a single-table job's table is gone."""
         if job.definition.table_ref is not None:
             self.sink.table(job.definition.table_ref)
-
-
-def _no_partitions(verdict: Verdict, compat: Compat) -> str:
-    """StarRocks, Doris: the reason of a job that could not be planned for its topic's sake."""
-    if verdict.code not in {0, int(StarRocksReason.PARTITIONS)}:
-        return verdict.text
-    if compat is Compat.DORIS:
-        return (
-            f"{verdict.text} may be Kafka properties set in job is error or no partition in this topic that should "
-            "check Kafka"
-        )
-    return f"Job failed to fetch all current partition with error [{verdict.text}]"
-
-
-def _doubt_code(job: Job) -> int:
-    """A pause that only a person ends."""
-    return int(DorisReason.CANNOT_RESUME if job.definition.compat is Compat.DORIS else StarRocksReason.TASKS_ABORT)

@@ -7,20 +7,32 @@ job it hands to the scheduler (``Moves``).
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from routine_load.errors import BrokenInvariant, JobNotFound, RoutineLoadError
+from routine_load.errors import BeginRefused, BrokenInvariant, JobNotFound, RoutineLoadError, TaskTimedOut
 from routine_load.ids import JobId, TxnId
 from routine_load.jobs.job import Job
+from routine_load.jobs.show import NO_BACKEND
 from routine_load.jobs.states import JobState
 from routine_load.observe import events
 from routine_load.observe.failpoints import failpoint
 from routine_load.observe.logs import logger
 from routine_load.scheduler.parts import Parts
 from routine_load.scheduler.roster import Roster
-from routine_load.scheduler.run import HELD_BACK_S, NO_DATA, JobRun, Slice, finished_facts, new_task_id, remember
-from routine_load.scheduler.verdict import Step, judge, unknown_fault
+from routine_load.scheduler.run import (
+    HELD_BACK_S,
+    NO_DATA,
+    NO_SLOT,
+    NO_SLOT_S,
+    JobRun,
+    Slice,
+    finished_facts,
+    new_task_id,
+    remember,
+)
+from routine_load.scheduler.verdict import Step, Verdict, judge, unknown_fault
 from routine_load.tasks.control import TaskControl
 from routine_load.tasks.run import Task, TaskOutcome, TaskReport
 
@@ -33,7 +45,7 @@ class Moves:
 
     consider: Callable[[Job], None]
     plan_anew: Callable[[JobId], None]
-    fail: Callable[[JobRun, RoutineLoadError, int], None]
+    fail: Callable[[JobRun, Verdict], None]
 
 
 class Dispatcher:
@@ -44,6 +56,7 @@ class Dispatcher:
         self._agenda = parts.agenda
         self._roster = roster
         self._moves = moves
+        self._running: Counter[str] = Counter()
         self._txn_ids = itertools.count(int(parts.clock.now().timestamp() * 1000))
 
     def slice_due(self, run: JobRun, part: Slice, after_s: float) -> None:
@@ -58,10 +71,12 @@ class Dispatcher:
             return
         parts = self._parts
         part.last_scheduled_at = parts.clock.now()
+        if not self._may_begin(run):
+            return
         backend = parts.backends.place(run.job_id, part.backend)
         if backend is None:
-            part.message = "failed to allocate be slot, wait for 1 second to schedule again"
-            self.slice_due(run, part, 1.0)
+            run.say(part, NO_SLOT.format(wait=NO_SLOT_S, slots=parts.backends.slots), parts.clock.now())
+            self.slice_due(run, part, NO_SLOT_S)
             return
         part.backend = backend
         part.task_id = part.task_id if part.txn_id is None else new_task_id()
@@ -70,9 +85,50 @@ class Dispatcher:
         part.txn_status, part.message = "UNKNOWN", "task submitted to execute"
         control = part.control = TaskControl()
         run.note_idle()
+        self._running[run.database] += 1
         parts.history.began(run.load_of(part))
-        task = run.task_of(part)
+        batch = parts.planner.batch(run.plan.job, run.lag_of(part))
+        self._time(run, part, batch.timeout_s)
+        task = run.task_of(part, batch.limits)
         parts.backends.run(backend, run.job_id, lambda: self._execute(run, part, task, control))
+
+    def _may_begin(self, run: JobRun) -> bool:
+        """StarRocks, Doris: running transactions of a database are bounded; a job that meets the bound is paused."""
+        running, compat = self._running[run.database], run.plan.job.definition.compat
+        limit = self._parts.planner.frontend_config(compat).max_running_txn_num_per_db
+        if running < limit:
+            return True
+        text = f"current running txns on db {run.database} is {running}, larger than limit {limit}"
+        self._moves.fail(run, judge(run.case(BeginRefused(text), 1)))
+        return False
+
+    # -- timeouts -----------------------------------------------------------------------------------------------------
+
+    def _time(self, run: JobRun, part: Slice, timeout_s: int) -> None:
+        """Give the task that begins so much time. A slice has one look at its timeout pending, not one per task."""
+        part.timeout_s = timeout_s
+        part.gives_up_at = self._parts.clock.monotonic() + timeout_s
+        if part.looked_at is None or part.gives_up_at < part.looked_at:
+            self._look_at_timeout_later(run, part)
+
+    def _look_at_timeout_later(self, run: JobRun, part: Slice) -> None:
+        part.looked_at = part.gives_up_at
+        after_s = max(0.0, part.gives_up_at - self._parts.clock.monotonic())
+        self._agenda.due(after_s, lambda: self._look_at_timeout(run, part))
+
+    def _look_at_timeout(self, run: JobRun, part: Slice) -> None:
+        part.looked_at = None
+        control = part.control
+        if control is None:
+            return
+        if part.gives_up_at <= self._parts.clock.monotonic():
+            if control.cancel():  # from here on it cannot commit, whatever it still does
+                self._failed(run, part, control, TaskTimedOut())
+                return
+            part.gives_up_at += part.timeout_s or 1  # it commits: its end is waited for
+        self._look_at_timeout_later(run, part)
+
+    # -- running and ending -------------------------------------------------------------------------------------------
 
     def _execute(self, run: JobRun, part: Slice, task: Task, control: TaskControl) -> None:
         """In the backend's thread: run the task and book what it committed."""
@@ -80,33 +136,41 @@ class Dispatcher:
             failpoint("task.dispatch")
             report = self._parts.runner.run(task, control)
         except RoutineLoadError as error:
-            self._agenda.call(self._failed, run, part, error)
+            self._agenda.call(self._failed, run, part, control, error)
         except Exception as error:
             log.exception(events.SCHEDULER_FAULT, job_id=run.job_id, task_id=task.id)
-            self._agenda.call(self._failed, run, part, unknown_fault(error))
+            self._agenda.call(self._failed, run, part, control, unknown_fault(error))
         else:
-            self._book(run, part, report, 1)
+            self._book(run, part, control, report, 1)
 
-    def _book(self, run: JobRun, part: Slice, report: TaskReport, attempt: int) -> None:
+    def _book(self, run: JobRun, part: Slice, control: TaskControl, report: TaskReport, attempt: int) -> None:
         """What is committed stays committed: it is booked as soon as the metadata takes it, and the slice waits."""
         try:
             job = self._parts.bookkeeper.catch_up(run.job_id) if report.record is not None else None
         except (BrokenInvariant, JobNotFound) as error:
-            self._agenda.call(self._failed, run, part, error)
+            self._agenda.call(self._failed, run, part, control, error)
         except Exception as error:
             log.warning(events.BOOKING_FAILED, job_id=run.job_id, attempt=attempt, exc_info=error)
-            self._agenda.call(self._book_later, run, part, report, attempt + 1)
+            again = lambda: self._book(run, part, control, report, attempt + 1)  # noqa: E731 - one use
+            self._agenda.call(self._book_later, part, again, self._parts.backoff_s(attempt + 1))
         else:
-            self._agenda.call(self._finished, run, part, report, job)
+            self._agenda.call(self._finished, run, part, control, report, job)
 
-    def _book_later(self, run: JobRun, part: Slice, report: TaskReport, attempt: int) -> None:
+    def _book_later(self, part: Slice, again: Callable[[], None], after_s: float) -> None:
         part.message = "the batch is loaded, its booking waits for the metadata database"
-        again = lambda: self._agenda.in_background(lambda: self._book(run, part, report, attempt))  # noqa: E731 - one use
-        self._agenda.due(self._parts.backoff_s(attempt), again)
+        self._agenda.due(after_s, lambda: self._agenda.in_background(again))
 
-    def _finished(self, run: JobRun, part: Slice, report: TaskReport, job: Job | None) -> None:
-        remember(self._parts.history, run.label_of(part), report, self._parts.clock.now())
+    def _ended(self, run: JobRun, part: Slice) -> None:
+        self._running[run.database] -= 1
+        if not self._running[run.database]:
+            del self._running[run.database]
         self._roster.ended(run, part)
+
+    def _finished(self, run: JobRun, part: Slice, control: TaskControl, report: TaskReport, job: Job | None) -> None:
+        if part.control is not control:
+            return  # it was given up, and committed nothing
+        remember(self._parts.history, run.label_of(part), report, self._parts.clock.now())
+        self._ended(run, part)
         part.ended(report)
         if report.outcome is not TaskOutcome.CANCELLED:
             run.advance(dict(report.positions))
@@ -121,7 +185,7 @@ class Dispatcher:
             return
         if report.caught_up:
             interval = run.plan.job.definition.properties.max_batch_interval_s
-            part.message = NO_DATA.format(interval=interval)
+            run.say(part, NO_DATA.format(interval=interval), self._parts.clock.now())
             self._parts.watch.watch(
                 run.job_id,
                 run.plan.kafka,
@@ -131,20 +195,24 @@ class Dispatcher:
         else:
             self.slice_due(run, part, HELD_BACK_S if report.held_back else 0)
 
-    def _failed(self, run: JobRun, part: Slice, error: RoutineLoadError) -> None:
-        self._roster.ended(run, part)
+    def _failed(self, run: JobRun, part: Slice, control: TaskControl, error: RoutineLoadError) -> None:
+        if part.control is not control:
+            return  # it was given up before
+        self._ended(run, part)
         part.failures += 1
         part.txn_status = "ABORTED"
-        verdict = judge(run.case(error, part.failures))
-        self._parts.history.aborted(run.label_of(part), verdict.text, self._parts.clock.now())
+        part.timed_out = isinstance(error, TaskTimedOut)
+        verdict = judge(run.case(error, part.failures, NO_BACKEND if part.backend is None else part.backend))
+        now = self._parts.clock.now()
+        self._parts.history.aborted(run.label_of(part), verdict.text, now)
         log.warning(events.TASK_ABORTED, job_id=run.job_id, task_id=part.task_id, error=type(error).__name__)
         if run.closed:
             return
-        part.message = f"previous task aborted because of {verdict.text}"
+        run.say(part, f"previous task aborted because of {verdict.text}", now)
         if verdict.step is Step.RETRY:
             self._agenda.in_background(lambda: self._parts.bookkeeper.aborted(run.job_id, verdict.text))
             self.slice_due(run, part, self._parts.backoff_s(part.failures))
         elif verdict.step is Step.REPLAN:
             self._moves.plan_anew(run.job_id)
         else:
-            self._moves.fail(run, error, part.failures)
+            self._moves.fail(run, verdict)

@@ -11,18 +11,20 @@ from dataclasses import dataclass, field
 
 from routine_load.clock import Clock, Deadline
 from routine_load.config import Settings
-from routine_load.errors import OffsetOutOfRange, SourceError
+from routine_load.errors import LogCut, PartitionMissing, SourceError
 from routine_load.ids import Compat, JobId, PartitionId
+from routine_load.jobs.checks import check_table
 from routine_load.jobs.frontend_config import FrontendConfig
 from routine_load.jobs.job import Job
 from routine_load.jobs.splitting import concurrency, deal
 from routine_load.loads.path import SingleTable
 from routine_load.loads.ports import Sink
 from routine_load.loads.routing import ByTablePrefix
-from routine_load.loads.values import Format, LoadSpec
+from routine_load.loads.values import Format, LoadCompiler, LoadSpec
 from routine_load.scheduler.looks import Ends, Looks, TopicLook, look
-from routine_load.scheduler.ports import KafkaMetadata
-from routine_load.scheduler.run import Plan
+from routine_load.scheduler.offsets import Topic
+from routine_load.scheduler.ports import KafkaMetadata, ResolveFiles
+from routine_load.scheduler.run import Batch, Plan
 from routine_load.tasks.ports import KafkaSpec
 from routine_load.tasks.run import BatchLimits
 
@@ -39,39 +41,44 @@ class Planner:
     clock: Clock
     frontend_config: Callable[[Compat], FrontendConfig]
     alive_backends: Callable[[], int]
+    compiler: LoadCompiler
+    files: ResolveFiles
     placing: threading.Lock = field(default_factory=threading.Lock)
     _looks: Looks = field(init=False)
 
     def __post_init__(self) -> None:
         self._looks = Looks(self.metadata, self.clock, self.settings.partition_refresh_s / 2)
 
+    def starts(self, job: Job) -> dict[PartitionId, int]:
+        """Where the partitions start, after the checks that CREATE left to planning (``validate = 'off'``)."""
+        ref = job.definition.table_ref
+        if ref is not None:
+            table = self.sink.table(ref)
+            check_table(job.definition, table)
+            self.compiler.check(load_spec(job), table)
+        deadline = self._deadline(job)
+        topic = Topic(metadata=self.metadata, kafka=kafka_spec(job, self.files), deadline=deadline, compat=job.definition.compat)
+        return topic.starts(job.definition.source, lenient=True)
+
     def plan(self, job: Job, is_current: Callable[[], bool]) -> Plan | None:
         """None where ``is_current`` turned false meanwhile. Raises SourceError, UnknownTable, AnalysisError."""
         definition = job.definition
         if definition.table_ref is not None:
             self.sink.table(definition.table_ref)
-        kafka = kafka_spec(job)
-        deadline = Deadline.after(self.settings.kafka_timeout_s, self.clock)
+        kafka = kafka_spec(job, self.files)
+        deadline = self._deadline(job)
         topic = look(self.metadata, kafka, deadline)
         partitions, ends = _wanted(job, kafka, topic)
         progress = self._progress(job, kafka, partitions, is_current)
         if progress is None:
             return None
         check_log_is_whole(kafka, progress, ends)
-        config = self.frontend_config(definition.compat)
-        wanted = concurrency(
-            definition.compat,
-            len(partitions),
-            definition.properties.desired_concurrent_number,
-            config,
-            self.alive_backends(),
-        )
+        wanted = self.concurrency(job, len(partitions))
         return Plan(
             job=job,
             kafka=kafka,
             spec=load_spec(job),
             routes=routes(job),
-            limits=self._limits(job, config),
             partitions=partitions,
             progress=progress,
             ends=ends,
@@ -82,7 +89,7 @@ class Planner:
 
     def look(self, job: Job, kafka: KafkaSpec) -> tuple[tuple[PartitionId, ...], dict[PartitionId, int]]:
         """The job's partitions, and their last stable ends, as some job saw them not long ago."""
-        return _wanted(job, kafka, self._looks.topic(kafka, self.settings.kafka_timeout_s))
+        return _wanted(job, kafka, self._looks.topic(kafka, self._kafka_timeout_s(job)))
 
     def place(
         self, job_id: JobId, offsets: Mapping[PartitionId, int], is_current: Callable[[], bool], *, only: bool = False
@@ -101,46 +108,72 @@ class Planner:
         new = tuple(p for p in partitions if p not in progress)
         if new:
             # A partition that appears later starts at its beginning: what was produced meanwhile is not skipped.
-            deadline = Deadline.after(self.settings.kafka_timeout_s, self.clock)
+            deadline = self._deadline(job)
             starts = {p: low for p, (low, _) in self.metadata.watermarks(kafka, new, deadline).items()}
             if not self.place(job.id, starts, is_current):
                 return None
             progress |= starts
         return {p: progress[p] for p in partitions}
 
-    def _limits(self, job: Job, config: FrontendConfig) -> BatchLimits:
-        limits = job.definition.properties.batch_limits(job.definition.compat, config)
-        return BatchLimits(
-            rows_max=limits.rows,
-            bytes_max=limits.bytes,
-            consume_s=limits.seconds,
-            linger_s=self.settings.linger_ms / 1000,
-            chunk_rows=self.settings.chunk_rows,
-            chunk_bytes=self.settings.chunk_bytes,
+    def batch(self, job: Job, lag: int) -> Batch:
+        """Bounds of the next task of a job, as the front end's settings are now, where so many messages wait for it."""
+        definition = job.definition
+        config = self.frontend_config(definition.compat)
+        limits = definition.properties.batch_limits(definition.compat, config, lag)
+        return Batch(
+            limits=BatchLimits(
+                rows_max=limits.rows,
+                bytes_max=limits.bytes,
+                consume_s=limits.seconds,
+                linger_s=self.settings.linger_ms / 1000,
+                chunk_rows=self.settings.chunk_rows,
+                chunk_bytes=self.settings.chunk_bytes,
+            ),
+            timeout_s=definition.properties.timeout_s(definition.compat, config, lag),
         )
+
+    def concurrency(self, job: Job, partitions: int) -> int:
+        """Number of tasks of a job with so many partitions, as the front end's settings are now."""
+        definition = job.definition
+        return concurrency(
+            definition.compat,
+            partitions,
+            definition.properties.desired_concurrent_number,
+            self.frontend_config(definition.compat),
+            self.alive_backends(),
+        )
+
+    def _deadline(self, job: Job) -> Deadline:
+        return Deadline.after(self._kafka_timeout_s(job), self.clock)
+
+    def _kafka_timeout_s(self, job: Job) -> float:
+        compat = job.definition.compat
+        return min(self.settings.kafka_timeout_s, self.frontend_config(compat).kafka_timeout_s(compat))
 
 
 def check_log_is_whole(kafka: KafkaSpec, progress: Mapping[PartitionId, int], ends: Mapping[PartitionId, int]) -> None:
-    """Raises OffsetOutOfRange where a partition ends before what was read of it; ``ends`` were asked for later.
+    """Raises LogCut where a partition ends before what was read of it; ``ends`` were asked for later.
 
     Waiting for it to grow again would pass over what is written there meanwhile.
     """
     for partition, end in ends.items():
         read = progress.get(partition, 0)
         if end < read:
-            raise OffsetOutOfRange(
-                f"partition {partition} of topic {kafka.topic} was read up to offset {read} and ends at {end} now: "
-                "the topic was re-created, or Kafka lost records"
+            raise LogCut(
+                f"partition {partition} of topic {kafka.topic} was read up to offset {read} and ends at {end} now",
+                partition=partition,
+                offset=read,
+                end=end,
             )
 
 
-def kafka_spec(job: Job) -> KafkaSpec:
-    """How a job's topic is reached."""
+def kafka_spec(job: Job, files: ResolveFiles) -> KafkaSpec:
+    """How a job's topic is reached, with its files as they are now. Raises SourceError for one that is not there."""
     source = job.definition.source
     return KafkaSpec(
         brokers=source.brokers,
         topic=source.topic,
-        properties=source.client_properties,
+        properties=files(job.database, source.client_properties),
         carried=frozenset(column.field for column in job.definition.clauses.metadata or ()),
     )
 
@@ -200,6 +233,6 @@ def _wanted(job: Job, kafka: KafkaSpec, topic: TopicLook) -> tuple[tuple[Partiti
     pinned = job.definition.source.partitions
     missing = sorted(set(pinned) - set(existing))
     if missing:
-        raise SourceError(f"there is an invalid custom partition: {missing[0]} for topic: {kafka.topic}")
+        raise PartitionMissing(f"there is an invalid custom partition: {missing[0]} for topic: {kafka.topic}")
     partitions = tuple(pinned) or tuple(sorted(existing))
     return partitions, {p: existing[p] for p in partitions}

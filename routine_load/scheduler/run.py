@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
@@ -16,12 +16,12 @@ from routine_load.commit.values import CommitRecord
 from routine_load.errors import RoutineLoadError
 from routine_load.ids import NO_TXN, BackendId, Compat, JobId, Label, PartitionId, TaskId, TxnId
 from routine_load.jobs.budget import ratio_exceeded
-from routine_load.jobs.job import Job
-from routine_load.jobs.show import two_halves
+from routine_load.jobs.job import Job, Message
+from routine_load.jobs.show import NO_BACKEND, two_halves
 from routine_load.loads.history import Load, LoadHistory
 from routine_load.loads.path import Routes
 from routine_load.loads.values import LoadSpec
-from routine_load.scheduler.verdict import Case
+from routine_load.scheduler.verdict import Case, case_of
 from routine_load.tasks.control import TaskControl
 from routine_load.tasks.ports import KafkaSpec
 from routine_load.tasks.run import PROBE_ROWS, BatchLimits, Task, TaskOutcome, TaskReport
@@ -33,6 +33,13 @@ HELD_BACK_S = 0.1
 CANCELLED = "the task was taken out: its job was paused, stopped, changed or divided anew"
 
 NO_DATA = "there is no new data in kafka, wait for {interval} seconds to schedule again"
+
+
+NO_SLOT = (
+    "failed to allocate be slot, wait for {wait} second to schedule again, you can set "
+    "max_routine_load_task_num_per_be bigger in fe.conf, current value is {slots}"
+)
+NO_SLOT_S = 1
 
 
 def new_task_id() -> TaskId:
@@ -56,16 +63,31 @@ class Slice:
     started_at: datetime | None = None
     message: str = ""
     failures: int = 0
+    timeout_s: int | None = None
+    gives_up_at: float = 0.0
+    looked_at: float | None = None
+    """When its timeout is looked at next; None: nobody will."""
+    timed_out: bool = False
+    """Its last task was given up: the next one reads for half the time (StarRocks)."""
 
     def ended(self, report: TaskReport) -> None:
         """Its task ended well. Where it did nothing, its label was not used: the same task may try again."""
         self.failures = 0
+        self.timed_out = False
         if report.outcome is TaskOutcome.NOTHING:
             self.txn_id = None
         if report.record is not None:
             self.txn_status = "VISIBLE"
         if report.held_back:
             self.message = HELD_BACK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Bounds of one task: what it reads, and how long it may take in all."""
+
+    limits: BatchLimits
+    timeout_s: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +98,6 @@ class Plan:
     kafka: KafkaSpec
     spec: LoadSpec
     routes: Routes
-    limits: BatchLimits
     partitions: tuple[PartitionId, ...]
     progress: dict[PartitionId, int]
     ends: dict[PartitionId, int]
@@ -94,6 +115,8 @@ class JobRun:
     slices: list[Slice]
     progress: dict[PartitionId, int]
     ends: dict[PartitionId, int]
+    said: Message | None = None
+    """What its tasks said last that is no abort (StarRocks: OtherMsg)."""
     closed: bool = False
     idle: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -135,7 +158,21 @@ class JobRun:
             return Label(two_halves(part.task_id))
         return Label(f"{definition.name}-{self.job_id}-{part.task_id}")
 
-    def task_of(self, part: Slice) -> Task:
+    @property
+    def database(self) -> str:
+        return self.plan.job.definition.database
+
+    def say(self, part: Slice, text: str, at: datetime) -> None:
+        """A task's message, which is also the job's (StarRocks: OtherMsg names task and transaction)."""
+        part.message = text
+        txn_id = NO_TXN if part.txn_id is None else part.txn_id
+        self.said = Message(at, f"[task id: {part.task_id}] [txn id: {txn_id}] {text}")
+
+    def lag_of(self, part: Slice) -> int:
+        """Messages that wait in a slice's partitions, as far as is known."""
+        return sum(max(0, self.ends.get(p, 0) - self.progress[p]) for p in part.partitions)
+
+    def task_of(self, part: Slice, limits: BatchLimits) -> Task:
         """The task that reads a slice from where it stands; a label is used for one attempt only."""
         definition = self.plan.job.definition
         return Task(
@@ -146,16 +183,15 @@ class JobRun:
             start={p: self.progress[p] for p in part.partitions},
             spec=self.plan.spec,
             routes=self.plan.routes,
-            limits=self.plan.limits,
-            has_backlog=sum(self.ends.get(p, 0) - self.progress[p] for p in part.partitions) > PROBE_ROWS,
+            limits=replace(limits, consume_s=limits.consume_s / 2) if part.timed_out else limits,
+            has_backlog=self.lag_of(part) > PROBE_ROWS,
             txn_id=part.txn_id if part.txn_id is not None else NO_TXN,
             refuses=partial(ratio_exceeded, properties=definition.properties, compat=definition.compat),
         )
 
-    def case(self, error: RoutineLoadError, failures: int) -> Case:
+    def case(self, error: RoutineLoadError, failures: int, backend: BackendId = NO_BACKEND) -> Case:
         """A failure of one of the run's tasks, or of looking after it, for ``verdict.judge``."""
-        definition = self.plan.job.definition
-        return Case(error=error, compat=definition.compat, multi_table=definition.is_multi_table, failures=failures)
+        return case_of(self.plan.job, error, failures, backend=backend)
 
     def note_idle(self) -> None:
         if self.running == 0:

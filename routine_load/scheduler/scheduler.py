@@ -31,7 +31,7 @@ from routine_load.scheduler.parts import Parts
 from routine_load.scheduler.planning import check_log_is_whole
 from routine_load.scheduler.roster import Roster
 from routine_load.scheduler.run import JobRun, Plan
-from routine_load.scheduler.verdict import Step, judge, unknown_fault
+from routine_load.scheduler.verdict import Step, Verdict, judge, unknown_fault
 
 log = logger("scheduler")
 
@@ -220,8 +220,9 @@ class Scheduler:
                 partitions, ends = self._parts.planner.look(plan.job, plan.kafka)
                 check_log_is_whole(plan.kafka, progress, ends)
             except RoutineLoadError as error:
-                passes = judge(run.case(error, 1)).step is Step.RETRY
-                self._agenda.call(*((self._refresh_later, run) if passes else (self._fail_job, run, error, 1)))
+                verdict = judge(run.case(error, 1))
+                passes = verdict.step is Step.RETRY
+                self._agenda.call(*((self._refresh_later, run) if passes else (self._fail_job, run, verdict)))
             except Exception:  # the slices go on; what is wrong here may be gone next time
                 log.exception(events.SCHEDULER_FAULT, job_id=run.job_id)
                 self._agenda.call(self._refresh_later, run)
@@ -247,14 +248,14 @@ class Scheduler:
     def _refresh_later(self, run: JobRun) -> None:
         self._agenda.due(self._parts.settings.partition_refresh_s, lambda: self._refresh(run))
 
-    def _fail_job(self, run: JobRun, error: RoutineLoadError, failures: int) -> None:
+    def _fail_job(self, run: JobRun, verdict: Verdict) -> None:
         if run.closed:
             return
         self._roster.withdraw(run.job_id)
         still = self._roster.still(run.job_id)
 
         def work() -> None:
-            job = self._parts.bookkeeper.failed(run.job_id, error, failures, still)
+            job = self._parts.bookkeeper.failed(run.job_id, verdict, still)
             self._agenda.call(self._consider_if, still, job)
 
         self._insist(work, still)

@@ -7,14 +7,16 @@ Where an original retries for ever without saying why, the message says it (``Ot
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from routine_load.errors import (
     AnalysisError,
+    BeginRefused,
     BeyondLogEnd,
     BrokenInvariant,
     LoadRejected,
+    LogCut,
     MetadataError,
     OffsetOutOfRange,
     PartitionMissing,
@@ -23,11 +25,13 @@ from routine_load.errors import (
     SourceUnavailable,
     StaleRange,
     StaleVersion,
+    TaskTimedOut,
     UnknownDatabase,
     UnknownTable,
 )
 from routine_load.ids import Compat
-from routine_load.jobs.budget import ratio_reason
+from routine_load.jobs.job import Job
+from routine_load.jobs.reasons import Cause, reason
 
 RETRIES_BEFORE_PAUSE = 5
 """Failures of the sink in a row that pause a job (exactly-once: retry budget)."""
@@ -51,19 +55,37 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """``failures`` counts this one and those in a row before it."""
+    """``failures`` counts this one and those in a row before it. ``planning``: no task of the job ran."""
 
     error: RoutineLoadError
     compat: Compat
+    database: str = ""
     multi_table: bool = False
     failures: int = 1
+    planning: bool = False
+    backend: int = -1
 
     @property
     def text(self) -> str:
         return self.error.message
 
-    def by_vendor(self, *, starrocks: int, doris: int) -> int:
-        return doris if self.compat is Compat.DORIS else starrocks
+    def told(self, cause: Cause, step: Step = Step.PAUSE, **values: object) -> Verdict:
+        found = reason(cause, self.compat, detail=self.text, **values)
+        return Verdict(step, found.text, int(found.code))
+
+
+def case_of(job: Job, error: RoutineLoadError, failures: int, *, planning: bool = False, backend: int = -1) -> Case:
+    """A failure of one of a job's tasks, or of looking after it."""
+    definition = job.definition
+    return Case(
+        error=error,
+        compat=definition.compat,
+        database=definition.database,
+        multi_table=definition.is_multi_table,
+        failures=failures,
+        planning=planning,
+        backend=backend,
+    )
 
 
 def unknown_fault(error: Exception) -> BrokenInvariant:
@@ -76,57 +98,51 @@ def judge(case: Case) -> Verdict:
     return next(rule(case) for kind, rule in _RULES if isinstance(case.error, kind))
 
 
-def _out_of_range(case: Case) -> Verdict:
-    advice = {
-        Compat.DORIS: "the offset used by job does not exist in kafka, please check the offset, "
-        "using the Alter ROUTINE LOAD command to modify it, and resume the job",
-        Compat.STARROCKS: "You can modify 'kafka_offsets' property through ALTER ROUTINE LOAD and RESUME the job",
-    }[case.compat]
-    return Verdict(Step.PAUSE, f"{case.text}. {advice}", case.by_vendor(starrocks=104, doris=105))
-
-
-def _beyond_log_end(case: Case) -> Verdict:
-    if case.compat is Compat.DORIS:
-        return Verdict(Step.PAUSE, case.text, 2)
-    text = f"FE aborts the task with reason: failed to check task ready to execute, err: {case.text}"
-    return Verdict(Step.PAUSE, f"{text} through ALTER ROUTINE LOAD and RESUME the job", 104)
+def _log_cut(case: Case) -> Verdict:
+    assert isinstance(case.error, LogCut)
+    return case.told(Cause.LOG_CUT, partition=case.error.partition, offset=case.error.offset, end=case.error.end)
 
 
 def _unknown_table(case: Case) -> Verdict:
-    if case.multi_table:
-        return Verdict(Step.PAUSE, f"failed to get stream load plan, errCode = 7, detailMessage = {case.text}", 100)
-    return Verdict(Step.CANCEL, "table does not exist" if case.compat is Compat.DORIS else "table not exist", 6)
+    return case.told(Cause.MULTI_TABLE_PLAN) if case.multi_table else case.told(Cause.TABLE_GONE, Step.CANCEL)
 
 
-def _too_many_filtered(case: Case) -> Verdict:
-    reason = ratio_reason(case.text)
-    return Verdict(Step.PAUSE, reason.text, reason.code)
+def _rejected(case: Case) -> Verdict:
+    """Doris refuses no batch for its share of bad rows."""
+    return _worth_retrying(case) if case.compat is Compat.DORIS else case.told(Cause.FILTER_RATIO)
 
 
-def _cannot_plan(case: Case) -> Verdict:
-    return Verdict(Step.PAUSE, f"failed to create task: {case.text}", case.by_vendor(starrocks=2, doris=103))
+def _topic(case: Case) -> Verdict:
+    return case.told(Cause.TOPIC_AT_PLANNING if case.planning else Cause.TOPIC_WHILE_RUNNING)
+
+
+def _kafka_silent(case: Case) -> Verdict:
+    """It is asked again; the message says for what."""
+    return replace(_topic(case), step=Step.RETRY, code=0) if case.planning else Verdict(Step.RETRY, case.text)
 
 
 def _worth_retrying(case: Case) -> Verdict:
     if case.failures < RETRIES_BEFORE_PAUSE:
         return Verdict(Step.RETRY, case.text)
-    text = f"{case.failures} attempts in a row failed, the last one with: {case.text}"
-    return Verdict(Step.PAUSE, text, 104)
+    return case.told(Cause.SINK_KEEPS_FAILING, attempts=case.failures)
 
 
 _RULES: tuple[tuple[type[RoutineLoadError], Callable[[Case], Verdict]], ...] = (
-    (OffsetOutOfRange, _out_of_range),
-    (BeyondLogEnd, _beyond_log_end),
-    (PartitionMissing, lambda case: Verdict(Step.PAUSE, case.text, case.by_vendor(starrocks=2, doris=4))),
+    (LogCut, _log_cut),
+    (OffsetOutOfRange, lambda case: case.told(Cause.OFFSET_GONE, backend=case.backend)),
+    (BeyondLogEnd, lambda case: case.told(Cause.BEYOND_LOG_END)),
+    (PartitionMissing, lambda case: case.told(Cause.PARTITION_MISSING)),
     (StaleRange, lambda case: Verdict(Step.REPLAN, case.text)),
-    (LoadRejected, _too_many_filtered),
+    (LoadRejected, _rejected),
     (UnknownTable, _unknown_table),
-    (UnknownDatabase, lambda case: Verdict(Step.CANCEL, case.text, 5)),
-    (AnalysisError, _cannot_plan),
-    (SourceUnavailable, lambda case: Verdict(Step.RETRY, case.text)),
-    (SourceError, lambda case: Verdict(Step.PAUSE, case.text, 4)),
+    (UnknownDatabase, lambda case: case.told(Cause.DATABASE_GONE, Step.CANCEL, database=case.database)),
+    (AnalysisError, lambda case: case.told(Cause.PLAN_REFUSED)),
+    (SourceUnavailable, _kafka_silent),
+    (SourceError, _topic),
+    (BeginRefused, lambda case: case.told(Cause.BEGIN_REFUSED)),
+    (TaskTimedOut, lambda case: Verdict(Step.RETRY, case.text)),
     (MetadataError, lambda case: Verdict(Step.RETRY, case.text)),  # a pause could not be written either
     (StaleVersion, lambda case: Verdict(Step.RETRY, case.text)),
-    (BrokenInvariant, lambda case: Verdict(Step.PAUSE, case.text, 2)),
+    (BrokenInvariant, lambda case: case.told(Cause.INTERNAL)),
     (RoutineLoadError, _worth_retrying),
 )

@@ -17,7 +17,8 @@ from routine_load.jobs.definition import DefineContext, JobDefinition, define
 from routine_load.jobs.job import Job, new_job
 from routine_load.jobs.property_rules import last_values
 from routine_load.jobs.splitting import admit, admit_job, concurrency
-from routine_load.jobs.states import JobState, paused_by, stopped_by
+from routine_load.jobs.reasons import paused_by, stopped_by
+from routine_load.jobs.states import JobState
 from routine_load.observe.failpoints import failpoint
 from routine_load.sql.results import Ok
 from routine_load.sql.statements import (

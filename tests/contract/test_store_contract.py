@@ -16,7 +16,8 @@ from routine_load.ids import Compat, JobId
 from routine_load.jobs.definition import DefineContext, JobDefinition, define
 from routine_load.jobs.frontend_config import FrontendConfig
 from routine_load.jobs.job import Job, new_job
-from routine_load.jobs.states import JobState, paused_by, stopped_by
+from routine_load.jobs.reasons import paused_by, stopped_by
+from routine_load.jobs.states import JobState
 from routine_load.sql.statements import CreateRoutineLoad, JobName, Property
 from routine_load.store import SecretBox, open_metadata
 from routine_load.store.jobs import JobStore

@@ -12,7 +12,7 @@ from routine_load.clock import SystemClock
 
 @pytest.fixture
 def backends():
-    made = LocalBackends(2, slots=2, host="127.0.0.1", clock=SystemClock())
+    made = LocalBackends(2, slots=lambda: 2, host="127.0.0.1", clock=SystemClock())
     yield made
     made.close()
 

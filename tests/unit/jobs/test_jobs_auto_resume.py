@@ -8,7 +8,8 @@ from jobs_builders import NOON, job_of
 from routine_load.ids import Compat
 from routine_load.jobs.auto_resume import AutoResumeFacts, AutoResumeMemory, decide
 from routine_load.jobs.frontend_config import FrontendConfig
-from routine_load.jobs.states import Reason, paused_by
+from routine_load.jobs.reasons import paused_by
+from routine_load.jobs.states import Reason
 
 SR, DORIS = Compat.STARROCKS, Compat.DORIS
 

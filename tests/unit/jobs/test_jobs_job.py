@@ -12,7 +12,8 @@ from routine_load.errors import BrokenInvariant
 from routine_load.ids import Compat, JobId, PartitionId
 from routine_load.jobs.budget import ErrorWindow
 from routine_load.jobs.job import Job, OutOfStep, new_job, reconciled
-from routine_load.jobs.states import JobState, paused_by
+from routine_load.jobs.reasons import paused_by
+from routine_load.jobs.states import JobState
 
 P0, P1, P2 = PartitionId(0), PartitionId(1), PartitionId(2)
 

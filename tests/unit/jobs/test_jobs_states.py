@@ -5,7 +5,8 @@ from jobs_builders import NOON, job_of
 
 from routine_load.errors import JobStateError
 from routine_load.ids import Compat
-from routine_load.jobs.states import ALLOWED, TARGETS, Event, JobState, Reason, paused_by, stopped_by, transition
+from routine_load.jobs.reasons import paused_by, stopped_by
+from routine_load.jobs.states import ALLOWED, TARGETS, Event, JobState, Reason, transition
 
 LATER = NOON.replace(hour=13)
 

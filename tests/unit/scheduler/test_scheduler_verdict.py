@@ -14,7 +14,14 @@ SR, DORIS = Compat.STARROCKS, Compat.DORIS
 @pytest.mark.parametrize(
     ("error", "compat", "step", "code", "words"),
     [
-        (errors.OffsetOutOfRange("gone"), SR, Step.PAUSE, 104, "kafka_offsets"),
+        (errors.OffsetOutOfRange("gone"), SR, Step.PAUSE, 104, "be -1 abort task with reason: gone"),
+        (errors.LogCut("cut", partition=1, offset=9, end=5), SR, Step.PAUSE, 104, "Consume offset: 9 is greater"),
+        (errors.LogCut("cut", partition=1, offset=9, end=5), DORIS, Step.PAUSE, 105, "offset set in job: 9 is"),
+        (errors.BeginRefused("too many"), SR, Step.PAUSE, 103, "failed to begin txn for task :too many"),
+        (errors.TaskTimedOut(), SR, Step.RETRY, 0, "timeout by txn manager"),
+        (errors.PartitionMissing("no 7"), SR, Step.PAUSE, 2, "no 7"),
+        (errors.PartitionMissing("no 7"), DORIS, Step.PAUSE, 4, "no 7 may be Kafka properties"),
+        (errors.SourceError("no topic"), DORIS, Step.PAUSE, 4, "failed to get latest partition offset. {}no topic"),
         (errors.OffsetOutOfRange("gone"), DORIS, Step.PAUSE, 105, "does not exist in kafka"),
         (errors.SourceUnavailable("no answer"), SR, Step.RETRY, 0, "no answer"),
         (errors.SourceError("topic x is unknown"), SR, Step.PAUSE, 4, "topic x"),
@@ -34,6 +41,13 @@ def test_each_error_leads_to_its_step(error, compat, step, code, words):
     verdict = judge(Case(error=error, compat=compat))
     assert (verdict.step, verdict.code) == (step, code)
     assert words in verdict.text
+
+
+def test_kafka_that_is_silent_while_a_job_is_planned_is_asked_again_saying_for_what():
+    """StarRocks: a job that waits for its partitions says so."""
+    verdict = judge(Case(error=errors.SourceUnavailable("no answer"), compat=SR, planning=True))
+    assert verdict.step is Step.RETRY
+    assert verdict.text == "Job failed to fetch all current partition with error [no answer]"
 
 
 def test_an_unknown_table_of_a_multi_table_job_pauses_it():
