@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from routine_load.ids import NO_TXN, BackendId, Compat, JobId, PartitionId, TaskId, TxnId
@@ -21,6 +22,7 @@ from routine_load.jobs.timezones import local_text
 
 OFFSET_ZERO = "OFFSET_ZERO"
 _UNSTABLE = "UNSTABLE"
+_LAG_REASON = "LagReason"
 _UNKNOWN_LAG = -1
 NO_BACKEND = BackendId(-1)
 
@@ -47,7 +49,8 @@ class LiveFacts:
     """What only the running scheduler knows of a job.
 
     ``task_num`` counts queued and running tasks, ``concurrency`` is the number last computed. ``partitions`` are those
-    read now; ``latest`` the log ends last seen. ``lag_reason`` makes a RUNNING job UNSTABLE (StarRocks).
+    read now; ``latest`` the log ends last seen. ``lag_reason`` makes a RUNNING job UNSTABLE; ``said`` is what its tasks
+    said last (both StarRocks).
     """
 
     task_num: int = 0
@@ -57,6 +60,7 @@ class LiveFacts:
     lag_reason: Reason | None = None
     lag_s: Mapping[PartitionId, int] = field(default_factory=dict)
     running_txns: tuple[TxnId, ...] = ()
+    said: Message | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +131,17 @@ def _starrocks(job: Job, facts: LiveFacts, view: View) -> Row:
         "LatestSourcePosition": compact({str(p): str(end) for p, end in sorted(facts.latest.items())}),
         "OffsetLag": compact(_offset_lag(job, facts)),
     }
-    if unstable is not None:
-        row |= {"State": _UNSTABLE, "ReasonOfStateChanged": unstable.printed(view.compat)}
+    said = [m for m in (job.other_msg, facts.said if job.state is JobState.RUNNING else None) if m is not None]
+    row["OtherMsg"] = _message(max(said, key=lambda m: m.at, default=None), view)
+    row[_LAG_REASON] = unstable.printed(view.compat) if unstable is not None else ""
     return row
+
+
+def as_shown(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """StarRocks: a RUNNING job that lags is printed as UNSTABLE, with the reason; conditions see RUNNING."""
+    if not row.get(_LAG_REASON):
+        return row
+    return {**row, "State": _UNSTABLE, "ReasonOfStateChanged": row[_LAG_REASON]}
 
 
 def _doris(job: Job, facts: LiveFacts, view: View) -> Row:

@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from routine_load.errors import AnalysisError, ExecutionError, JobNotFound, NoDatabaseSelected
-from routine_load.ids import NO_TXN, Compat, PartitionId
+from routine_load.ids import Compat
 from routine_load.jobs.job import Job
-from routine_load.jobs.show import NO_BACKEND, LiveFacts, Row, TaskView, View, job_row, task_row
+from routine_load.jobs.show import Row, View, as_shown, job_row, task_row
 from routine_load.jobs.show_create import create_text
-from routine_load.scheduler.run import JobRun
 from routine_load.sql.predicates import limit_rows, name_filter, row_filter, sort_rows, task_job_name
 from routine_load.sql.results import ResultTable, text_table
 from routine_load.sql.show import (
@@ -23,7 +22,9 @@ from routine_load.sql.show import (
 )
 from routine_load.sql.statements import ShowCreateRoutineLoad, ShowRoutineLoad, ShowRoutineLoadTask, SortKey
 from routine_load.sql.system_tables import Viewer
+from routine_load.statements.admission import require_load
 from routine_load.statements.context import Context
+from routine_load.statements.live_facts import live_facts, task_views
 from routine_load.statements.log_ends import ends_now, wants_them_now
 from routine_load.statements.ports import Session
 from routine_load.statements.variables import choice
@@ -36,11 +37,11 @@ def jobs(statement: ShowRoutineLoad, session: Session, context: Context) -> Resu
         found = context.jobs.find(database, statement.job.name, include_final=statement.all)
     else:
         found = context.jobs.list(database, include_final=statement.all)
+    found = context.visible_jobs(session, found)
     view = _view(session, context)
     asks_now = statement.job is not None and wants_them_now(session)
     rows: Sequence[Mapping[str, Any]] = [
-        job_row(job, _facts(context.scheduler.run_of(job.id), ends_now(job, context) if asks_now else {}), view)
-        for job in found
+        job_row(job, live_facts(job, context, ends_now(job, context) if asks_now else {}), view) for job in found
     ]
     for condition in (statement.where and row_filter(statement.where), statement.like and name_filter(statement.like)):
         if condition:
@@ -50,7 +51,7 @@ def jobs(statement: ShowRoutineLoad, session: Session, context: Context) -> Resu
     if statement.order_by or statement.job is None:
         rows = sort_rows(rows, statement.order_by or (SortKey(column="Id"),))
     columns = ROUTINE_LOAD_COLUMNS[session.compat]
-    chosen = limit_rows(rows, statement.limit, statement.offset)
+    chosen = map(as_shown, limit_rows(rows, statement.limit, statement.offset))
     return text_table(columns, [[row[column] for column in columns] for row in chosen])
 
 
@@ -67,8 +68,10 @@ def tasks(statement: ShowRoutineLoadTask, session: Session, context: Context) ->
     if job is None:
         raise AnalysisError(f"The job named {name}does not exists or job state is stopped or cancelled")
     columns = ROUTINE_LOAD_TASK_COLUMNS[session.compat]
+    if not context.visible_jobs(session, [job]):
+        return _hidden_tasks(job, session, columns)
     view = _view(session, context)
-    rows = [task_row(task, view) for task in _tasks(job, context)]
+    rows = [task_row(task, view) for task in task_views(job, context)]
     return text_table(columns, [[row[column] for column in columns] for row in rows])
 
 
@@ -78,12 +81,19 @@ def create(statement: ShowCreateRoutineLoad, session: Session, context: Context)
     ``SET show_create_offsets`` chooses the other.
     """
     database = context.database(statement.job.database, session)
-    found = context.jobs.find(database, statement.job.name, include_final=statement.all)
+    found = context.visible_jobs(session, context.jobs.find(database, statement.job.name, include_final=statement.all))
     doris = session.compat is Compat.DORIS
     current = choice(session, "show_create_offsets") == "current"
     rows = [(job.id, job.name, create_text(job, from_progress=current)) for job in found]
     columns = CREATE_ROUTINE_LOAD_COLUMNS[session.compat]
     return text_table(columns, rows if doris else [row[1:] for row in rows])
+
+
+def _hidden_tasks(job: Job, session: Session, columns: tuple[str, ...]) -> ResultTable:
+    """Doris: LOAD on the job's table. StarRocks: any privilege on it, else an empty result."""
+    if session.compat is Compat.DORIS:
+        require_load(session, job.database, job.definition.table)
+    return text_table(columns, [])
 
 
 def _database(statement: ShowRoutineLoad, session: Session, context: Context) -> str:
@@ -108,8 +118,8 @@ def _no_such_job(statement: ShowRoutineLoad, database: str, compat: Compat) -> J
 
 
 def told_row(job: Job, viewer: Viewer, context: Context) -> Row:
-    """A job as SHOW ROUTINE LOAD prints it now, with all columns of the viewer's vendor."""
-    return job_row(job, _facts(context.scheduler.run_of(job.id), {}), _view(viewer, context))
+    """A job as SHOW ROUTINE LOAD knows it now, with all columns of the viewer's vendor; its state is the real one."""
+    return job_row(job, live_facts(job, context, {}), _view(viewer, context))
 
 
 def _view(viewer: Viewer, context: Context) -> View:
@@ -119,41 +129,3 @@ def _view(viewer: Viewer, context: Context) -> View:
         now=context.clock.now(),
         error_log_url=context.error_log_url,
     )
-
-
-def _facts(run: JobRun | None, ends: Mapping[PartitionId, int]) -> LiveFacts:
-    if run is None:
-        return LiveFacts(latest=ends)
-    return LiveFacts(
-        task_num=len(run.slices),
-        concurrency=run.plan.concurrency,
-        partitions=run.plan.partitions,
-        latest={**run.ends, **ends},
-        running_txns=tuple(s.txn_id for s in run.slices if s.control is not None and s.txn_id is not None),
-    )
-
-
-def _tasks(job: Job, context: Context) -> list[TaskView]:
-    run = context.scheduler.run_of(job.id)
-    if run is None:
-        return []
-    timeout_s = job.definition.properties.timeout_s(
-        job.definition.compat, context.frontend_config(job.definition.compat)
-    )
-    return [
-        TaskView(
-            task_id=part.task_id,
-            job_id=job.id,
-            created_at=part.created_at,
-            timeout_s=timeout_s,
-            offsets={p: run.progress[p] for p in part.partitions},
-            txn_id=NO_TXN if part.txn_id is None or part.control is None else part.txn_id,
-            txn_status=part.txn_status if part.control is not None else None,
-            last_scheduled_at=part.last_scheduled_at,
-            execute_started_at=part.started_at,
-            backend_id=NO_BACKEND if part.backend is None or part.control is None else part.backend,
-            latest={p: run.ends[p] for p in part.partitions if p in run.ends},
-            message=part.message,
-        )
-        for part in run.slices
-    ]
