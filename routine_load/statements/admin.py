@@ -1,4 +1,4 @@
-"""SHOW BACKENDS, COMPUTE NODES, FRONTENDS and PROCESSLIST, KILL: what runs where, in the vendors' columns, and how it is stopped."""
+"""SHOW BACKENDS, COMPUTE NODES, FRONTENDS, PROCESSLIST, and KILL: what runs where, and how it is stopped."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import re
 from collections.abc import Mapping
 
 from routine_load import __version__
-from routine_load.errors import AccessDenied, UnknownConnection
+from routine_load.errors import KillDenied, UnknownConnection
 from routine_load.ids import Compat
 from routine_load.jobs.timezones import local_text
+from routine_load.sql.privileges import Privilege
 from routine_load.sql.results import Ok, ResultTable, text_table
 from routine_load.sql.show import BACKENDS_COLUMNS, COMPUTE_NODES_COLUMNS, FRONTENDS_COLUMNS, PROCESSLIST_COLUMNS
 from routine_load.sql.statements import Kill, ShowBackends, ShowComputeNodes, ShowFrontends, ShowProcesslist
 from routine_load.statements.context import Context
 from routine_load.statements.ports import Session
+
+_INFO_CHARS = 100
+"""MySQL: what SHOW PROCESSLIST without FULL tells of a statement."""
 
 _SECRETS = re.compile(r"password|secret|identified|jaas|token|\bkey\b", re.IGNORECASE)
 
@@ -82,13 +86,14 @@ def frontends(_: ShowFrontends, session: Session, context: Context) -> ResultTab
     return text_table(columns, [_row(columns, known)])
 
 
-def processlist(_: ShowProcesslist, session: Session, context: Context) -> ResultTable:
-    """Root sees every session, others their own."""
+def processlist(statement: ShowProcesslist, session: Session, context: Context) -> ResultTable:
+    """All sessions for who may operate (StarRocks: OPERATE; Doris: ADMIN_PRIV), others see their own."""
     columns = PROCESSLIST_COLUMNS[session.compat]
     now = context.clock.now()
     rows = []
+    all_of_them = session.rights.has(Privilege.OPERATE)
     for other, since, text in context.processes():
-        if session.user not in {"root", other.user}:
+        if not all_of_them and other.user != session.user:
             continue
         started = local_text(since, session.timezone)
         known: dict[str, object] = {
@@ -104,22 +109,23 @@ def processlist(_: ShowProcesslist, session: Session, context: Context) -> Resul
             "LoginTime": started,
             "Time": int((now - since).total_seconds()),
             "State": "OK",
-            "Info": _without_secrets(text or ""),
+            "Info": _without_secrets(text or "")[: None if statement.full else _INFO_CHARS],
             "IsPending": "false",
             "Warehouse": "default_warehouse",
+            "FE": context.mysql_address()[0],
         }
         rows.append(_row(columns, known))
     return text_table(columns, rows)
 
 
 def kill(statement: Kill, session: Session, context: Context) -> Ok:
-    """Ends another connection, or only what it runs. Root may end any, others their own."""
+    """Ends another connection, or only what it runs. Who may operate may end any, others their own."""
     number = statement.connection_id
     victim = next((other for other, _, _ in context.processes() if other.connection_id == number), None)
     if victim is None:
         raise UnknownConnection(f"Unknown thread id: {number}")
-    if session.user not in {"root", victim.user}:
-        raise AccessDenied(f"You are not owner of thread {number}")
+    if victim.user != session.user and not session.rights.has(Privilege.OPERATE):
+        raise KillDenied(f"You are not owner of thread {number}")
     context.engine.kill(number)
     if not statement.query_only and victim.disconnect is not None:
         victim.disconnect()

@@ -10,14 +10,22 @@ import re
 
 from routine_load.ids import Compat
 from routine_load.sql.results import ResultTable, text_table
+from routine_load.sql.show_conditions import row_condition
 
 _List = tuple[tuple[str, ...], list[tuple[str | None, ...]]]
 
 _WARNINGS: _List = (("Level", "Code", "Message"), [])
-_CHARSET: _List = (
-    ("Charset", "Description", "Default collation", "Maxlen"),
-    [("utf8mb4", "UTF-8", "utf8mb4_general_ci", "4")],
-)
+_CHARSET_COLUMNS = ("Charset", "Description", "Default collation", "Maxlen")
+_COLLATION_COLUMNS = ("Collation", "Charset", "Id", "Default", "Compiled", "Sortlen")
+_UTF8 = ("utf8", "UTF-8 Unicode", "utf8_general_ci", "3")
+_CHARSET: dict[Compat, _List] = {
+    Compat.STARROCKS: (_CHARSET_COLUMNS, [_UTF8, ("utf8mb4", "UTF-8 Unicode", "utf8mb4_general_ci", "4")]),
+    Compat.DORIS: (_CHARSET_COLUMNS, [_UTF8, ("utf8mb4", "UTF-8 Unicode", "utf8mb4_0900_bin", "4")]),
+}
+_COLLATIONS: list[tuple[str | None, ...]] = [
+    ("utf8_general_ci", "utf8", "33", "Yes", "Yes", "1"),
+    ("utf8mb4_general_ci", "utf8mb4", "45", "Yes", "Yes", "1"),
+]
 _ROUTINES: _List = (
     (
         *("Db", "Name", "Type", "Definer", "Modified", "Created", "Security_type", "Comment"),
@@ -50,12 +58,6 @@ _COMMON: dict[str, _List] = {
     "profiles": (("Query_ID", "Duration", "Query"), []),
     "procedure status": _ROUTINES,
     "function status": _ROUTINES,
-    "collation": (
-        ("Collation", "Charset", "Id", "Default", "Compiled", "Sortlen"),
-        [("utf8mb4_general_ci", "utf8mb4", "45", "Yes", "Yes", "1")],
-    ),
-    "charset": _CHARSET,
-    "character set": _CHARSET,
     "engines": (
         ("Engine", "Support", "Comment", "Transactions", "XA", "Savepoints"),
         [("OLAP", "DEFAULT", "Columnar tables", "YES", "NO", "NO")],
@@ -82,29 +84,14 @@ _COMMON: dict[str, _List] = {
         [],
     ),
 }
-_LOAD_BEGIN = ("JobId", "Label", "State", "Progress", "Type")
-_LOAD_TIMES = ("CreateTime", "EtlStartTime", "EtlFinishTime", "LoadStartTime", "LoadFinishTime")
 _BY_VENDOR: dict[Compat, dict[str, _List]] = {
     Compat.STARROCKS: {
+        "charset": _CHARSET[Compat.STARROCKS],
+        "character set": _CHARSET[Compat.STARROCKS],
+        "collation": (_COLLATION_COLUMNS, _COLLATIONS),
         "catalogs": (
             ("Catalog", "Type", "Comment"),
             [("default_catalog", "Internal", "An internal catalog contains this cluster's self-managed tables.")],
-        ),
-        "compute nodes": (
-            (
-                *("ComputeNodeId", "IP", "HeartbeatPort", "BePort", "HttpPort", "BrpcPort", "LastStartTime"),
-                *("LastHeartbeat", "Alive", "SystemDecommissioned", "ClusterDecommissioned", "ErrMsg", "Version"),
-                *("CpuCores", "MemLimit", "NumRunningQueries", "MemUsedPct", "CpuUsedPct", "DataCacheMetrics"),
-                *("HasStoragePath", "StatusCode"),
-            ),
-            [],
-        ),
-        "load": (
-            (
-                *(*_LOAD_BEGIN, "Priority", "ScanRows", "FilteredRows", "UnselectedRows", "SinkRows", "EtlInfo"),
-                *("TaskInfo", "ErrorMsg", *_LOAD_TIMES, "TrackingSQL", "JobDetails", "Warehouse"),
-            ),
-            [],
         ),
         "stream load": (
             (
@@ -117,19 +104,18 @@ _BY_VENDOR: dict[Compat, dict[str, _List]] = {
         ),
     },
     Compat.DORIS: {
+        "charset": _CHARSET[Compat.DORIS],
+        "character set": _CHARSET[Compat.DORIS],
+        "collation": (
+            _COLLATION_COLUMNS,
+            [*_COLLATIONS, ("utf8mb4_0900_bin", "utf8mb4", "309", "Yes", "Yes", "1")],
+        ),
         "catalogs": (
             (
                 *("CatalogId", "CatalogName", "Type", "IsCurrent", "CreateTime", "LastUpdateTime", "Comment"),
                 "ErrorMsg",
             ),
             [("0", "internal", "internal", "Yes", "UNRECORDED", None, "Doris internal catalog", "")],
-        ),
-        "load": (
-            (
-                *(*_LOAD_BEGIN, "EtlInfo", "TaskInfo", "ErrorMsg", *_LOAD_TIMES, "URL", "JobDetails"),
-                *("TransactionId", "ErrorTablets", "User", "Comment", "FirstErrorMsg"),
-            ),
-            [],
         ),
         "stream load": (
             (
@@ -143,6 +129,7 @@ _BY_VENDOR: dict[Compat, dict[str, _List]] = {
 }
 _WORDS = re.compile(r"count\(\*\)|[a-z]+", re.IGNORECASE)
 _WORDS_MAX = 3
+_ENDING = re.compile(r"\b(?:like|where)\b", re.IGNORECASE)
 
 
 def fixed_list(text: str, compat: Compat) -> ResultTable | None:
@@ -154,5 +141,13 @@ def fixed_list(text: str, compat: Compat) -> ResultTable | None:
         name = " ".join(words[:length])
         found = _BY_VENDOR[compat].get(name) or _COMMON.get(name)
         if found is not None:
-            return text_table(*found)
+            columns, rows = found
+            keep = row_condition(_ending(text), columns) if rows else None
+            return text_table(columns, rows if keep is None else [row for row in rows if keep(row)])
     return None
+
+
+def _ending(text: str) -> str:
+    """From LIKE or WHERE on."""
+    match = _ENDING.search(text)
+    return text[match.start() :] if match else ""

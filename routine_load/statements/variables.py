@@ -15,82 +15,20 @@ from routine_load.sql.identity import server_version, version_comment
 from routine_load.sql.literals import string_value
 from routine_load.sql.results import Ok, Result, text_table
 from routine_load.sql.session_functions import Value, mentions_session, resolve
+from routine_load.sql.show_conditions import row_condition
 from routine_load.statements.lists import fixed_list
-from routine_load.statements.ports import QUERY_TIMEOUT_S, Session
+from routine_load.statements.ports import Session
+from routine_load.statements.variable_values import BY_VENDOR, selected, shown
 
-_COMMON: dict[str, str] = {
-    "auto_increment_increment": "1",
-    "auto_increment_offset": "1",
-    "autocommit": "1",
-    "character_set_client": "utf8mb4",
-    "character_set_connection": "utf8mb4",
-    "character_set_database": "utf8mb4",
-    "character_set_results": "utf8mb4",
-    "character_set_server": "utf8mb4",
-    "character_set_system": "utf8mb4",
-    "default_storage_engine": "InnoDB",
-    "default_tmp_storage_engine": "InnoDB",
-    "enable_memtable_on_sink_node": "true",
-    "exec_mem_limit": "2147483648",
-    "group_concat_max_len": "65535",
-    "have_query_cache": "NO",
-    "init_connect": "",
-    "interactive_timeout": "3600",
-    "lower_case_table_names": "0",
-    "max_allowed_packet": "33554432",
-    "max_execution_time": "0",
-    "net_buffer_length": "16384",
-    "net_read_timeout": "60",
-    "net_write_timeout": "60",
-    "performance_schema": "0",
-    "port": "9030",
-    "query_cache_size": "1048576",
-    "query_cache_type": "0",
-    "read_only": "0",
-    "send_batch_parallelism": "1",
-    "session_track_system_variables": "",
-    "socket": "",
-    "sql_auto_is_null": "0",
-    "sql_mode": "ONLY_FULL_GROUP_BY",
-    "sql_select_limit": "9223372036854775807",
-    "storage_engine": "olap",
-    "super_read_only": "0",
-    "transaction_isolation": "REPEATABLE-READ",
-    "transaction_read_only": "0",
-    "tx_isolation": "REPEATABLE-READ",
-    "tx_read_only": "0",
-    "wait_timeout": "28800",
-}
-_BY_VENDOR: dict[Compat, dict[str, str]] = {
-    Compat.STARROCKS: {
-        "collation_connection": "utf8mb4_general_ci",
-        "collation_database": "utf8mb4_general_ci",
-        "collation_server": "utf8mb4_general_ci",
-        "language": "/starrocks/share/english/",
-        "license": "Apache License 2.0",
-        "query_timeout": str(QUERY_TIMEOUT_S[Compat.STARROCKS]),
-        "show_create_offsets": "create",
-    },
-    Compat.DORIS: {
-        "collation_connection": "utf8mb4_0900_bin",
-        "collation_database": "utf8mb4_0900_bin",
-        "collation_server": "utf8mb4_0900_bin",
-        "language": "/palo/share/english/",
-        "license": "Apache License, Version 2.0",
-        "query_timeout": str(QUERY_TIMEOUT_S[Compat.DORIS]),
-        "show_create_offsets": "current",
-    },
-}
 _CHOICES: dict[str, tuple[str, ...]] = {"validate": ("on", "off"), "show_create_offsets": ("create", "current")}
 """Ours: whether CREATE and ALTER check what the originals check later; which offsets SHOW CREATE tells."""
 _SPELLINGS = {"true": "on", "1": "on", "false": "off", "0": "off"}
-_NUMBERS = frozenset({"auto_increment_increment", "auto_increment_offset", "autocommit", "max_allowed_packet"})
 _SET_MAX = 256
 _VALUE_CHARS_MAX = 4_096
 _TIMEOUT_MAX_S = 259_200
 
 _SHOW = re.compile(r"show\s+(.*)", re.IGNORECASE | re.DOTALL)
-_VARIABLES = re.compile(r"(?:(?:session|global)\s+)?variables\b(.*)", re.IGNORECASE | re.DOTALL)
+_VARIABLES = re.compile(r"(?:(?:session|global|local)\s+)?(verbose\s+)?variables\b(.*)", re.IGNORECASE | re.DOTALL)
 _TRANSACTION = re.compile(
     r"(?:begin|start\s+transaction\b.*|commit|rollback|savepoint\b.*|release\s+savepoint\b.*|unlock\s+tables)\s*",
     re.IGNORECASE | re.DOTALL,
@@ -109,8 +47,6 @@ _OF_NO_EFFECT = re.compile(
 _CONCAT = re.compile(r"concat\s*\((.*)\)", re.IGNORECASE | re.DOTALL)
 _PART = re.compile(rf"\s*({_QUOTED}|@?@[\w.]+|[\w.+-]+)\s*(?:,|$)", re.DOTALL)
 _SCOPE = re.compile(r"@@(?:(?:session|global|local)\.)?", re.IGNORECASE)
-_LIKE = re.compile(r"like\s+('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\")", re.IGNORECASE)
-_NAME_EQUALS = re.compile(r"variable_name\s*(?:=|in\s*\()\s*((?:'[^']*'\s*,?\s*)+)", re.IGNORECASE)
 
 
 def answer(text: str, session: Session) -> Result | None:
@@ -126,7 +62,7 @@ def answer(text: str, session: Session) -> Result | None:
 
 def choice(session: Session, name: str) -> str | None:
     """What the session, or else its vendor, chose of ``_CHOICES``; None: neither did."""
-    return session.variables.get(name, _BY_VENDOR[session.compat].get(name))
+    return session.variables.get(name, BY_VENDOR[session.compat].get(name))
 
 
 def with_session_values(text: str, session: Session) -> str:
@@ -162,15 +98,13 @@ def _value(name: str, session: Session) -> Value:
     everything = _all(session)
     if name not in everything:
         raise UnknownVariable(f"Unknown system variable '{name}'")
-    value = everything[name]
-    return int(value) if name in _NUMBERS and value.isdigit() else value
+    return selected(name, everything[name], session.compat)
 
 
 def _all(session: Session) -> dict[str, str]:
     zone = session.timezone
     return {
-        **_COMMON,
-        **_BY_VENDOR[session.compat],
+        **BY_VENDOR[session.compat],
         "version": server_version(session.compat),
         "version_comment": version_comment(session.compat),
         "time_zone": zone,
@@ -237,31 +171,27 @@ def _check_timeout(value: str) -> None:
 
 def _show(text: str, session: Session) -> Result | None:
     if match := _VARIABLES.fullmatch(text):
-        return _show_variables(match[1], session)
+        return _show_variables(match[2], session, verbose=bool(match[1]))
     return fixed_list(text, session.compat)
 
 
-def _show_variables(condition: str, session: Session) -> Result:
-    wanted = _wanted(condition)
-    named = sorted((name, value) for name, value in _all(session).items() if not name.startswith("@"))
-    rows = [(name, value) for name, value in named if wanted(name)]
-    if session.compat is Compat.DORIS:
-        return text_table(("Variable_name", "Value", "Default_Value", "Changed"), [(n, v, v, "0") for n, v in rows])
-    return text_table(("Variable_name", "Value"), rows)
-
-
-def _wanted(condition: str) -> Callable[[str], bool]:
-    if match := _LIKE.search(condition):
-        return _like(_unquoted(match[1]))
-    if matches := _NAME_EQUALS.findall(condition):
-        names = {name.lower() for group in matches for name in re.findall(r"'([^']*)'", group)}
-        return names.__contains__
-    return lambda _: True
-
-
-def _like(pattern: str) -> Callable[[str], bool]:
-    expression = "".join({"%": ".*", "_": "."}.get(c, re.escape(c)) for c in pattern.lower())
-    return lambda name: re.fullmatch(expression, name) is not None
+def _show_variables(ending: str, session: Session, *, verbose: bool) -> Result:
+    """StarRocks: two columns, four with VERBOSE; Doris: always four."""
+    doris = session.compat is Compat.DORIS
+    changed = ("Default_Value", "Changed") if doris else ("Default_value", "Is_changed")
+    columns = ("Variable_name", "Value", *(changed if doris or verbose else ()))
+    defaults = BY_VENDOR[session.compat]
+    rows: list[tuple[str, ...]] = []
+    for name, value in sorted(_all(session).items()):
+        if name.startswith("@"):
+            continue
+        default = shown(name, defaults.get(name, value), session.compat)
+        now = shown(name, value, session.compat)
+        differs = now != default
+        marks = (default, str(int(differs)) if doris else str(differs).lower())
+        rows.append((name, now, *marks)[: len(columns)])
+    keep = row_condition(ending, columns)
+    return text_table(columns, [row for row in rows if keep(row)])
 
 
 def _unquoted(text: str) -> str:

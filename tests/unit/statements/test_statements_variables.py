@@ -43,7 +43,7 @@ def test_a_client_reads_back_what_it_set(session):
     """Session variables are kept by name, whatever the name."""
     variables.answer("SET SESSION sql_mode = 'A,B', my_own = 3", session)
     assert "'A,B'" in variables.with_session_values("SELECT @@sql_mode", session)
-    assert list(variables.answer("SHOW VARIABLES LIKE 'my\\_own'", session).rows) in ([("my_own", "3")], [])
+    assert list(variables.answer("SHOW VARIABLES LIKE 'my\\_own'", session).rows) == [("my_own", "3")]
 
 
 def test_an_assignment_may_be_an_expression_of_variables(session):
@@ -105,7 +105,7 @@ def test_session_values_become_literals_under_the_name_asked_for(session, text, 
     [
         *("SHOW WARNINGS", "SHOW COLLATION", "SHOW ENGINES", "SHOW PLUGINS", "show status", "SHOW COUNT(*) WARNINGS"),
         *("SHOW GLOBAL STATUS", "SHOW PROCEDURE STATUS WHERE Db = 'd'", "SHOW CHARACTER  SET", "SHOW CATALOGS"),
-        *("SHOW ALTER TABLE COLUMN FROM d WHERE TableName = 't'", "SHOW LOAD FROM d", "SHOW STREAM LOAD"),
+        *("SHOW ALTER TABLE COLUMN FROM d WHERE TableName = 't'", "SHOW STREAM LOAD"),
     ],
 )
 def test_lists_that_tools_ask_for_have_their_columns(session, text):
