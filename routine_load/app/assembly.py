@@ -29,13 +29,16 @@ from routine_load.scheduler.planning import Planner
 from routine_load.scheduler.scheduler import Scheduler
 from routine_load.sources import (
     AdminClients,
+    Downloads,
+    FileValues,
     GroupOffsets,
     KafkaMetadataClient,
     KafkaPropertyPolicy,
     KafkaSource,
     KafkaWatch,
 )
-from routine_load.statements.context import Context, KnownLoads
+from routine_load.statements.context import Context, FileParts, KnownLoads
+from routine_load.statements.privileges import Privileges
 from routine_load.statements.service import Processes, Service
 from routine_load.statements.system_tables import system_tables
 from routine_load.store import KEY_FILE, Metadata, SecretBox, open_metadata
@@ -87,6 +90,7 @@ class Foundation:
     reject_log: RejectLog
     history: LoadHistory
     frontend_config: LiveFrontendConfig
+    files: FileParts
 
     @classmethod
     def lay(cls, settings: Settings, clock: Clock, stack: ExitStack) -> Foundation:
@@ -112,7 +116,20 @@ class Foundation:
             reject_log=RejectLog(settings.error_log_dir, raw_bytes_max=settings.rejected_row_bytes_max),
             history=LoadHistory(frontend_config),
             frontend_config=frontend_config,
+            files=_files(settings, store, engine),
         )
+
+    def check_client_properties(self, database: str, brokers: str, properties: tuple[tuple[str, str], ...]) -> None:
+        """What a job of this database may give to its Kafka client. Raises PropertyError, SourceError."""
+        KafkaPropertyPolicy().check_source(brokers, properties)
+        self.files.resolve(database, properties)
+
+
+def _files(settings: Settings, store: Metadata, engine: DuckDbEngine) -> FileParts:
+    records = store.small_files(settings.small_files_dir)
+    records.keep_only(engine.databases())  # one may have been dropped just before the end
+    fetch = Downloads(settings.file_url_prefixes).fetch
+    return FileParts(records=records, fetch=fetch, resolve=FileValues(records).resolved)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,10 +157,11 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
         sink=base.engine,
         jobs=base.store.jobs,
         users=base.accounts,
+        privileges=Privileges(base.store.grants),
         metadata=kafka.metadata,
         compiler=compiler,
         scheduler=scheduler,
-        check_client_properties=KafkaPropertyPolicy().check_source,
+        check_client_properties=base.check_client_properties,
         clock=base.clock,
         frontend_config=base.frontend_config,
         error_log_url=addresses.error_log,
@@ -151,6 +169,7 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
         mysql_address=addresses.mysql,
         processes=processes.all,
         loads=KnownLoads(history=base.history, commits=base.engine, error_lines=base.reject_log.render),
+        files=base.files,
     )
     for table in system_tables(context):
         base.engine.add_system_table(table)
@@ -177,6 +196,7 @@ def _scheduler(base: Foundation, kafka: Kafka, compiler: KeptCompiler, backends:
                 frontend_config=base.frontend_config,
                 alive_backends=lambda: backends.alive,
                 compiler=compiler,
+                files=base.files.resolve,
             ),
             watch=kafka.watch,
             backends=backends,

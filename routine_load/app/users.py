@@ -29,5 +29,12 @@ class Accounts:
     def drop_user(self, user: str, *, if_exists: bool) -> None:
         self.store.drop(user, if_exists=if_exists)
 
+    def names(self) -> list[str]:
+        return self.store.names()
+
+    def has_password(self, user: str) -> bool:
+        verifiers = self.store.verifiers(user)
+        return verifiers is not None and not verifiers.empty
+
     def set_password(self, user: str, password: str) -> None:
         self.store.set_password(user, make_verifiers(password))

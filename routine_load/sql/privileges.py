@@ -154,7 +154,7 @@ def privileges_named(names: tuple[str, ...], place: Place, *, tables_only: bool 
 
 def _named(name: str, place: Place) -> frozenset[Privilege]:
     if name == "ALL":
-        return SYSTEM_PRIVILEGES - {_P.ADMIN} if place is Place.SYSTEM else DATA_PRIVILEGES
+        return SYSTEM_PRIVILEGES - {_P.ADMIN} if place is Place.SYSTEM else DATA_PRIVILEGES - {_P.SHOW_VIEW, _P.USAGE}
     if name in DORIS:
         return DORIS[name]
     return frozenset({Privilege(name)}) if name in set(Privilege) else frozenset()

@@ -58,6 +58,8 @@ BACKENDS_COLUMNS: Final[Mapping[Compat, tuple[str, ...]]] = {
     ),
 }
 
+FILE_COLUMNS: Final = _names("Id DbName Catalog FileName FileSize IsContent MD5")
+
 COMPUTE_NODES_COLUMNS: Final = _names(
     "ComputeNodeId IP HeartbeatPort BePort HttpPort BrpcPort LastStartTime LastHeartbeat Alive SystemDecommissioned "
     "ClusterDecommissioned ErrMsg Version CpuCores MemLimit NumRunningQueries MemUsedPct CpuUsedPct DataCacheMetrics "
@@ -81,4 +83,12 @@ PROCESSLIST_COLUMNS: Final[Mapping[Compat, tuple[str, ...]]] = {
         "QueryId"
     ),
     Compat.DORIS: _names("CurrentConnected Id User Host LoginTime Catalog Db Command Time State QueryId Info FE"),
+}
+
+GRANTS_COLUMNS: Final[Mapping[Compat, tuple[str, ...]]] = {
+    Compat.STARROCKS: _names("UserIdentity Catalog Grants"),
+    Compat.DORIS: _names(
+        "UserIdentity Comment Password Roles GlobalPrivs CatalogPrivs DatabasePrivs TablePrivs ColPrivs ResourcePrivs "
+        "CloudClusterPrivs CloudStagePrivs StorageVaultPrivs WorkloadGroupPrivs"
+    ),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -13,15 +13,18 @@ from routine_load.config import Settings
 from routine_load.errors import AnalysisError, JobNotFound, NoDatabaseSelected, UnknownDatabase
 from routine_load.ids import Compat, JobId, TableRef
 from routine_load.jobs.job import Job
+from routine_load.jobs.small_files import NewFile, SmallFile
 from routine_load.jobs.versions import JobVersion, Revision
 from routine_load.loads.history import LoadHistory
 from routine_load.loads.ports import Sink
 from routine_load.loads.values import LoadCompiler
-from routine_load.scheduler.ports import KafkaMetadata
+from routine_load.scheduler.ports import KafkaMetadata, ResolveFiles
 from routine_load.scheduler.scheduler import Scheduler
+from routine_load.sql.privileges import Privilege
 from routine_load.sql.statements import JobName
 from routine_load.sql.system_tables import Viewer
 from routine_load.statements.ports import Engine, FrontendConfigs, Session
+from routine_load.statements.privileges import Privileges
 
 
 class JobRecords(Protocol):
@@ -61,6 +64,10 @@ class UserRecords(Protocol):
 
     def set_password(self, user: str, password: str) -> None: ...
 
+    def has_password(self, user: str) -> bool: ...
+
+    def names(self) -> list[str]: ...
+
 
 class CommitLog(Protocol):
     """The sink's own memory of commits, which survives this process."""
@@ -79,19 +86,50 @@ class KnownLoads:
     error_lines: Callable[[str], Iterator[str]]
 
 
+class SmallFileRecords(Protocol):
+    """The store of small files, as statements need it. Raises ExecutionError in the vendors' words."""
+
+    def check(self, file: NewFile, files_max: int) -> None:
+        """Raises where the file could not be made, whatever its content."""
+        ...
+
+    def create(self, new: NewFile, files_max: int) -> SmallFile: ...
+
+    def drop(self, database: str, catalog: str, name: str) -> None: ...
+
+    def list(self, database: str) -> Sequence[SmallFile]: ...
+
+    def keep_only(self, databases: Collection[str]) -> None:
+        """Forget the files of databases that are gone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileParts:
+    """Where small files are kept, how a content is fetched (url, most bytes), and what a job's ``FILE:`` values are."""
+
+    records: SmallFileRecords
+    fetch: Callable[[str, int], bytes]
+    resolve: ResolveFiles
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The parts that handlers act on; ``app`` puts them together."""
+    """The parts that handlers act on; ``app`` puts them together.
+
+    ``check_client_properties`` takes a job's database, its brokers and its ``property.*``.
+    """
 
     settings: Settings
     engine: Engine
     sink: Sink
     jobs: JobRecords
     users: UserRecords
+    privileges: Privileges
     metadata: KafkaMetadata
     compiler: LoadCompiler
     scheduler: Scheduler
-    check_client_properties: Callable[[str, tuple[tuple[str, str], ...]], None]
+    check_client_properties: Callable[[str, str, tuple[tuple[str, str], ...]], None]
     clock: Clock
     frontend_config: FrontendConfigs
     error_log_url: Callable[[str], str]
@@ -99,11 +137,19 @@ class Context:
     mysql_address: Callable[[], tuple[str, int]]
     processes: Callable[[], list[tuple[Session, datetime, str | None]]]
     loads: KnownLoads
+    files: FileParts
 
     @staticmethod
     def visible(viewer: Viewer, table: TableRef) -> bool:
-        """Whether a user may know of a table and of the loads into it; ``table.table`` is empty for many tables."""
-        return viewer.rights.sees(table.database, table.table)
+        """Whether a user may know of the loads into a table; ``table.table`` is empty for many tables.
+
+        StarRocks: INSERT on it. Doris: LOAD, on the database for a job of many tables.
+        """
+        return viewer.rights.has(Privilege.INSERT, table.database, table.table)
+
+    def visible_jobs(self, viewer: Viewer, jobs: Sequence[Job]) -> list[Job]:
+        """SHOW leaves the others out silently (StarRocks, Doris)."""
+        return [job for job in jobs if self.visible(viewer, TableRef(job.database, job.definition.table or ""))]
 
     def database(self, named: str | None, session: Session) -> str:
         """The database a statement means. Raises NoDatabaseSelected or UnknownDatabase."""

@@ -16,8 +16,8 @@ from routine_load.ids import Compat
 from routine_load.jobs.definition import DefineContext, JobDefinition, define
 from routine_load.jobs.job import Job, new_job
 from routine_load.jobs.property_rules import last_values
-from routine_load.jobs.splitting import admit, admit_job, concurrency
 from routine_load.jobs.reasons import paused_by, stopped_by
+from routine_load.jobs.splitting import admit, admit_job, concurrency
 from routine_load.jobs.states import JobState
 from routine_load.observe.failpoints import failpoint
 from routine_load.sql.results import Ok
@@ -53,7 +53,7 @@ def create(statement: CreateRoutineLoad, session: Session, context: Context) -> 
     job = new_job(definition, context.clock.now(), context.sink.incarnation)
     in_full = validates(session, context)
     check_target(job, context, in_full=in_full)
-    context.check_client_properties(definition.source.brokers, definition.source.client_properties)
+    context.check_client_properties(database, definition.source.brokers, definition.source.client_properties)
     if context.jobs.live(database, definition.name) is not None:
         raise ExecutionError(f"Name {definition.name} already used in db {database}")
     job = _with_starts(job, context) if in_full else replace(job, is_unchecked=True)
@@ -111,8 +111,8 @@ def _settle_doubt(job: Job) -> None:
 
 
 def _every(session: Session, context: Context, target: JobState) -> Ok:
-    """All jobs of the current database; one that cannot follow is passed over (Doris)."""
-    for job in context.jobs.list(context.database(None, session), include_final=False):
+    """All jobs of the current database that the user may load with; one that cannot follow is passed over (Doris)."""
+    for job in context.visible_jobs(session, context.jobs.list(context.database(None, session), include_final=False)):
         try:
             if target is JobState.PAUSED:
                 _pause(job, session, context)

@@ -15,25 +15,32 @@ from typing import Any
 
 from routine_load.errors import LimitExceeded, RoutineLoadError, UnknownDatabase
 from routine_load.ids import Compat
+from routine_load.sql.access import require_sight_of_database
 from routine_load.sql.parser import parse
 from routine_load.sql.results import Ok, Result
 from routine_load.sql.statements import (
     AlterRoutineLoad,
+    CreateFile,
     CreateRoutineLoad,
     CreateUser,
+    DropFile,
     DropUser,
     EngineStatement,
+    Grant,
     Kill,
     PauseRoutineLoad,
     ResumeRoutineLoad,
+    Revoke,
     RollbackRoutineLoad,
     SetFrontendConfig,
     SetPassword,
     ShowBackends,
     ShowComputeNodes,
     ShowCreateRoutineLoad,
+    ShowFile,
     ShowFrontendConfig,
     ShowFrontends,
+    ShowGrants,
     ShowLoad,
     ShowProc,
     ShowProcesslist,
@@ -44,7 +51,20 @@ from routine_load.sql.statements import (
     Statement,
     StopRoutineLoad,
 )
-from routine_load.statements import admin, alter, frontend_config, loads, proc, routine_load, show, users, variables
+from routine_load.statements import (
+    admin,
+    alter,
+    files,
+    frontend_config,
+    grants,
+    loads,
+    proc,
+    routine_load,
+    show,
+    users,
+    variables,
+)
+from routine_load.statements.admission import admit
 from routine_load.statements.context import Context
 from routine_load.statements.ports import Session
 
@@ -68,6 +88,12 @@ HANDLERS: dict[type[Any], Handler] = {
     ShowRoutineLoadTask: show.tasks,
     ShowCreateRoutineLoad: show.create,
     ShowRoutineLoadVersions: alter.versions,
+    CreateFile: files.create,
+    DropFile: files.drop,
+    ShowFile: files.show,
+    Grant: grants.grant,
+    Revoke: grants.revoke,
+    ShowGrants: grants.show_grants,
     CreateUser: users.create,
     DropUser: users.drop,
     SetPassword: users.set_password,
@@ -121,11 +147,13 @@ class Service:
         self._connection_ids = itertools.count(IN_PROCESS_IDS_FROM)
 
     def open_session(self, user: str, client: str, compat: Compat | None = None) -> Session:
+        """Raises AccessDenied for a user who is not there any more."""
         session = Session(
             user=user,
             compat=compat or self._context.settings.compat,
             connection_id=next(self._connection_ids),
             client=client,
+            rights=self._context.privileges.rights(user),
             # Drivers cut their batches by it, so it tells what is really taken.
             variables={"max_allowed_packet": str(self._context.settings.statement_bytes_max)},
         )
@@ -136,7 +164,8 @@ class Service:
         self._processes.closed(session)
 
     def use(self, session: Session, database: str) -> None:
-        """Select a database. Raises UnknownDatabase."""
+        """Select a database. Raises UnknownDatabase, PrivilegeDenied."""
+        require_sight_of_database(session, database)
         if database.lower() == "information_schema":
             session.database = "information_schema"
         elif self._context.engine.has_database(database):
@@ -176,6 +205,7 @@ class Service:
             self._processes.running(session, None, now())
 
     def _answer(self, statement: Statement, session: Session) -> Result:
+        admit(statement, session, self._context)
         if not isinstance(statement, EngineStatement):
             return HANDLERS[type(statement)](statement, session, self._context)
         text = statement.text.strip()

@@ -238,6 +238,7 @@ def _scheduler(play: Play, kafka: Kafka, rejects: RejectLog, settings: Settings)
                 frontend_config=FrontendConfig.of,
                 alive_backends=lambda: 3,
                 compiler=Compiler(),
+                files=lambda _database, properties: properties,
                 placing=StageLock(stage),
             ),
             watch=kafka,
@@ -261,6 +262,7 @@ def _context(play: Play, kafka: Kafka, settings: Settings) -> Context:
         sink=play.sink,
         jobs=play.store,
         users=unused,
+        privileges=unused,
         metadata=kafka,
         compiler=Compiler(),
         scheduler=play.scheduler,
@@ -272,6 +274,7 @@ def _context(play: Play, kafka: Kafka, settings: Settings) -> Context:
         mysql_address=lambda: ("", 0),
         processes=list,
         loads=unused,
+        files=SimpleNamespace(resolve=lambda _database, properties: properties),
     )
 
 
