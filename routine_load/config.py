@@ -64,11 +64,18 @@ class Settings:
     idle_timeout_s: float = 28_800.0
     statement_bytes_max: int = 4 * MIB
 
+    file_url_prefixes: tuple[str, ...] = ()
+    """Beginnings of the http:, https: and file: URLs that CREATE FILE may open; ``data:`` URLs need none."""
+
     frontend_config: dict[str, str] = field(default_factory=dict)
 
     @property
     def warehouse_path(self) -> Path:
         return self.data_dir / "warehouse.duckdb"
+
+    @property
+    def small_files_dir(self) -> Path:
+        return self.data_dir / "small_files"
 
     @property
     def error_log_dir(self) -> Path:

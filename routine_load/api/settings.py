@@ -93,6 +93,8 @@ def _rule_of_kind(name: str, kind: Any) -> tuple[Callable[[Any], Any], str]:
         return _integer(low, high), f"a whole number from {low} to {high}"
     if get_origin(kind) is dict:
         return _strings, "a table of names and values"
+    if get_origin(kind) is tuple:
+        return _texts, "texts separated by commas"
     return {
         bool: (_boolean, "true or false"),
         float: (_seconds, f"a number above 0 up to {_FLOAT_MAX:.0f}"),
@@ -165,6 +167,13 @@ def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError
     return value
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        raise TypeError
+    return tuple(part.strip() for part in parts if part.strip())
 
 
 def _strings(value: Any) -> dict[str, str]:

@@ -109,6 +109,8 @@ class FrontendConfig:
         "Tasks that one backend runs at a time; those of this process have at most 1024 threads each.",
         doris=1_024,
     )
+    max_small_file_number: int = _item(100, "Most files that CREATE FILE keeps.")
+    max_small_file_size_bytes: int = _item(1_048_576, "Largest file that CREATE FILE takes.", least=1)
     max_routine_load_batch_size: int = _item(
         4_294_967_296,
         "Bytes that a task of a StarRocks job reads before it commits.",

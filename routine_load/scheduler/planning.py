@@ -57,7 +57,8 @@ class Planner:
             check_table(job.definition, table)
             self.compiler.check(load_spec(job), table)
         deadline = self._deadline(job)
-        topic = Topic(metadata=self.metadata, kafka=kafka_spec(job, self.files), deadline=deadline, compat=job.definition.compat)
+        kafka = kafka_spec(job, self.files)
+        topic = Topic(metadata=self.metadata, kafka=kafka, deadline=deadline, compat=job.definition.compat)
         return topic.starts(job.definition.source, lenient=True)
 
     def plan(self, job: Job, is_current: Callable[[], bool]) -> Plan | None:

@@ -9,6 +9,9 @@ from routine_load.clock import Deadline
 from routine_load.ids import JobId, PartitionId
 from routine_load.tasks.ports import KafkaSpec
 
+ResolveFiles = Callable[[str, tuple[tuple[str, str], ...]], tuple[tuple[str, str], ...]]
+"""A database and a job's ``property.*`` → the same with paths in place of ``FILE:`` values. Raises SourceError."""
+
 
 class KafkaMetadata(Protocol):
     """Facts about topics. Every call may block until its deadline; call it from a thread.

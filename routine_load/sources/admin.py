@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 from typing import Final
 
 from confluent_kafka.admin import AdminClient
@@ -19,8 +18,7 @@ _CONSUMERS_ONLY: Final = frozenset(
 class AdminClients:
     """Thread-safe; keeps at most ``clients_max``, the oldest goes first."""
 
-    def __init__(self, *, small_files: Path | None = None, clients_max: int = 16) -> None:
-        self._small_files = small_files
+    def __init__(self, *, clients_max: int = 16) -> None:
         self._clients_max = clients_max
         self._lock = threading.Lock()
         self._clients: dict[ConnectionKey, AdminClient] = {}
@@ -41,5 +39,5 @@ class AdminClients:
             self._clients.clear()
 
     def _settings(self, spec: KafkaSpec) -> dict[str, Setting]:
-        settings = client_settings(spec, {}, {}, self._small_files)
+        settings = client_settings(spec, {}, {})
         return {key: value for key, value in settings.items() if key not in _CONSUMERS_ONLY}

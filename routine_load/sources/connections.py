@@ -10,7 +10,6 @@ import contextlib
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
@@ -55,28 +54,15 @@ def connection_key(spec: KafkaSpec) -> ConnectionKey:
 
 
 def client_settings(
-    spec: KafkaSpec, defaults: Mapping[str, Setting], duties: Mapping[str, Setting], small_files: Path | None
+    spec: KafkaSpec, defaults: Mapping[str, Setting], duties: Mapping[str, Setting]
 ) -> dict[str, Setting]:
-    """All settings of one client; raises SourceError for a ``FILE:`` value that cannot be found."""
-    asked = {
-        key: _located(key, value, small_files)
-        for key, value in spec.properties
-        if key not in NOT_FOR_LIBRDKAFKA | IGNORED
-    }
+    """All settings of one client. ``FILE:`` values have become paths before (``file_values``)."""
+    asked = {key: value for key, value in spec.properties if key not in NOT_FOR_LIBRDKAFKA | IGNORED}
     settings = {**_DEFAULTS, **defaults, **asked, **_DUTIES, **duties}
     if "fetch.max.bytes" in settings and "message.max.bytes" in settings:  # librdkafka refuses the other order
         settings["fetch.max.bytes"] = max(int(settings["fetch.max.bytes"]), int(settings["message.max.bytes"]))
     settings["bootstrap.servers"] = spec.brokers.replace(" ", "")
     return settings
-
-
-def _located(key: str, value: str, small_files: Path | None) -> str:
-    if not value.startswith("FILE:"):
-        return value
-    name = value.removeprefix("FILE:")
-    if small_files is None or Path(name).name != name or not (small_files / name).is_file():
-        raise SourceError(f"File {name} of property.{key} does not exist")
-    return str(small_files / name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +114,11 @@ class ConnectionPool:
         defaults: Mapping[str, Setting],
         duties: Mapping[str, Setting],
         *,
-        small_files: Path | None = None,
         clock: Clock | None = None,
         idle_max: int = 8,
     ) -> None:
         self._defaults = defaults
         self._duties = duties
-        self._small_files = small_files
         self._clock = clock or SystemClock()
         self._idle_max = idle_max
         self._idle_s = 60.0
@@ -164,7 +148,7 @@ class ConnectionPool:
     def _open(self, spec: KafkaSpec) -> Connection:
         if self._closed:
             raise SourceError("the Kafka source is closed")
-        return Connection(connection_key(spec), client_settings(spec, self._defaults, self._duties, self._small_files))
+        return Connection(connection_key(spec), client_settings(spec, self._defaults, self._duties))
 
     def _take(self, key: ConnectionKey) -> Connection | None:
         with self._lock:

@@ -11,7 +11,6 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import filterfalse
-from pathlib import Path
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
@@ -63,14 +62,13 @@ class KafkaSource:
     def __init__(
         self,
         *,
-        small_files: Path | None = None,
         clock: Clock | None = None,
         unavailable_s: float = 8.0,
         idle_max: int = 8,
     ) -> None:
         self._clock = clock or SystemClock()
         self._unavailable_s = unavailable_s
-        self._pool = ConnectionPool(_DEFAULTS, _DUTIES, small_files=small_files, clock=clock, idle_max=idle_max)
+        self._pool = ConnectionPool(_DEFAULTS, _DUTIES, clock=clock, idle_max=idle_max)
 
     @contextlib.contextmanager
     def open(self, spec: KafkaSpec, start: Mapping[PartitionId, int]) -> Iterator[KafkaConsumption]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin._metadata import ClusterMetadata
@@ -46,11 +45,9 @@ def check_advertised(spec: KafkaSpec, hosts: Iterable[str]) -> None:
 class KafkaMetadataClient:
     """Implements the scheduler's port with pooled consumers, which neither fetch nor join a group."""
 
-    def __init__(
-        self, *, small_files: Path | None = None, clock: Clock | None = None, admins: AdminClients | None = None
-    ) -> None:
-        self._admins = admins or AdminClients(small_files=small_files)
-        self._pool = ConnectionPool(_DEFAULTS, {}, small_files=small_files, clock=clock, idle_max=4)
+    def __init__(self, *, clock: Clock | None = None, admins: AdminClients | None = None) -> None:
+        self._admins = admins or AdminClients()
+        self._pool = ConnectionPool(_DEFAULTS, {}, clock=clock, idle_max=4)
         self._rest = threading.Event()  # never set but by close: a pause that ends with the client
 
     def partitions(self, spec: KafkaSpec, deadline: Deadline) -> tuple[PartitionId, ...]:

@@ -10,7 +10,6 @@ import ipaddress
 import re
 import socket
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 
 from routine_load.errors import PropertyError
 from routine_load.sources.connections import NOT_FOR_LIBRDKAFKA
@@ -57,8 +56,7 @@ def _host_and_port(item: str) -> tuple[str, str]:
 class KafkaPropertyPolicy:
     """Refuses what is not on the list, naming the property and what is allowed."""
 
-    def __init__(self, *, small_files: Path | None = None, resolve: Resolve = resolve) -> None:
-        self._small_files = small_files
+    def __init__(self, *, resolve: Resolve = resolve) -> None:
         self._resolve = resolve
 
     def check_source(self, brokers: str, properties: Iterable[tuple[str, str]]) -> None:
@@ -95,12 +93,6 @@ class KafkaPropertyPolicy:
         if not shape.allows(value):
             seen = "" if shape.secret else f" {_shortened(value)!r}"
             raise PropertyError(f"The value{seen} of property.{key} is not allowed; allowed is {shape.words}")
-        if shape.is_file:
-            self._check_file(key, value.removeprefix("FILE:"))
-
-    def _check_file(self, key: str, name: str) -> None:
-        if self._small_files is None or not (self._small_files / name).is_file():
-            raise PropertyError(f"File {name} of property.{key} does not exist; CREATE FILE makes it")
 
 
 def _reason(key: str) -> str:

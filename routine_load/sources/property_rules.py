@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from routine_load.jobs.small_files import NAME, PREFIX
+
 _TEXT_MAX = 1024
 _PEM_MAX = 64 * 1024
 _MIB = 1024 * 1024
@@ -58,7 +60,7 @@ _SWITCH = _one_of("true", "false")
 _NAME = _matching("letters, digits and ._-", r"[A-Za-z0-9._-]{1,249}")
 _FILE = Shape(
     "FILE:<name> of a file made by CREATE FILE",
-    lambda value: re.fullmatch(r"FILE:[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}", value) is not None,
+    lambda value: re.fullmatch(PREFIX + NAME, value) is not None,
     is_file=True,
 )
 _ALGORITHMS = _matching("names separated by : , or +", r"[A-Za-z0-9_:,+@=.!-]{1,1024}")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
@@ -45,8 +44,7 @@ _OUT_OF_RANGE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_
 class KafkaWatch:
     """Implements the scheduler's port. Never blocks its callers on Kafka, and never raises out of its threads."""
 
-    def __init__(self, *, small_files: Path | None = None, connections_max: int = 64) -> None:
-        self._small_files = small_files
+    def __init__(self, *, connections_max: int = 64) -> None:
         self._connections_max = connections_max
         self._lock = threading.Lock()
         self._watchers: dict[ConnectionKey, _Watcher] = {}
@@ -66,7 +64,7 @@ class KafkaWatch:
                 self._watchers.pop(key, None)
                 if len(self._watchers) >= self._connections_max:
                     return
-                current = self._watchers[key] = _Watcher(spec, self._small_files)
+                current = self._watchers[key] = _Watcher(spec)
                 current.add(job_id, spec.topic, offsets, arrived)
 
     def forget(self, job_id: JobId) -> None:
@@ -131,9 +129,8 @@ class _Wanted:
 class _Watcher:
     """One connection's thread. ``assigned`` belongs to the thread, ``_wanted`` to whoever holds the lock."""
 
-    def __init__(self, spec: KafkaSpec, small_files: Path | None) -> None:
+    def __init__(self, spec: KafkaSpec) -> None:
         self._spec = spec
-        self._small_files = small_files
         self._lock = threading.Lock()
         self._wanted = _Wanted()
         self._ended = False
@@ -164,7 +161,7 @@ class _Watcher:
         idle_s = 0.0
         while not self._stop.is_set():
             try:
-                settings = client_settings(self._spec, {}, _DUTIES, self._small_files)
+                settings = client_settings(self._spec, {}, _DUTIES)
                 connection = Connection(connection_key(self._spec), settings)
             except SourceError:  # CREATE has tried these properties; a file may be missing now
                 self._stop.wait(_RETRY_S)

@@ -132,7 +132,7 @@ def _altered(current: JobDefinition, statement: AlterRoutineLoad, context: Conte
 def _with_source(job: Job, alteration: Alteration, change: SourceChange, context: Context) -> Alteration:
     definition = alteration.definition
     merged = change.merged(definition.source)
-    context.check_client_properties(merged.brokers, merged.client_properties)
+    context.check_client_properties(job.database, merged.brokers, merged.client_properties)
     topic = topic_of(replace(job, definition=replace(definition, source=merged)), context)
     existing = topic.partitions()
     restarts = change.changes_topic(job.definition.source)
@@ -152,7 +152,7 @@ def _return(job: Job, number: int, context: Context) -> Alteration:
     definition = version_to_return_to(context.jobs.versions(job), number).definition
     alteration = Alteration(basis=job.definition, definition=definition)
     source = definition.source
-    context.check_client_properties(source.brokers, source.client_properties)
+    context.check_client_properties(job.database, source.brokers, source.client_properties)
     if source != job.definition.source:
         alteration = _back_in_source(job, alteration, number, context)
     check_target(replace(job, definition=definition), context)

@@ -28,7 +28,7 @@ def ends_now(job: Job, context: Context) -> Mapping[PartitionId, int]:
     """Last stable end of each partition that the job reads; none of a job that is over. Raises SourceError."""
     if job.state.is_final:
         return {}
-    kafka = kafka_spec(job)
+    kafka = kafka_spec(job, context.files.resolve)
     ends = look(context.metadata, kafka, Deadline.after(context.settings.kafka_timeout_s)).ends
     pinned = job.definition.source.partitions
     return {partition: end for partition, end in ends.items() if not pinned or partition in pinned}

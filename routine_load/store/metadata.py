@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 from routine_load.store.database import Database
+from routine_load.store.files import SmallFileStore
 from routine_load.store.grants import GrantStore
 from routine_load.store.jobs import JobStore
 from routine_load.store.secrets import SecretBox
@@ -28,6 +30,10 @@ class Metadata:
     def users(self, make: Callable[[bytes, str], V]) -> UserStore[V]:
         """The users, with verifiers of the door's own type."""
         return UserStore(self._database, make)
+
+    def small_files(self, folder: Path) -> SmallFileStore:
+        """What CREATE FILE made, with contents in this folder. Raises MetadataError."""
+        return SmallFileStore(self._database, folder)
 
     def close(self) -> None:
         self._database.close()

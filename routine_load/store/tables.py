@@ -87,3 +87,18 @@ role_grants = sa.Table(
     sa.Column("role", sa.String(64), nullable=False),
     sa.PrimaryKeyConstraint("user_name", "role"),
 )
+
+small_files = sa.Table(
+    "small_files",
+    metadata,
+    sa.Column("id", _ID, primary_key=True, autoincrement=True),
+    sa.Column("database_name", sa.String(NAME_MAX), nullable=False),
+    sa.Column("catalog", sa.String(NAME_MAX), nullable=False),
+    sa.Column("name", sa.String(NAME_MAX), nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("md5", sa.String(32), nullable=False),
+    sa.Column("content_id", sa.String(32), nullable=False),
+    sa.UniqueConstraint("database_name", "catalog", "name"),
+    sqlite_autoincrement=True,
+)
+"""What CREATE FILE made; ``content_id`` names the content, which lies in a folder."""
