@@ -26,7 +26,8 @@ class Property:
 
     def __repr__(self) -> str:
         """Secrets never appear in a repr."""
-        secret = any(word in self.key.lower() for word in ("password", "secret", "jaas", "token", "credential"))
+        words = ("password", "secret", "jaas", "token", "credential", "key.pem")
+        secret = any(word in self.key.lower() for word in words) or self.value[:5].lower() == "data:"
         return f"Property(key={self.key!r}, value={'******' if secret else self.value!r})"
 
 

@@ -19,7 +19,7 @@ from routine_load.statements.ports import Session
 _INFO_CHARS = 100
 """MySQL: what SHOW PROCESSLIST without FULL tells of a statement."""
 
-_SECRETS = re.compile(r"password|secret|identified|jaas|token|\bkey\b", re.IGNORECASE)
+_SECRETS = re.compile(r"password|secret|identified|jaas|token|\bkey\b|\bdata:", re.IGNORECASE)
 
 
 def backends(_: ShowBackends, session: Session, context: Context) -> ResultTable:

@@ -70,6 +70,8 @@ from routine_load.statements.ports import Session
 
 _USE = re.compile(r"use\s+(`(?:[^`]|``)+`|[\w$-]+(?:\.[\w$-]+)?)\s*", re.IGNORECASE)
 
+_DROPS_DATABASE = re.compile(r"drop\s+(database|schema)\b", re.IGNORECASE)
+
 _ERROR_CHARS_MAX = 4_096
 
 IN_PROCESS_IDS_FROM = 1 << 31
@@ -216,4 +218,7 @@ class Service:
         small_talk = variables.answer(text, session)
         if small_talk is not None:
             return small_talk
-        return self._context.engine.execute(variables.with_session_values(text, session), session)
+        result = self._context.engine.execute(variables.with_session_values(text, session), session)
+        if _DROPS_DATABASE.match(text):
+            self._context.files.records.keep_only(self._context.engine.databases())
+        return result
