@@ -103,7 +103,7 @@ OWN: tuple[rules.Rule, ...] = (
         field="partial_update_new_key_behavior",
         create=rules.one_of(_NEW_KEY, _new_key_policy),
     ),
-    rules.Rule(key="format", field="format", create=file_format),
+    rules.Rule(key="format", field="format", create=file_format, alter=file_format),
     rules.Rule(key="jsonpaths", field="jsonpaths", create=_TEXT, alter=_TEXT),
     rules.Rule(key="json_root", field="json_root", create=_TEXT, alter=_TEXT),
     rules.Rule(key="strip_outer_array", field="strip_outer_array", create=_BOOL, alter=_BOOL),

@@ -32,6 +32,11 @@ def one_byte(key: str) -> rules.Parse:
     return parse
 
 
+def one_byte_or_none(text: str) -> object:
+    """ALTER, which the original does not let change it: an empty text takes it away."""
+    return text[:1]
+
+
 def warehouse(text: str) -> object:
     if text != "default_warehouse":
         raise PropertyError(f"Warehouse {text} not exists.")
@@ -87,13 +92,13 @@ OWN: tuple[rules.Rule, ...] = (
     rules.Rule(key="partial_update", field="partial_update", create=_BOOL),
     rules.Rule(key="merge_condition", field="merge_condition", create=_TEXT),
     rules.Rule(key="timezone", field="timezone", create=standard_time_zone, alter=standard_time_zone),
-    rules.Rule(key="format", field="format", create=file_format),
+    rules.Rule(key="format", field="format", create=file_format, alter=file_format),
     rules.Rule(key="jsonpaths", field="jsonpaths", create=_TEXT, alter=_TEXT),
     rules.Rule(key="json_root", field="json_root", create=_TEXT, alter=_TEXT),
     rules.Rule(key="strip_outer_array", field="strip_outer_array", create=_BOOL, alter=_BOOL),
-    rules.Rule(key="trim_space", field="trim_space", create=_BOOL),
-    rules.Rule(key="enclose", field="enclose", create=one_byte("enclose")),
-    rules.Rule(key="escape", field="escape", create=one_byte("escape")),
+    rules.Rule(key="trim_space", field="trim_space", create=_BOOL, alter=_BOOL),
+    rules.Rule(key="enclose", field="enclose", create=one_byte("enclose"), alter=one_byte_or_none),
+    rules.Rule(key="escape", field="escape", create=one_byte("escape"), alter=one_byte_or_none),
     rules.Rule(key="pause_on_fatal_parse_error", field="pause_on_fatal_parse_error", create=_BOOL, alter=_BOOL),
     rules.Rule(
         key="task_consume_second",

@@ -88,7 +88,8 @@ def changes_text(before: Job, after: Job) -> str:
     old, new = _facts(before.definition), _facts(after.definition)
     told = [_change(key, old.get(key), new.get(key)) for key in {**old, **new} if old.get(key) != new.get(key)]
     told += [f"{key}: changed" for key in _changed_secrets(before.definition, after.definition)]
-    moved = {p: offset for p, offset in after.placing.items() if before.progress.get(p) != offset}
+    another = before.definition.source.topic != after.definition.source.topic
+    moved = {p: offset for p, offset in after.placing.items() if another or before.progress.get(p) != offset}
     if moved:
         told.append(_moves(moved))
     return "; ".join(told) or "nothing"

@@ -72,6 +72,16 @@ ACCEPTED = [
 ]
 
 
+@pytest.mark.parametrize("compat", list(Compat))
+def test_every_property_of_the_format_can_be_altered(compat):
+    """Both vendors refuse some of them in ALTER; here a job that reads CSV may be made to read JSON, and back."""
+    given = {"format": "JSON", "trim_space": "true", "enclose": "'", "escape": "/", "strip_outer_array": "true"}
+    altered = alter_properties(create(compat), listed(given), context(compat))
+    assert (altered.format, altered.trim_space, altered.enclose, altered.escape) == (JobFormat.JSON, True, "'", "/")
+    back = alter_properties(altered, listed({"format": "csv", "enclose": ""}), context(compat))
+    assert (back.format, back.enclose) == (JobFormat.CSV, "")
+
+
 @pytest.mark.parametrize(("compat", "key", "text", "field", "value"), ACCEPTED)
 def test_a_value_inside_its_range_is_taken(compat, key, text, field, value):
     """Every property takes the ends of its range, in the mode of its vendor and, where harmless, in the other."""
@@ -85,12 +95,12 @@ SR_BOTH = [
     ("max_filter_ratio", ("-0.1", "1.01", "nan"), "max_filter_ratio must between 0.0 and 1.0."),
     ("max_batch_interval", ("4", "x"), "max_batch_interval should >= 5"),
     ("timezone", ("Mars/Base", "+14:01", "-12:01", "+08:60"), None),
+    ("format", ("xml",), "Format type is invalid. format=`xml`"),
 ]
 SR_CREATE = [
     ("enclose", ("",), "enclose should not be empty"),
     ("max_batch_rows", ("199999", "x"), "max_batch_rows should >= 200000"),
     ("log_rejected_record_num", ("-2", "x"), "log_rejected_record_num should >= -1"),
-    ("format", ("xml",), "Format type is invalid. format=`xml`"),
     ("task_consume_second", ("x",), 'For input string: "x"'),
     ("warehouse", ("w",), "Warehouse w not exists."),
     ("partial_update_mode", ("row",), "partial_update_mode is invalid property"),
@@ -110,10 +120,6 @@ SR_ALTER = [
             "log_rejected_record_num",
             "partial_update",
             "merge_condition",
-            "format",
-            "trim_space",
-            "enclose",
-            "escape",
             "warehouse",
         )
     ),
@@ -159,10 +165,11 @@ DORIS_CREATE = [
     ),
 ]
 DORIS_ALTER = [
+    ("format", ("xml",), "Invalid format type."),
     ("desired_concurrent_number", ("0",), "desired_concurrent_number should > 0"),
     *(
         (key, ("1",), f"{key} is invalid property")
-        for key in ("format", "exec_mem_limit", "send_batch_parallelism", "load_to_single_tablet")
+        for key in ("exec_mem_limit", "send_batch_parallelism", "load_to_single_tablet")
     ),
 ]
 
