@@ -17,8 +17,8 @@ from routine_load.errors import LimitExceeded, Position, StatementSyntaxError
 
 STATEMENTS_MAX: Final = 1000
 
-_STRING: Final = r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`(?:[^`]|``)*`"
-_REMARK: Final = r"--[^\r\n]*|#[^\r\n]*|/\*(?:[^*]|\*(?!/))*\*/"
+_STRING: Final = r"'(?:[^'\\]++|\\.|'')*+'|\"(?:[^\"\\]++|\\.|\"\")*+\"|`(?:[^`]++|``)*+`"
+_REMARK: Final = r"--[^\r\n]*|#[^\r\n]*|/\*(?:[^*]++|\*(?!/))*+\*/"
 _PIECES: Final = re.compile(
     rf"(?P<string>{_STRING})|(?P<remark>{_REMARK})|(?P<end>;)|(?P<broken>['\"`]|/\*)|(?P<text>[^'\"`;/*#-]+|.)",
     re.DOTALL,
@@ -114,6 +114,8 @@ def _scanned(text: str) -> _Scan:
             if source.startswith("/*!"):
                 executables.append(match.span())
             source = _VISIBLE.sub(" ", source)
+        elif kind == "text":
+            source = source.replace("\ufeff", " ")
         elif kind == "end":
             ends.append(match.start())
         parts.append(source)
