@@ -23,6 +23,7 @@ from routine_load.statements.variable_values import BY_VENDOR, selected, shown
 _CHOICES: dict[str, tuple[str, ...]] = {"validate": ("on", "off"), "show_create_offsets": ("create", "current")}
 """Ours: whether CREATE and ALTER check what the originals check later; which offsets SHOW CREATE tells."""
 _SPELLINGS = {"true": "on", "1": "on", "false": "off", "0": "off"}
+_OTHER_QUOTING = frozenset({"no_backslash_escapes", "ansi_quotes", "ansi"})
 _SET_MAX = 256
 _VALUE_CHARS_MAX = 4_096
 _TIMEOUT_MAX_S = 259_200
@@ -145,6 +146,8 @@ def _assign(variable: str, value: str, session: Session) -> None:
     else:
         if variable == "query_timeout":
             _check_timeout(value)
+        if variable == "sql_mode":
+            _check_sql_mode(value)
         if variable in _CHOICES:
             value = _chosen(variable, value)
         if len(value) > _VALUE_CHARS_MAX:
@@ -161,6 +164,15 @@ def _chosen(variable: str, value: str) -> str:
     if word not in _CHOICES[variable]:
         raise AnalysisError(f"{variable} is '{value[:64]}', allowed: {', '.join(_CHOICES[variable])}")
     return word
+
+
+def _check_sql_mode(value: str) -> None:
+    """A client that believed another way of quoting would send texts that mean something else here."""
+    for mode in value.lower().replace(" ", "").split(","):
+        if mode in _OTHER_QUOTING:
+            raise AnalysisError(
+                f"sql_mode {mode.upper()} is not possible: a backslash escapes, and double quotes hold a text"
+            )
 
 
 def _check_timeout(value: str) -> None:

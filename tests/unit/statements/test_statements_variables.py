@@ -153,3 +153,11 @@ def test_a_set_that_assigns_nothing_is_an_error(session, text):
     with pytest.raises(RoutineLoadError) as told:
         variables.answer(text, session)
     assert "hidden" not in str(told.value)
+
+
+@pytest.mark.parametrize("mode", ["NO_BACKSLASH_ESCAPES", "STRICT_TRANS_TABLES, ansi_quotes", "ANSI"])
+def test_a_way_of_quoting_that_is_not_ours_is_refused(session, mode):
+    """A client that doubles quotes and leaves backslashes alone could be made to end a literal early."""
+    with pytest.raises(AnalysisError, match="a backslash escapes"):
+        variables.answer(f"SET sql_mode = '{mode}'", session)
+    assert variables.answer("SET sql_mode = 'STRICT_TRANS_TABLES,NO_ZERO_DATE'", session) == Ok()
