@@ -20,6 +20,8 @@ _KNOWN_MAX: Final = 10_000
 _SEEN: Final = TABLE_PRIVILEGES
 """Any of these lets see a table."""
 
+_SEEN_DATABASE: Final = DATA_PRIVILEGES - {Privilege.CREATE_DATABASE, Privilege.USAGE}
+
 
 class GrantRecords(Protocol):
     """The store of grants, as statements need it."""
@@ -83,7 +85,7 @@ class Powers:
         if Privilege.ADMIN in self.anywhere:
             return True
         if not table:
-            return bool(self.anywhere & DATA_PRIVILEGES) or database in self.databases
+            return bool(self.anywhere & _SEEN_DATABASE) or database in self.databases
         return bool(
             self.anywhere & _SEEN or database in self.tabled or self.places.get((Place.TABLE, database, table), ())
         )

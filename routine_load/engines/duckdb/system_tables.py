@@ -157,10 +157,10 @@ class SystemTables:
     def _hidden(self, cursor: duckdb.DuckDBPyConnection, files: str, viewer: Viewer) -> str:
         """The condition that leaves out rows meant for tables that the user may not load into."""
         named = cursor.execute(f"SELECT DISTINCT database_name, table_name FROM {files}").fetchall()
-        hidden = [(d, t) for d, t in named if not viewer.rights.has(Privilege.INSERT, str(d), str(t))]
+        hidden = [(d, t) for d, t in named if not viewer.rights.has(Privilege.INSERT, str(d), t or "")]
         if not hidden:
             return ""
-        listed = ", ".join(f"({literal(str(d))}, {literal(str(t))})" for d, t in hidden)
+        listed = ", ".join(f"({literal(str(d))}, {literal(t or '')})" for d, t in hidden)
         return f" WHERE (database_name, table_name) NOT IN ({listed})"
 
     def _schemata(self, viewer: Viewer, _: Wanted) -> Rows:
