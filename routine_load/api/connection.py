@@ -58,7 +58,7 @@ def connect(
             given = ["path"] * (path is not None) + sorted(settings)
             raise PropertyError(f"{', '.join(given)}: not allowed with url, whose service has settings of its own")
         address = Address.of(url)
-        return Connection(RemoteDoor(replace(address, database=database or address.database), chosen))
+        return Connection(RemoteDoor(address, chosen), database or address.database)
     folder = None if path is None else Path(path)
     door = EmbeddedDoor(folder, settings if chosen is None else {"compat": chosen, **settings})
     return Connection(door, database)

@@ -46,8 +46,8 @@ class Door(Protocol):
         """MySQL and HTTP port, None where there is none or it is not known."""
         ...
 
-    def open(self) -> Client:
-        """A new session. Raises RoutineLoadError."""
+    def open(self, database: str | None) -> Client:
+        """A new session, the database selected. Raises RoutineLoadError."""
         ...
 
     def close(self) -> None:
@@ -59,8 +59,8 @@ def public(error: RoutineLoadError) -> RoutineLoadError:
     """The same error as a class of ``routine_load.errors``; a room's own refinement of one is its own business."""
     kind = next(each for each in type(error).__mro__ if each.__module__ == errors.__name__)
     assert issubclass(kind, RoutineLoadError)
-    same = kind(error.message, position=error.position)
-    same.errno, same.sqlstate = error.errno, error.sqlstate
+    same = kind(error.message)
+    same.position, same.errno, same.sqlstate = error.position, error.errno, error.sqlstate
     return same
 
 
@@ -86,8 +86,11 @@ class EmbeddedDoor:
     def ports(self) -> Ports:
         return self._coordinator.ports
 
-    def open(self) -> Client:
-        return _EmbeddedClient(self._coordinator, self._coordinator.service.open_session("root", "embedded"))
+    def open(self, database: str | None) -> Client:
+        client = _EmbeddedClient(self._coordinator, self._coordinator.service.open_session("root", "embedded"))
+        if database is not None:
+            client.run("", database)
+        return client
 
     def close(self) -> None:
         self._coordinator.stop(drain=True)

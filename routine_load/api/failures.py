@@ -48,8 +48,8 @@ def rebuilt(refusal: Refusal, kept: str = "") -> RoutineLoadError:
         position = Position(int(known["line"]), int(known["column"])) if known["line"] else None
     elif refusal.errno not in SHARED:
         kind = _by_number().get(refusal.errno, ExecutionError)
-    error = kind(message, position=position)
-    error.errno = refusal.errno
+    error = kind(message)
+    error.position, error.errno = position, refusal.errno
     if refusal.sqlstate is not None:
         error.sqlstate = refusal.sqlstate
     return error

@@ -43,18 +43,18 @@ class RemoteDoor:
     def ports(self) -> Ports:
         return self._address.port, None
 
-    def open(self) -> Client:
-        return _RemoteClient(self._address, self._compat)
+    def open(self, database: str | None) -> Client:
+        return _RemoteClient(self._address, self._compat, database)
 
     def close(self) -> None:
         """Nothing of it is ours."""
 
 
 class _RemoteClient:
-    def __init__(self, address: Address, compat: Compat | None) -> None:
+    def __init__(self, address: Address, compat: Compat | None, database: str | None) -> None:
         self._address = address
         self._compat = compat
-        self._database = address.database
+        self._database = database
         self._used_at = 0.0
         self._connection: pymysql.Connection[Any] | None = self._connected()
 
@@ -115,7 +115,7 @@ class _RemoteClient:
                 host=address.host,
                 port=address.port,
                 user=address.user,
-                password=address.password,
+                password=address.password.encode(),  # as text PyMySQL would send it in Latin-1
                 charset="utf8mb4",
                 autocommit=True,
                 connect_timeout=address.connect_timeout_s,

@@ -29,7 +29,7 @@ class Purpose(StrEnum):
     JOBS = "jobs"
 
 
-_FIRST: Final[dict[Purpose, str]] = {Purpose.USER: "", Purpose.JOBS: "SET time_zone = 'UTC'"}
+_JOBS_CLOCK: Final = "SET time_zone = 'UTC'"
 
 
 @dataclass(slots=True)
@@ -47,6 +47,7 @@ class Sessions:
         self._database = database
         self._changed = threading.Condition()
         self._held: dict[tuple[int, Purpose], _Held] = {}
+        self._opening = 0
         self.closing = threading.Event()
 
     def run(self, text: str, database: str | None = None, purpose: Purpose = Purpose.USER) -> list[Result]:
@@ -98,7 +99,12 @@ class Sessions:
             if held is not None and held.thread is me:
                 held.running = True
                 return held
-        client = self._opened(purpose)
+        self._take_place()
+        try:
+            client = self._opened(purpose)
+        finally:
+            with self._changed:
+                self._opening -= 1
         held = _Held(me, client, running=True)
         with self._changed:
             if not self.closing.is_set():
@@ -107,17 +113,23 @@ class Sessions:
         client.close()
         raise ConnectionClosed
 
-    def _opened(self, purpose: Purpose) -> Client:
+    def _take_place(self) -> None:
         for forgotten in self._of_ended_threads():
             forgotten.client.close()
-        if len(self._held) >= SESSIONS_MAX:
-            raise LimitExceeded(f"{SESSIONS_MAX} sessions of this connection are open; end threads, or connect again")
-        client = self._door.open()
+        with self._changed:
+            if len(self._held) + self._opening >= SESSIONS_MAX:
+                raise LimitExceeded(
+                    f"{SESSIONS_MAX} sessions of this connection are open; end threads, or connect again"
+                )
+            self._opening += 1
+
+    def _opened(self, purpose: Purpose) -> Client:
+        if purpose is Purpose.USER:
+            return self._door.open(self._database)
+        # no database: StarRocks refuses to ALTER a job of another database than the session's
+        client = self._door.open(None)
         try:
-            if _FIRST[purpose]:
-                client.run(_FIRST[purpose], None)
-            elif self._database is not None:
-                client.run("", self._database)
+            client.run(_JOBS_CLOCK, None)
         except BaseException:
             client.close()
             raise

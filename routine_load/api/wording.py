@@ -23,7 +23,7 @@ Values = Mapping[str, Value]
 Offsets = Mapping[int, int | str]
 
 _PART: Final = r"`(?:[^`]|``)+`|[^`.]+"
-_NAME: Final = re.compile(rf"\s*(?:({_PART})\.)?({_PART})\s*")
+_NAME: Final = re.compile(rf"(?:({_PART})\.)?({_PART})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,9 @@ ODD = "p@ss:w/o#r?d%41 é&="
 
 def test_every_part_of_a_url_arrives():
     """User and password are percent-decoded, the rest is what it looks like."""
-    address = Address.of(f"mysql://{quote('me@home', safe='')}:{quote(ODD, safe='')}@[::1]:9031/web?connect_timeout=2.5")
+    address = Address.of(
+        f"mysql://{quote('me@home', safe='')}:{quote(ODD, safe='')}@[::1]:9031/web?connect_timeout=2.5"
+    )
     assert (address.user, address.password) == ("me@home", ODD)
     assert (address.host, address.port, address.database) == ("::1", 9031, "web")
     assert address.connect_timeout_s == 2.5
@@ -36,7 +38,8 @@ def test_a_password_is_not_in_the_repr():
 
 
 @pytest.mark.parametrize(
-    ("text", "tls"), [("required", Tls.REQUIRED), ("TRUE", Tls.REQUIRED), ("0", Tls.DISABLED), ("verify_ca", Tls.VERIFY_CA)]
+    ("text", "tls"),
+    [("required", Tls.REQUIRED), ("TRUE", Tls.REQUIRED), ("0", Tls.DISABLED), ("verify_ca", Tls.VERIFY_CA)],
 )
 def test_tls_has_the_words_of_mysql(text, tls):
     """MySQL: --ssl-mode."""

@@ -27,7 +27,8 @@ CLASSES = [each for each in vars(errors).values() if isinstance(each, type) and 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_every_class_comes_back_whole(kind, compat):
     """What our service sends and keeps of an error is enough to raise it again: class, number, state, place, text."""
-    sent = kind("near 'X': it's \"odd\"\n. Detail", position=Position(3, 14))
+    sent = kind("near 'X': it's \"odd\"\n. Detail")
+    sent.position = Position(3, 14)
     got = rebuilt(
         Refusal(errno=sent.number(compat), sqlstate=sent.sqlstate, text=sent.framed(compat)), sent.described(compat)
     )
@@ -52,7 +53,11 @@ def test_every_class_comes_back_whole(kind, compat):
         ),
         (1064, "Getting analyzing error. Detail message: no column.", AnalysisError, "no column", None),
         (
-            *(1064, "Getting analyzing error from line 1, column 4 to line 1, column 9. Detail message: no.", AnalysisError),
+            *(
+                1064,
+                "Getting analyzing error from line 1, column 4 to line 1, column 9. Detail message: no.",
+                AnalysisError,
+            ),
             *("no", Position(1, 4)),
         ),
         (1105, "errCode = 2, detailMessage = busy", ExecutionError, "busy", None),
