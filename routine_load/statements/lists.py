@@ -135,7 +135,7 @@ _ENDING = re.compile(r"\b(?:like|where)\b", re.IGNORECASE)
 def fixed_list(text: str, compat: Compat) -> ResultTable | None:
     """The answer to ``SHOW <text>``, the longest name that fits; None for what is not one of these."""
     words = [match.group().lower() for _, match in zip(range(_WORDS_MAX + 2), _WORDS.finditer(text), strict=False)]
-    while words and words[0] in {"full", "session", "global"}:
+    while words and words[0] in {"full", "session", "global", "storage"}:
         del words[0]
     for length in range(min(len(words), _WORDS_MAX), 0, -1):
         name = " ".join(words[:length])
