@@ -8,24 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from routine_load.app.compiler import Compiler
 from routine_load.app.directory import DirectoryLock
 from routine_load.app.frontend_config import LiveFrontendConfig
+from routine_load.app.metrics import Metrics, TimedMetadata, count_pauses
 from routine_load.app.users import Accounts
 from routine_load.backends.local import LocalBackends
 from routine_load.clock import Clock
 from routine_load.config import Settings
 from routine_load.engines.duckdb import DuckDbEngine
+from routine_load.ids import Compat
+from routine_load.jobs.frontend_config import FrontendConfig
 from routine_load.loads.history import LoadHistory
 from routine_load.loads.kept import KeptCompiler
 from routine_load.loads.path import LoadPath
 from routine_load.loads.rejects import RejectLog
+from routine_load.observe.metrics import Counters
 from routine_load.scheduler.agenda import Agenda
 from routine_load.scheduler.bookkeeping import Bookkeeper
+from routine_load.scheduler.cleaning import Cleaner
 from routine_load.scheduler.parts import Parts
 from routine_load.scheduler.planning import Planner
+from routine_load.scheduler.ports import KafkaMetadata
 from routine_load.scheduler.scheduler import Scheduler
 from routine_load.sources import (
     AdminClients,
@@ -60,20 +66,21 @@ class Kafka:
     """Everything that talks to brokers."""
 
     source: KafkaSource
-    metadata: KafkaMetadataClient
+    metadata: KafkaMetadata
     watch: KafkaWatch
     groups: GroupOffsets
 
     @classmethod
-    def open(cls, stack: ExitStack) -> Kafka:
+    def open(cls, stack: ExitStack, base: Foundation) -> Kafka:
         admins = AdminClients()
+        metadata = KafkaMetadataClient(admins=admins)
         parts = cls(
             source=KafkaSource(),
-            metadata=KafkaMetadataClient(admins=admins),
+            metadata=TimedMetadata(metadata, base.counters, base.clock),
             watch=KafkaWatch(),
             groups=GroupOffsets(admins),
         )
-        for part in (admins, parts.source, parts.metadata, parts.watch):
+        for part in (admins, parts.source, metadata, parts.watch):
             stack.callback(part.close)
         return parts
 
@@ -90,6 +97,7 @@ class Foundation:
     reject_log: RejectLog
     history: LoadHistory
     frontend_config: LiveFrontendConfig
+    counters: Counters = field(default_factory=Counters)
     files: FileParts
 
     @classmethod
@@ -119,6 +127,10 @@ class Foundation:
             files=_files(settings, store, engine),
         )
 
+    def own_frontend_config(self) -> tuple[Compat, FrontendConfig]:
+        """The settings as this front end's own vendor has them."""
+        return self.settings.compat, self.frontend_config(self.settings.compat)
+
     def check_client_properties(self, database: str, brokers: str, properties: tuple[tuple[str, str], ...]) -> None:
         """What a job of this database may give to its Kafka client. Raises PropertyError, SourceError."""
         KafkaPropertyPolicy().check_source(brokers, properties)
@@ -139,17 +151,24 @@ class Assembly:
     foundation: Foundation
     backends: LocalBackends
     scheduler: Scheduler
+    cleaner: Cleaner
+    metrics: Metrics
     service: Service
 
 
 def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assembly:
     """Everything above the foundation; nothing runs yet."""
-    kafka, compiler = Kafka.open(stack), KeptCompiler(Compiler())
+    kafka, compiler = Kafka.open(stack, base), KeptCompiler(Compiler())
     stack.callback(compiler.close)
     slots = lambda: base.frontend_config(base.settings.compat).max_routine_load_task_num_per_be  # noqa: E731 - one use
     backends = LocalBackends(base.settings.backends, slots=slots, host=base.settings.host, clock=base.clock)
     stack.callback(backends.close)
-    scheduler = _scheduler(base, kafka, compiler, backends)
+    parts = _parts(base, kafka, compiler, backends)
+    scheduler = Scheduler(parts)
+    cleaner = Cleaner(parts.agenda, base.store.jobs, base.engine, base.own_frontend_config, base.clock)
+    base.store.jobs.saved = count_pauses(base.counters)
+    base.frontend_config.listen(scheduler.setting_changed)
+    base.frontend_config.listen(lambda _: cleaner.soon())
     processes = Processes()
     context = Context(
         settings=base.settings,
@@ -173,42 +192,56 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
     )
     for table in system_tables(context):
         base.engine.add_system_table(table)
-    return Assembly(foundation=base, backends=backends, scheduler=scheduler, service=Service(context, processes))
+    metrics = Metrics(
+        settings=base.settings,
+        counters=base.counters,
+        jobs=base.store.jobs,
+        scheduler=scheduler,
+        frontend_config=base.frontend_config,
+        clock=base.clock,
+    )
+    return Assembly(
+        foundation=base,
+        backends=backends,
+        scheduler=scheduler,
+        cleaner=cleaner,
+        metrics=metrics,
+        service=Service(context, processes),
+    )
 
 
-def _scheduler(base: Foundation, kafka: Kafka, compiler: KeptCompiler, backends: LocalBackends) -> Scheduler:
+def _parts(base: Foundation, kafka: Kafka, compiler: KeptCompiler, backends: LocalBackends) -> Parts:
     path = LoadPath(sink=base.engine, compiler=compiler, reject_log=base.reject_log, clock=base.clock)
-    return Scheduler(
-        Parts(
-            agenda=Agenda(base.clock, base.settings.tick_ms / 1000),
-            bookkeeper=Bookkeeper(
-                jobs=base.store.jobs,
-                sink=base.engine,
-                reject_log=base.reject_log,
-                clock=base.clock,
-                frontend_config=base.frontend_config,
-            ),
-            planner=Planner(
-                sink=base.engine,
-                metadata=kafka.metadata,
-                settings=base.settings,
-                clock=base.clock,
-                frontend_config=base.frontend_config,
-                alive_backends=lambda: backends.alive,
-                compiler=compiler,
-                files=base.files.resolve,
-            ),
-            watch=kafka.watch,
-            backends=backends,
-            history=base.history,
-            runner=TaskRunner(
-                source=kafka.source,
-                path=path,
-                backlog=Backlog(base.settings.backlog_tasks),
-                tell=kafka.groups.publish,
-                clock=base.clock,
-            ),
+    return Parts(
+        agenda=Agenda(base.clock, base.settings.tick_ms / 1000),
+        bookkeeper=Bookkeeper(
+            jobs=base.store.jobs,
+            sink=base.engine,
+            reject_log=base.reject_log,
+            clock=base.clock,
+            frontend_config=base.frontend_config,
+        ),
+        planner=Planner(
+            sink=base.engine,
+            metadata=kafka.metadata,
             settings=base.settings,
             clock=base.clock,
-        )
+            frontend_config=base.frontend_config,
+            alive_backends=lambda: backends.alive,
+            compiler=compiler,
+            files=base.files.resolve,
+        ),
+        watch=kafka.watch,
+        backends=backends,
+        history=base.history,
+        counters=base.counters,
+        runner=TaskRunner(
+            source=kafka.source,
+            path=path,
+            backlog=Backlog(base.settings.backlog_tasks),
+            tell=kafka.groups.publish,
+            clock=base.clock,
+        ),
+        settings=base.settings,
+        clock=base.clock,
     )

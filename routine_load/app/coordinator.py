@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import Counter
 from collections.abc import Coroutine
 from contextlib import ExitStack, suppress
 from datetime import timedelta
@@ -19,7 +18,7 @@ from routine_load.config import Settings
 from routine_load.errors import PropertyError
 from routine_load.observe import events
 from routine_load.observe.logs import logger
-from routine_load.server.http import Facts, HttpDoor
+from routine_load.server.http import Facts, HttpDoor, Told
 from routine_load.server.mysql import MySqlDoor, self_signed
 from routine_load.server.ports import MySqlLimits, TlsFiles
 from routine_load.statements.service import Service
@@ -99,6 +98,7 @@ class Coordinator:
         assembly = assemble(base, addresses, self._stack)
         self.service = assembly.service
         self._on_loop(assembly.scheduler.start())
+        assembly.cleaner.soon()
         self._stack.callback(lambda: self._on_loop(assembly.scheduler.stop(self._settings.drain_timeout_s)))
         purging = threading.Thread(target=self._purge, args=(base,), name="purge", daemon=True)
         purging.start()
@@ -109,7 +109,8 @@ class Coordinator:
         settings, base = self._settings, assembly.foundation
         if settings.http_port is not None:
             facts = lambda: self._facts(assembly)  # noqa: E731 - one use
-            self._http = HttpDoor(settings.host, settings.http_port, base.reject_log, facts)
+            told = Told(error_logs=base.reject_log, facts=facts, metrics=assembly.metrics.families)
+            self._http = HttpDoor(settings.host, settings.http_port, told)
             self._ports = (None, await self._http.start())
         if settings.mysql_port is not None:
             self._mysql = MySqlDoor(
@@ -150,7 +151,6 @@ class Coordinator:
             )
 
     def _facts(self, assembly: Assembly) -> Facts:
-        jobs = assembly.foundation.store.jobs.list(None, include_final=True)
         return Facts(
             compat=self._settings.compat,
             version=__version__,
@@ -159,7 +159,6 @@ class Coordinator:
             http_port=self._ports[1],
             backends_total=assembly.backends.alive,
             backends_online=assembly.backends.alive,
-            jobs_by_state=Counter(job.state.value for job in jobs),
         )
 
     def _error_log_url(self, opaque_id: str) -> str:

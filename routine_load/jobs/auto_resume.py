@@ -44,21 +44,34 @@ class AutoResumeFacts:
     config: FrontendConfig
 
 
+def may_ever(compat: Compat, reason: Reason | None) -> bool:
+    """Whether a job that was paused for this may resume by itself at all."""
+    if reason is None:
+        return False
+    if compat is Compat.DORIS:
+        return reason.code not in _DORIS_NEVER
+    return reason.code == StarRocksReason.REPLICA_FEW
+
+
 def decide(
     compat: Compat, reason: Reason | None, memory: AutoResumeMemory, facts: AutoResumeFacts
 ) -> AutoResumeDecision:
     """Decide for one PAUSED job in one scheduler round."""
-    if reason is None or facts.dead_backends > facts.config.max_tolerable_backend_down_num:
+    if (
+        reason is None
+        or not may_ever(compat, reason)
+        or facts.dead_backends > facts.config.max_tolerable_backend_down_num
+    ):
         return AutoResumeDecision(False, memory)
     period = timedelta(minutes=facts.config.period_of_auto_resume_min)
     if compat is Compat.DORIS:
-        return _doris(reason, memory, facts.now, period)
-    return _starrocks(reason, memory, facts.now, period)
+        return _doris(memory, facts.now, period)
+    return _starrocks(memory, facts.now, period)
 
 
-def _starrocks(reason: Reason, memory: AutoResumeMemory, now: datetime, period: timedelta) -> AutoResumeDecision:
+def _starrocks(memory: AutoResumeMemory, now: datetime, period: timedelta) -> AutoResumeDecision:
     """Only for too few replicas; three times within the period, then never until a manual RESUME."""
-    if reason.code != StarRocksReason.REPLICA_FEW or memory.is_locked:
+    if memory.is_locked:
         return AutoResumeDecision(False, memory)
     if memory.since is None or now - memory.since > period:
         return AutoResumeDecision(True, AutoResumeMemory(since=now, count=1))
@@ -67,10 +80,8 @@ def _starrocks(reason: Reason, memory: AutoResumeMemory, now: datetime, period: 
     return AutoResumeDecision(True, replace(memory, count=memory.count + 1))
 
 
-def _doris(reason: Reason, memory: AutoResumeMemory, now: datetime, period: timedelta) -> AutoResumeDecision:
+def _doris(memory: AutoResumeMemory, now: datetime, period: timedelta) -> AutoResumeDecision:
     """For all but a manual pause, too many bad rows, and what cannot get better; waits double up to five minutes."""
-    if reason.code in _DORIS_NEVER:
-        return AutoResumeDecision(False, memory)
     if memory.since is None or now - memory.since >= period:
         return AutoResumeDecision(True, AutoResumeMemory(since=now, count=1))
     wait_s = min(2 ** min(memory.count, _EXPONENT_MAX) * 10, _DORIS_WAIT_MAX_S)

@@ -16,6 +16,10 @@ from routine_load.jobs.states import Reason
 _WINDOW_BATCHES = 10
 _RATIO_SLACK = 0.001
 TOO_MANY_FILTERED = "too many filtered rows"
+EMPTY_LOAD = (
+    "No partitions have data available for loading. If you are sure there may be no data to be loaded, you can use "
+    "`ADMIN SET FRONTEND CONFIG ('empty_load_as_error' = 'false')` to ensure such load jobs can succeed"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +59,8 @@ def ratio_exceeded(counts: RowCounts, properties: JobProperties, compat: Compat)
         return False
     considered = counts.total - counts.unselected
     return considered > 0 and counts.filtered / considered > properties.max_filter_ratio
+
+
+def is_empty_load(counts: RowCounts) -> bool:
+    """There were rows, and none was loaded."""
+    return counts.total > 0 and counts.total == counts.filtered + counts.unselected

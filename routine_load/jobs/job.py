@@ -7,7 +7,7 @@ clocks: moments are handed in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -15,9 +15,9 @@ from types import MappingProxyType
 from routine_load.errors import BrokenInvariant, RoutineLoadError
 from routine_load.ids import JobId, PartitionId
 from routine_load.jobs.auto_resume import AutoResumeMemory
-from routine_load.jobs.budget import ErrorWindow, charge
+from routine_load.jobs.budget import EMPTY_LOAD, ErrorWindow, charge
 from routine_load.jobs.definition import JobDefinition
-from routine_load.jobs.ports import Committed
+from routine_load.jobs.ports import Committed, RowCounts
 from routine_load.jobs.states import Event, JobState, Reason, transition
 from routine_load.jobs.statistics import Statistic
 
@@ -149,8 +149,10 @@ class Job:
         """
         return replace(self, placing={}, sequence=newest)
 
-    def after_commit(self, record: Committed) -> Job:
+    def after_commit(self, record: Committed, *, is_error: bool = False) -> Job:
         """The job after one committed batch; unchanged for a batch that is already in it.
+
+        ``is_error``: no row of it was loaded, which counts as an aborted task and is said in OtherMsg (StarRocks).
 
         Raises BrokenInvariant where the batch does not start where the progress stands.
         """
@@ -163,12 +165,12 @@ class Job:
             self,
             progress=self._advanced(record),
             timestamps_ms={**self.timestamps_ms, **dict(record.timestamps_ms)},
-            statistic=self.statistic.committed(record.counts, record.execute_ms),
+            statistic=self.statistic.committed(record.counts, record.execute_ms, is_error=is_error),
             error_logs=self._logs_with(record.rejects),
             first_error=record.first_error[:FIRST_ERROR_MAX] or self.first_error,
             sequence=record.sequence,
         )
-        return _charged(counted, record, committed_at)
+        return _charged(counted.noted(EMPTY_LOAD, committed_at) if is_error else counted, record, committed_at)
 
     def _advanced(self, record: Committed) -> dict[PartitionId, int]:
         progress = dict(self.progress)
@@ -214,7 +216,12 @@ class OutOfStep(RoutineLoadError):
         return replace(job, progress=self._progress or job.progress, sequence=self._newest)
 
 
-def reconciled(job: Job, records: Sequence[Committed], sink_progress: Mapping[PartitionId, int]) -> Job:
+def reconciled(
+    job: Job,
+    records: Sequence[Committed],
+    sink_progress: Mapping[PartitionId, int],
+    is_error: Callable[[RowCounts], bool] = lambda _: False,
+) -> Job:
     """The mirror brought up to the sink, whose progress is the truth: what was missed is applied, then copied.
 
     ``records`` are all that the sink keeps of the job, in order. A partition the mirror never heard of was placed at
@@ -238,7 +245,7 @@ def reconciled(job: Job, records: Sequence[Committed], sink_progress: Mapping[Pa
                 unknown = {
                     moved.partition: moved.start for moved in record.ranges if moved.partition not in job.progress
                 }
-                job = (job.placed(unknown) if unknown else job).after_commit(record)
+                job = (job.placed(unknown) if unknown else job).after_commit(record, is_error=is_error(record.counts))
     except BrokenInvariant as cause:
         raise OutOfStep(
             f"the metadata is older than the target: {cause.message}. Progress was taken from the target, the counts "

@@ -32,9 +32,9 @@ class Statistic:
     def loaded_rows(self) -> int:
         return self.total_rows - self.error_rows - self.unselected_rows
 
-    def committed(self, counts: RowCounts, execute_ms: int) -> Statistic:
-        """One task's batch became visible."""
-        return replace(
+    def committed(self, counts: RowCounts, execute_ms: int, *, is_error: bool = False) -> Statistic:
+        """One task's batch became visible. ``is_error``: it counts, but as an aborted task (StarRocks)."""
+        counted = replace(
             self,
             total_rows=self.total_rows + counts.total,
             error_rows=self.error_rows + counts.filtered,
@@ -42,8 +42,8 @@ class Statistic:
             received_bytes=self.received_bytes + counts.received_bytes,
             messages=self.messages + counts.messages,
             execute_ms=self.execute_ms + execute_ms,
-            committed_tasks=self.committed_tasks + 1,
         )
+        return counted.aborted() if is_error else replace(counted, committed_tasks=self.committed_tasks + 1)
 
     def aborted(self) -> Statistic:
         """One task ended without a visible batch; its rows count nowhere."""

@@ -85,3 +85,7 @@ class Sink(Protocol):
     def forget_commits(self, job_id: JobId, up_to_sequence: int) -> None:
         """Drop records that are mirrored; the newest few per job are kept for people."""
         ...
+
+    def forget_job(self, job_id: JobId) -> None:
+        """Drop progress and records of a job that is over and will never be asked for again."""
+        ...

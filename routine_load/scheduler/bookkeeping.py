@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from routine_load.clock import Clock
 from routine_load.errors import JobStateError, RoutineLoadError
 from routine_load.ids import Compat, JobId
 from routine_load.jobs.auto_resume import AutoResumeFacts, decide
+from routine_load.jobs.budget import is_empty_load
 from routine_load.jobs.frontend_config import FrontendConfig
 from routine_load.jobs.job import Job, OutOfStep, reconciled
+from routine_load.jobs.ports import RowCounts
 from routine_load.jobs.reasons import Cause, reason
 from routine_load.jobs.states import JobState, Reason
 from routine_load.loads.ports import Sink
@@ -78,7 +81,8 @@ class Bookkeeper:
             self.sink.place(job.id, job.placing, only=job.places_all)
             return job.settled(self._newest(job.id))
         try:
-            job = reconciled(job, self.sink.commits_after(job.id, 0), self.sink.progress(job.id))
+            is_error = partial(self.counts_as_error, job)
+            job = reconciled(job, self.sink.commits_after(job.id, 0), self.sink.progress(job.id), is_error)
         except OutOfStep as doubt:
             job = doubt.follow(job)
             return (
@@ -143,7 +147,7 @@ class Bookkeeper:
             for record in self.sink.commits_after(job.id, job.sequence):
                 # Before it is booked: once it is, the sink may forget the record, and a start the file.
                 self.reject_log.publish(record.rejects)
-                job = job.after_commit(record)
+                job = job.after_commit(record, is_error=self.counts_as_error(job, record.counts))
             return job
 
         failpoint("commit.mirror.before")
@@ -151,6 +155,11 @@ class Bookkeeper:
         failpoint("commit.mirror.after")
         self.sink.forget_commits(job.id, job.sequence)
         return job
+
+    def counts_as_error(self, job: Job, counts: RowCounts) -> bool:
+        """StarRocks: a batch of which no row was loaded is an aborted task, where the front end says so."""
+        compat = job.definition.compat
+        return compat is Compat.STARROCKS and is_empty_load(counts) and self.frontend_config(compat).empty_load_as_error
 
     def aborted(self, job_id: JobId, text: str) -> Job:
         """A task left nothing behind and will be repeated."""

@@ -19,6 +19,7 @@ from routine_load.jobs.states import JobState
 from routine_load.observe import events
 from routine_load.observe.failpoints import failpoint
 from routine_load.observe.logs import logger
+from routine_load.observe.metrics import Loaded
 from routine_load.scheduler.parts import Parts
 from routine_load.scheduler.roster import Roster
 from routine_load.scheduler.run import (
@@ -29,6 +30,7 @@ from routine_load.scheduler.run import (
     JobRun,
     Slice,
     finished_facts,
+    loaded_by,
     new_task_id,
     remember,
 )
@@ -176,6 +178,8 @@ class Dispatcher:
             run.advance(dict(report.positions))
         if report.record is not None:
             log.info(events.TASK_FINISHED, **finished_facts(report.record))
+            is_error = self._parts.bookkeeper.counts_as_error(run.plan.job, report.record.counts)
+            self._parts.counters.task_ended(run.table, loaded_by(report.record, is_error=is_error))
         if run.closed:
             return
         if job is not None and job.state is not JobState.RUNNING:
@@ -205,6 +209,7 @@ class Dispatcher:
         verdict = judge(run.case(error, part.failures, NO_BACKEND if part.backend is None else part.backend))
         now = self._parts.clock.now()
         self._parts.history.aborted(run.label_of(part), verdict.text, now)
+        self._parts.counters.task_ended(run.table, Loaded(aborted=1))
         log.warning(events.TASK_ABORTED, job_id=run.job_id, task_id=part.task_id, error=type(error).__name__)
         if run.closed:
             return

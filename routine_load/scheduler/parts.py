@@ -8,6 +8,7 @@ from routine_load.backends.local import LocalBackends
 from routine_load.clock import Clock
 from routine_load.config import Settings
 from routine_load.loads.history import LoadHistory
+from routine_load.observe.metrics import Counters
 from routine_load.scheduler.agenda import Agenda
 from routine_load.scheduler.bookkeeping import Bookkeeper
 from routine_load.scheduler.planning import Planner
@@ -28,6 +29,13 @@ class Parts:
     settings: Settings
     clock: Clock
     history: LoadHistory = field(default_factory=LoadHistory)
+    counters: Counters = field(default_factory=Counters)
+
+    @property
+    def interval_s(self) -> float:
+        """StarRocks: ``routine_load_scheduler_interval_millisecond``, not less than a second."""
+        config = self.planner.frontend_config(self.settings.compat)
+        return max(1.0, config.routine_load_scheduler_interval_millisecond / 1000)
 
     def backoff_s(self, failures: int) -> float:
         """The pause after so many failures in a row."""

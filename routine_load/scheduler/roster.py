@@ -25,6 +25,9 @@ class Roster:
     def get(self, job_id: JobId) -> JobRun | None:
         return self._runs.get(job_id)
 
+    def runs(self) -> list[JobRun]:
+        return list(self._runs.values())
+
     def jobs(self) -> set[JobId]:
         """Jobs that have a run, or one that still ends."""
         return {*self._runs, *self._draining}

@@ -21,6 +21,7 @@ from routine_load.jobs.show import NO_BACKEND, two_halves
 from routine_load.loads.history import Load, LoadHistory
 from routine_load.loads.path import Routes
 from routine_load.loads.values import LoadSpec
+from routine_load.observe.metrics import Loaded
 from routine_load.scheduler.verdict import Case, case_of
 from routine_load.tasks.control import TaskControl
 from routine_load.tasks.ports import KafkaSpec
@@ -162,6 +163,12 @@ class JobRun:
     def database(self) -> str:
         return self.plan.job.definition.database
 
+    @property
+    def table(self) -> tuple[str, str] | None:
+        """Database and table; None where the messages name their tables."""
+        table = self.plan.job.definition.table
+        return None if table is None else (self.database, table)
+
     def say(self, part: Slice, text: str, at: datetime) -> None:
         """A task's message, which is also the job's (StarRocks: OtherMsg names task and transaction)."""
         part.message = text
@@ -214,6 +221,21 @@ def remember(history: LoadHistory, label: Label, report: TaskReport, at: datetim
         history.aborted(label, CANCELLED, at)
     else:
         history.unused(label)
+
+
+def loaded_by(record: CommitRecord, *, is_error: bool) -> Loaded:
+    """A committed batch, for the metrics; StarRocks counts one of which nothing was loaded as aborted."""
+    counts = record.counts
+    return Loaded(
+        rows=counts.total,
+        loaded=counts.loaded,
+        errors=counts.filtered,
+        unselected=counts.unselected,
+        bytes=counts.received_bytes,
+        execute_ms=record.execute_ms,
+        committed=0 if is_error else 1,
+        aborted=1 if is_error else 0,
+    )
 
 
 def finished_facts(record: CommitRecord) -> dict[str, object]:

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from routine_load.backends.local import BackendFacts
 from routine_load.errors import ExecutionError, RoutineLoadError
 from routine_load.ids import JobId, PartitionId
+from routine_load.jobs.auto_resume import may_ever
 from routine_load.jobs.job import Job
 from routine_load.jobs.states import JobState
 from routine_load.observe import events
@@ -107,12 +108,23 @@ class Scheduler:
         """What SHOW BACKENDS prints."""
         return self._parts.backends.facts()
 
+    def setting_changed(self, name: str) -> None:
+        """ADMIN SET: what asks each time needs no telling; how running jobs are divided does."""
+        if name == "max_routine_load_task_concurrent_num":
+            self._agenda.call(self._divide_anew)
+
+    def _divide_anew(self) -> None:
+        for run in self._roster.runs():
+            wanted = self._parts.planner.concurrency(run.plan.job, len(run.plan.partitions))
+            if wanted != run.plan.concurrency:
+                self._plan_anew(run.job_id)
+
     # -- planning -----------------------------------------------------------------------------------------------------
 
     def _consider(self, job: Job) -> None:
         if job.state.is_active:
             self._plan_anew(job.id)
-        elif job.state is JobState.PAUSED:
+        elif job.state is JobState.PAUSED and may_ever(job.definition.compat, job.reason):
             self._resume_later(job.id)
 
     def _look_again(self, job_id: JobId) -> None:
@@ -160,10 +172,16 @@ class Scheduler:
                 log.exception(events.SCHEDULER_FAULT, job_id=job_id)
                 self._agenda.call(self._planning_failed, job_id, still, unknown_fault(error))
             else:
-                if plan is not None:
-                    self._agenda.call(self._planned, still, plan)
+                self._agenda.call(
+                    *((self._planned, still, plan) if plan is not None else (self._plan_later, job_id, still))
+                )
 
         self._agenda.in_background(work)
+
+    def _plan_later(self, job_id: JobId, still: Still) -> None:
+        """There may be no task now (no backend, or none allowed): StarRocks, Doris try again every round."""
+        if still():
+            self._agenda.due(self._parts.interval_s, lambda: self._plan(job_id, still))
 
     def _planned(self, still: Still, plan: Plan) -> None:
         job_id = plan.job.id
@@ -197,7 +215,7 @@ class Scheduler:
         self._agenda.insist(work, still, self._parts.backoff_s)
 
     def _resume_later(self, job_id: JobId) -> None:
-        """Doris resumes some pauses by itself; ask again every ten seconds while the job stays paused."""
+        """Some pauses end by themselves; ask again every round while the job stays paused."""
         still = self._roster.still(job_id)
 
         def work() -> None:
@@ -205,7 +223,7 @@ class Scheduler:
             if job is not None:
                 self._agenda.call(self._consider_if, still, job)
 
-        self._agenda.due(10.0, lambda: self._insist(work, still))
+        self._agenda.due(self._parts.interval_s, lambda: self._insist(work, still))
 
     # -- partitions that come and go ----------------------------------------------------------------------------------
 
@@ -246,7 +264,8 @@ class Scheduler:
         self._refresh_later(run)
 
     def _refresh_later(self, run: JobRun) -> None:
-        self._agenda.due(self._parts.settings.partition_refresh_s, lambda: self._refresh(run))
+        after_s = min(self._parts.settings.partition_refresh_s, self._parts.interval_s)
+        self._agenda.due(after_s, lambda: self._refresh(run))
 
     def _fail_job(self, run: JobRun, verdict: Verdict) -> None:
         if run.closed:

@@ -46,6 +46,8 @@ class JobStore:
         self._database = database
         self._secrets = secrets
         self._cache: dict[JobId, Job] = {}
+        self.saved: Callable[[Job, Job], None] = lambda _before, _after: None
+        """Told of each change that was saved; must be quick and not fail."""
         # changes of one job wait for each other, which is cheaper than a refused version; those of others do not
         self._changing = tuple(threading.RLock() for _ in range(_STRIPES))
 
@@ -85,6 +87,15 @@ class JobStore:
         with self._database.reading() as connection:
             kept = read_versions(connection, job.id, self._secrets)
         return kept or [first_version(job)]
+
+    def final(self) -> _Jobs:
+        """Jobs of every database that have ended, by id."""
+        return self._read(jobs.c.live_name.is_(None))
+
+    def count(self) -> int:
+        """Jobs of every database, those that have ended too."""
+        with self._database.reading() as connection:
+            return int(connection.execute(sa.select(sa.func.count()).select_from(jobs)).scalar_one())
 
     def _read(self, condition: sa.ColumnElement[bool]) -> _Jobs:
         with self._database.reading() as connection:
@@ -195,6 +206,12 @@ class JobStore:
 
         return self._modify(job_id, change, write)
 
+    def delete_final(self, job_id: JobId) -> None:
+        """Forget a job that has ended, with all its versions. Invariant: a job that lives is never deleted."""
+        with self._database.writing() as connection:
+            connection.execute(sa.delete(jobs).where(jobs.c.id == job_id, jobs.c.live_name.is_(None)))
+        self._cache.pop(job_id, None)
+
     def _modify(self, job_id: JobId, change: Callable[[Job], Job], write: Callable[[Job, Job], Job]) -> Job:
         with self._changing[job_id % _STRIPES]:
             for attempt in range(ATTEMPTS_MAX):
@@ -206,10 +223,13 @@ class JobStore:
                     return current
                 assert (changed.id, changed.version) == (current.id, current.version)
                 try:
-                    return write(current, changed)
+                    saved = write(current, changed)
                 except StaleVersion:
                     if attempt + 1 == ATTEMPTS_MAX:
                         raise
+                    continue
+                self.saved(current, saved)
+                return saved
         raise AssertionError("unreachable: the loop returns or raises")  # pragma: no cover
 
 

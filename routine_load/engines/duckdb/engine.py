@@ -155,3 +155,6 @@ class DuckDbEngine:
 
     def forget_commits(self, job_id: JobId, up_to_sequence: int) -> None:
         self._sink.forget_commits(job_id, up_to_sequence)
+
+    def forget_job(self, job_id: JobId) -> None:
+        self._sink.forget_job(job_id)

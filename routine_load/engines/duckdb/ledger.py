@@ -105,6 +105,14 @@ class Ledger:
             [int(job_id), up_to_sequence, int(job_id)],
         )
 
+    def forget_job(self, cursor: duckdb.DuckDBPyConnection, job_id: JobId) -> None:
+        """The newest record of all stays, whosever it is: sequences go on from there after a restart."""
+        cursor.execute(f"DELETE FROM {self._progress} WHERE job_id = ?", [int(job_id)])
+        cursor.execute(
+            f"DELETE FROM {self._commits} WHERE job_id = ? AND sequence < (SELECT max(sequence) FROM {self._commits})",
+            [int(job_id)],
+        )
+
 
 def _record(row: Sequence[object]) -> CommitRecord:
     sequence, label, job_id, task_id, ranges = row[:5]

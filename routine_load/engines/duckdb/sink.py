@@ -55,6 +55,10 @@ class LoadSink:
         with self._cursor("Forgetting commit records") as cursor:
             self._shared.ledger.forget(cursor, job_id, up_to_sequence)
 
+    def forget_job(self, job_id: JobId) -> None:
+        with self._cursor("Forgetting a job") as cursor:
+            self._shared.ledger.forget_job(cursor, job_id)
+
     @contextmanager
     def _cursor(self, doing: str) -> Iterator[duckdb.DuckDBPyConnection]:
         cursor = self._warehouse.cursor()

@@ -5,6 +5,6 @@ answer is bounded, and the only handle on rejected rows is their 128-bit random 
 """
 
 from routine_load.server.http.door import HttpDoor, HttpLimits
-from routine_load.server.http.ports import ErrorLogs, Facts
+from routine_load.server.http.ports import ErrorLogs, Facts, Told
 
-__all__ = ["ErrorLogs", "Facts", "HttpDoor", "HttpLimits"]
+__all__ = ["ErrorLogs", "Facts", "HttpDoor", "HttpLimits", "Told"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import uvicorn
@@ -14,7 +14,7 @@ from routine_load.config import MIB
 from routine_load.errors import RoutineLoadError
 from routine_load.server.http.pages import Pages
 from routine_load.server.http.patience import Patient
-from routine_load.server.http.ports import ErrorLogs, Facts
+from routine_load.server.http.ports import Told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +50,13 @@ class HttpDoor:
         self,
         host: str,
         port: int,
-        error_logs: ErrorLogs,
-        facts: Callable[[], Facts],
+        told: Told,
         limits: HttpLimits | None = None,
     ) -> None:
         self._host = host
         self._port = port
         self._limits = limits or HttpLimits()
-        self._pages = Pages(error_logs, facts, self._limits.error_log_bytes_max)
+        self._pages = Pages(told, self._limits.error_log_bytes_max)
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 import anyio.to_thread
 from starlette.applications import Starlette
@@ -14,10 +14,10 @@ from starlette.routing import Route
 
 from routine_load.errors import RoutineLoadError
 from routine_load.ids import Compat
-from routine_load.server.http.ports import ErrorLogs, Facts
+from routine_load.server.http.metrics_page import TEXT_TYPE, as_json, as_text
+from routine_load.server.http.ports import Told
 
 _OPAQUE_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
-_STATES = ("NEED_SCHEDULE", "RUNNING", "PAUSED", "STOPPED", "CANCELLED")
 _ESCAPED = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code != ord("\t")}
 _SAFE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
@@ -25,9 +25,8 @@ _SAFE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 class Pages:
     """Answers of every path, from what the coordinator tells."""
 
-    def __init__(self, error_logs: ErrorLogs, facts: Callable[[], Facts], error_log_bytes_max: int) -> None:
-        self._error_logs = error_logs
-        self._facts = facts
+    def __init__(self, told: Told, error_log_bytes_max: int) -> None:
+        self._told = told
         self._error_log_bytes_max = error_log_bytes_max
 
     def application(self) -> Starlette:
@@ -44,7 +43,7 @@ class Pages:
         )
 
     async def front(self, _request: Request) -> Response:
-        facts = await anyio.to_thread.run_sync(self._facts)
+        facts = await anyio.to_thread.run_sync(self._told.facts)
         lines = [
             f"routine-load {facts.version} ({facts.compat})",
             f"mysql port     {facts.mysql_port or 'shut'}",
@@ -57,13 +56,13 @@ class Pages:
 
     async def health(self, _request: Request) -> Response:
         """Number of backends (StarRocks and Doris: GET /api/health)."""
-        facts = await anyio.to_thread.run_sync(self._facts)
+        facts = await anyio.to_thread.run_sync(self._told.facts)
         counts = {"total_backend_num": facts.backends_total, "online_backend_num": facts.backends_online}
         return JSONResponse(_envelope(facts.compat, counts), headers=_SAFE)
 
     async def bootstrap(self, _request: Request) -> Response:
         """Whether the front end is up. Ports stay 0: the originals tell them only to members of the cluster."""
-        facts = await anyio.to_thread.run_sync(self._facts)
+        facts = await anyio.to_thread.run_sync(self._told.facts)
         answer: dict[str, object] = {"replayedJournalId": 0, "queryPort": 0, "rpcPort": 0}
         if facts.compat is Compat.DORIS:
             answer |= {"arrowFlightSqlPort": 0, "version": facts.version}
@@ -71,17 +70,12 @@ class Pages:
             answer |= {"feStartTime": facts.started_ms, "feVersion": facts.version}
         return JSONResponse(_envelope(facts.compat, answer), headers=_SAFE)
 
-    async def metrics(self, _request: Request) -> Response:
-        """Jobs by state, under the vendor's names, in Prometheus' text format."""
-        facts = await anyio.to_thread.run_sync(self._facts)
-        if facts.compat is Compat.DORIS:
-            name, labels = "doris_fe_job", 'job="load",type="ROUTINE_LOAD",'
-        else:
-            name, labels = "starrocks_fe_routine_load_jobs", ""
-        lines = [f"# HELP {name} routine load jobs by state", f"# TYPE {name} gauge"]
-        lines += [f'{name}{{{labels}state="{state}"}} {facts.jobs_by_state.get(state, 0)}' for state in _STATES]
-        text = "\n".join(lines) + "\n"
-        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8", headers=_SAFE)
+    async def metrics(self, request: Request) -> Response:
+        """The vendor's figures, for Prometheus; with ``?type=json`` as JSON (StarRocks and Doris: GET /metrics)."""
+        families = await anyio.to_thread.run_sync(self._told.metrics)
+        if request.query_params.get("type") == "json":
+            return Response(as_json(families), media_type="application/json", headers=_SAFE)
+        return Response(as_text(families), media_type=TEXT_TYPE, headers=_SAFE)
 
     async def load_error_log(self, request: Request) -> Response:
         """Rejected rows of one transaction (StarRocks and Doris: GET /api/_load_error_log?file=…)."""
@@ -89,7 +83,7 @@ class Pages:
         if not _OPAQUE_ID.fullmatch(opaque_id):
             raise HTTPException(400, "file must be 32 hexadecimal digits, as in ErrorLogUrls of SHOW ROUTINE LOAD")
         try:
-            lines = await anyio.to_thread.run_sync(self._error_logs.render, opaque_id)
+            lines = await anyio.to_thread.run_sync(self._told.error_logs.render, opaque_id)
         except FileNotFoundError as error:
             message = f"there is no error log {opaque_id}; it may have passed its retention"
             raise HTTPException(404, message) from error

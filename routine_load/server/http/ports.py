@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from routine_load.ids import Compat
+from routine_load.observe.metrics import Family
 
 
 class ErrorLogs(Protocol):
@@ -31,4 +32,12 @@ class Facts:
     http_port: int | None
     backends_total: int
     backends_online: int
-    jobs_by_state: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the pages tell. All of it is blocking: the door asks from worker threads."""
+
+    error_logs: ErrorLogs
+    facts: Callable[[], Facts]
+    metrics: Callable[[], Sequence[Family]]

@@ -12,7 +12,8 @@ import pytest
 
 from routine_load.errors import RoutineLoadError
 from routine_load.ids import Compat
-from routine_load.server.http import Facts, HttpDoor, HttpLimits
+from routine_load.observe.metrics import Family
+from routine_load.server.http import Facts, HttpDoor, HttpLimits, Told
 
 KNOWN = "0123456789abcdef0123456789abcdef"
 BROKEN = "f" * 32
@@ -49,8 +50,17 @@ def facts(compat: Compat = Compat.STARROCKS) -> Facts:
         http_port=None,
         backends_total=3,
         backends_online=2,
-        jobs_by_state={"RUNNING": 4},
     )
+
+
+FAMILIES = [
+    Family(name="x_rows", kind="counter", help="rows", unit="rows", samples=(((), 7),)),
+    Family(name="x_jobs", kind="gauge", help="jobs", samples=(((("state", 'a"b'),), 4),)),
+]
+
+
+def told(logs: Logs, compat: Compat = Compat.STARROCKS) -> Told:
+    return Told(error_logs=logs, facts=lambda: facts(compat), metrics=lambda: FAMILIES)
 
 
 class Running:
@@ -62,7 +72,7 @@ class Running:
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.thread.start()
         limits = HttpLimits(error_log_bytes_max=1000 * (len(LINE) + 1))
-        self.door = HttpDoor("127.0.0.1", 0, self.logs, lambda: facts(compat), limits)
+        self.door = HttpDoor("127.0.0.1", 0, told(self.logs, compat), limits)
         self.port = self.call(self.door.start())
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
 
@@ -173,11 +183,22 @@ def test_health_and_bootstrap_have_the_doris_shape(doris_door):
     assert doris_door.client.get("/api/bootstrap").json()["data"]["version"] == "0.1.0"
 
 
-def test_metrics_count_jobs_by_state(door):
-    """Every state has a line, also one without jobs."""
-    lines = door.client.get("/metrics").text.splitlines()
-    assert 'starrocks_fe_routine_load_jobs{state="RUNNING"} 4' in lines
-    assert 'starrocks_fe_routine_load_jobs{state="PAUSED"} 0' in lines
+def test_metrics_are_in_prometheus_text_format(door):
+    """Help, type and samples of each metric; label values are escaped."""
+    answer = door.client.get("/metrics")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert answer.text == (
+        "# HELP x_rows rows\n# TYPE x_rows counter\nx_rows 7\n"
+        '# HELP x_jobs jobs\n# TYPE x_jobs gauge\nx_jobs{state="a\\"b"} 4\n'
+    )
+
+
+def test_metrics_are_json_where_asked_for(doris_door):
+    """Doris: ?type=json gives one object a sample, with its name and labels under tags."""
+    assert doris_door.client.get("/metrics?type=json").json() == [
+        {"tags": {"metric": "x_rows"}, "unit": "rows", "value": 7},
+        {"tags": {"metric": "x_jobs", "state": 'a"b'}, "unit": "nounit", "value": 4},
+    ]
 
 
 def test_the_front_page_names_the_ports(door):
@@ -202,7 +223,7 @@ def test_an_oversized_request_head_is_refused(door):
 
 def test_a_taken_port_is_named(door):
     """Opening a second door on the same port names address and port."""
-    second = HttpDoor("127.0.0.1", door.port, door.logs, facts)
+    second = HttpDoor("127.0.0.1", door.port, told(door.logs))
     with pytest.raises(RoutineLoadError, match=f"cannot listen on 127.0.0.1:{door.port}"):
         door.call(second.start())
 
