@@ -14,7 +14,6 @@ from typing import Final
 from routine_load.errors import AnalysisError, IncorrectName, PropertyError
 from routine_load.ids import Compat
 from routine_load.sql.literals import name_value, quote_name, quote_string
-from routine_load.sql.parser import parse
 from routine_load.sql.render import render_job
 from routine_load.sql.statements import AlterRoutineLoad, CreateRoutineLoad, JobName, LoadClauses, Property
 
@@ -113,6 +112,8 @@ def offsets_as_source(offsets: Offsets) -> Values:
 
 
 def _checked(text: str, clauses: Clauses) -> str:
+    from routine_load.sql.parser import parse  # noqa: PLC0415 - importing the API stays cheap
+
     statements = parse(text, Compat.STARROCKS)
     if len(statements) != 1 or not isinstance(statements[0], CreateRoutineLoad | AlterRoutineLoad):
         raise AnalysisError("columns and where are one clause each; they would begin another statement")

@@ -42,11 +42,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_holds_what_the_program_reads(wheel):
-    """Grammar, migrations, type marker, licence and entry point are inside; tests are not."""
+    """Grammar, migrations, type marker, licence and entry points are inside; tests are not."""
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         entries = next(name for name in names if name.endswith("entry_points.txt"))
         assert "routine-load = routine_load.cli:main" in archive.read(entries).decode()
+        assert "routine_load = routine_load.testing.plugin" in archive.read(entries).decode()
     assert "routine_load/py.typed" in names
     assert "routine_load/_shipped/grammar/routine_load.lark" in names
     assert "routine_load/_shipped/migrations/env.py" in names
