@@ -81,7 +81,7 @@ def with_session_values(text: str, session: Session) -> str:
             "session_user": lambda: f"'{session.user}'@'{session.client or '%'}'",
             "system_user": lambda: f"'{session.user}'@'{session.client or '%'}'",
             "current_user": lambda: f"'{session.user}'@'%'",
-            "current_role": lambda: "root",
+            "current_role": lambda: ", ".join(session.rights.roles) or "NONE",
             "connection_id": lambda: session.connection_id,
             "version": lambda: server_version(session.compat),
             "current_version": lambda: version_comment(session.compat),
