@@ -57,7 +57,8 @@ def source_pairs(definition: JobDefinition, progress: Mapping[PartitionId, int] 
 def _offsets(source: KafkaSource, progress: Mapping[PartitionId, int] | None, comma: str) -> Pairs:
     starts: Mapping[PartitionId, str]
     if progress:
-        starts = {p: str(offset) for p, offset in progress.items() if not source.is_pinned or p in source.partitions}
+        now = {p: str(offset) for p, offset in progress.items()}
+        starts = {p: now.get(p) or _offset_text(source.start_of(p)) for p in source.partitions} or now
     elif source.offsets:
         starts = {p: _offset_text(spec) for p, spec in source.offsets}
     else:
@@ -78,8 +79,9 @@ def _client_properties(definition: JobDefinition) -> Pairs:
     for key, value in source.masked_properties:
         if key == ORIGIN_DEFAULT_OFFSETS or (key == GROUP_ID and made_up.fullmatch(value)):
             continue
-        text = source.default_offset.text if key == DEFAULT_OFFSETS and source.default_offset else value
-        pairs.append((key if key.startswith("aws.") else f"property.{key}", text))
+        if key == DEFAULT_OFFSETS and source.default_offset and source.default_offset.kind is OffsetKind.TIMESTAMP:
+            value = source.default_offset.text  # noqa: PLW2901 - Doris keeps milliseconds there
+        pairs.append((key if key.startswith("aws.") else f"property.{key}", value))
     return pairs
 
 
