@@ -56,8 +56,8 @@ format: $(STAMP) ## Let ruff mend what it can
 bench: $(STAMP) ## Rows per second and CPU beside a consumer that only counts
 	$(BIN)/python -m benchmarks
 
-soak: $(STAMP) ## The long crash test
-	RL_SOAK=1 $(BIN)/python -m pytest tests/crash $(PYTEST_ARGS)
+soak: $(STAMP) ## The long crash test, and a million generated statements
+	RL_SOAK=1 $(BIN)/python -m pytest -s tests/crash tests/fuzz $(PYTEST_ARGS)
 
 clean: ## Remove everything that was made here
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -61,7 +61,7 @@ def _target(target: s.PrivilegeTarget) -> str:
     if target.scope is s.Scope.ALL:
         return "ALL TABLES IN ALL DATABASES" if target.tables_only else "ALL DATABASES"
     if target.scope is s.Scope.DATABASE:
-        return f"{'ALL TABLES IN ' if target.tables_only else ''}DATABASE {quote_name(target.database or '')}"
+        return f"{'ALL TABLES IN ' if target.tables_only else ''}DATABASE {quote_string(target.database or '')}"
     names = (target.database, target.table)
     return "TABLE " + ".".join(quote_name(name) for name in names if name is not None)
 
