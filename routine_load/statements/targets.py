@@ -27,7 +27,8 @@ def topic_of(job: Job, context: Context) -> Topic:
     """The topic that a job's definition names, asked within the time that Kafka has."""
     deadline = Deadline.after(context.settings.kafka_timeout_s, context.clock)
     compat = job.definition.compat
-    return Topic(metadata=context.metadata, kafka=kafka_spec(job, context.files.resolve), deadline=deadline, compat=compat)
+    kafka = kafka_spec(job, context.files.resolve)
+    return Topic(metadata=context.metadata, kafka=kafka, deadline=deadline, compat=compat)
 
 
 def check_target(job: Job, context: Context, *, in_full: bool = True) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -131,6 +132,19 @@ def java_options(logging: Path, heap_mb: int) -> list[str]:
         "-Djava.awt.headless=true",
         f"-Dlog4j2.configurationFile={logging}",
     ]
+
+
+def with_listeners(port: int, controller_port: int, doors: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """What ``server_properties`` needs for further listeners: name → (security protocol, host:port)."""
+    if not doors:
+        return {}
+    addresses = "".join(f",{name}://{address}" for name, (_, address) in doors.items())
+    kinds = "".join(f",{name}:{protocol}" for name, (protocol, _) in doors.items())
+    return {
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}{addresses}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}{addresses}",
+        "listener.security.protocol.map": f"PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{kinds}",
+    }
 
 
 def server_properties(log_dir: Path, port: int, controller_port: int, overrides: dict[str, str]) -> str:

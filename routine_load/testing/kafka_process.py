@@ -12,6 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -44,10 +45,18 @@ exit $code
 class ApacheKafka(RemoteKafka):
     """One Apache Kafka node in KRaft mode on free ports of the loopback; its data goes when it is closed.
 
-    ``settings`` are added to the server's properties. Raises BrokerFailed where neither cache nor Maven gives the jars.
+    ``settings`` are added to the server's properties. ``listeners`` are further doors, name → security protocol; their
+    addresses are in ``doors``. Raises BrokerFailed where neither cache nor Maven gives the jars.
     """
 
-    def __init__(self, *, port: int = 0, heap_mb: int = 512, settings: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        heap_mb: int = 512,
+        settings: dict[str, str] | None = None,
+        listeners: Mapping[str, str] | None = None,
+    ) -> None:
         self._files = kafka_files.resolve()
         self._heap_mb = heap_mb
         self._home = Path(tempfile.mkdtemp(prefix="rl-kafka-"))
@@ -55,10 +64,15 @@ class ApacheKafka(RemoteKafka):
         self._server_pid = 0
         data = self._home / "data"
         shutil.copytree(self._files.formatted, data)
-        ports = _free_ports(2)
+        asked = listeners or {}
+        ports = _free_ports(2 + len(asked))
         chosen = port or ports[0]
+        self.doors = {name: f"127.0.0.1:{door}" for name, door in zip(asked, ports[2:], strict=True)}
+        more = kafka_files.with_listeners(
+            chosen, ports[1], {name: (asked[name], at) for name, at in self.doors.items()}
+        )
         (self._home / "server.properties").write_text(
-            kafka_files.server_properties(data, chosen, ports[1], settings or {})
+            kafka_files.server_properties(data, chosen, ports[1], more | (settings or {}))
         )
         super().__init__(f"127.0.0.1:{chosen}")
         try:
