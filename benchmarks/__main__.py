@@ -1,7 +1,8 @@
 """``make bench``: CSV and JSON from Apache Kafka into DuckDB, beside a consumer that only counts. Same topic, same run.
 
 For each story: rows per second from CREATE ROUTINE LOAD to the last visible row, CPU seconds of the service per million
-rows, its peak resident memory, and the ratios to the counting consumer. ``--rows N`` changes the size.
+rows, its peak resident memory, and the ratios to the counting consumer. ``--rows N`` changes the size. Before them, how
+many CREATE statements a second are read and validated (``--only statements``: nothing else).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import routine_load
+from benchmarks import statement_speed
 from routine_load.testing import ApacheKafka, RemoteKafka
 
 PARTITIONS = 8
@@ -128,6 +130,10 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=3_000_000)
     parser.add_argument("--only", default="")
     options = parser.parse_args()
+    if options.only in "statements":
+        statement_speed.main()
+    if options.only == "statements":
+        return
     rows = options.rows // PARTITIONS * PARTITIONS
     print(f"{rows:,} rows, {PARTITIONS} partitions, {os.cpu_count()} cores shared with Apache Kafka")
     header = ("story", "bytes/row", "rows/s", "CPU s/M", "peak MiB", "counting rows/s", "its CPU s/M", "rows/s ratio")
