@@ -11,8 +11,11 @@ def server_version(compat: Compat) -> str:
     return "5.7.99" if compat is Compat.DORIS else "8.0.33"
 
 
+def release(compat: Compat) -> str:
+    """The vendor's line that is followed, then this product (SHOW BACKENDS, FRONTENDS: Version)."""
+    return f"{'doris-' if compat is Compat.DORIS else ''}4.0.0-routineload-{__version__}"
+
+
 def version_comment(compat: Compat) -> str:
-    """``@@version_comment``: the vendor's line that is followed, then this product."""
-    if compat is Compat.DORIS:
-        return f"Doris version doris-4.0.0-routineload-{__version__}"
-    return f"4.0.0-routineload-{__version__}"
+    """``@@version_comment``."""
+    return f"Doris version {release(compat)}" if compat is Compat.DORIS else release(compat)

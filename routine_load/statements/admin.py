@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from routine_load import __version__
 from routine_load.errors import KillDenied, UnknownConnection
 from routine_load.ids import Compat
 from routine_load.jobs.timezones import local_text
+from routine_load.sql.identity import release
 from routine_load.sql.privileges import Privilege
 from routine_load.sql.results import Ok, ResultTable, text_table
 from routine_load.sql.show import BACKENDS_COLUMNS, COMPUTE_NODES_COLUMNS, FRONTENDS_COLUMNS, PROCESSLIST_COLUMNS
@@ -39,7 +39,7 @@ def backends(_: ShowBackends, session: Session, context: Context) -> ResultTable
             "Alive": str(facts.alive).lower(),
             "SystemDecommissioned": "false",
             "ClusterDecommissioned": "false",
-            "Version": __version__,
+            "Version": release(session.compat),
             "StatusCode": "OK",
             "Status": "{}",
             "Tag": '{"location" : "default"}',
@@ -80,7 +80,7 @@ def frontends(_: ShowFrontends, session: Session, context: Context) -> ResultTab
         "StartTime": started,
         "LastStartTime": started,
         "LiveSince": started,
-        "Version": __version__,
+        "Version": release(session.compat),
         "CurrentConnected": "Yes",
     }
     return text_table(columns, [_row(columns, known)])

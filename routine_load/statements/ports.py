@@ -13,6 +13,7 @@ from routine_load.sql.privileges import ROOT
 from routine_load.sql.results import Result
 from routine_load.sql.schema import Table
 
+DEFAULT_TIME_ZONE = "Asia/Shanghai"
 QUERY_TIMEOUT_S = {Compat.STARROCKS: 300, Compat.DORIS: 900}
 
 
@@ -26,7 +27,7 @@ class Session:
     client: str = ""
     database: str | None = None
     variables: dict[str, str] = field(default_factory=dict)
-    timezone: str = "Asia/Shanghai"
+    timezone: str = DEFAULT_TIME_ZONE
     last_error: str = ""
     """What failed last, as ``RoutineLoadError.described``: ``@@routine_load_error``."""
     disconnect: Callable[[], object] | None = field(default=None, repr=False, compare=False)

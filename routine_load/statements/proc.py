@@ -49,7 +49,7 @@ def _leaf(answer: Callable[[Session, Context], ResultTable]) -> _Place:
 
     def place(rest: list[str], session: Session, context: Context) -> ResultTable:
         if rest:
-            raise _missing("/".join(rest))
+            raise _missing("…/" + "/".join(rest))
         return answer(session, context)
 
     return place
@@ -77,9 +77,9 @@ def _routine_loads(session: Session, context: Context) -> ResultTable:
 
 def _dbs(rest: list[str], session: Session, context: Context) -> ResultTable:
     if rest:
-        return _db(_database(rest[0], context), session, context)
+        return _db(_database(rest[0], session, context), session, context)
     rows = []
-    for database in context.engine.databases():
+    for database in _databases(session, context):
         tables = [t for t in context.engine.tables(database) if context.visible(session, TableRef(database, t))]
         rows.append((_number(database), database, len(tables), "", None, ""))
     return text_table(_DBS_COLUMNS, rows)
@@ -100,8 +100,8 @@ def _db(database: str, session: Session, context: Context) -> ResultTable:
 def _transactions(rest: list[str], session: Session, context: Context) -> ResultTable:
     """``/transactions``, ``/transactions/<db>``, ``/transactions/<db>/running`` and ``…/finished``."""
     if not rest:
-        return text_table(["DbId", "DbName"], [(_number(d), d) for d in context.engine.databases()])
-    database = _database(rest[0], context)
+        return text_table(["DbId", "DbName"], [(_number(d), d) for d in _databases(session, context)])
+    database = _database(rest[0], session, context)
     loads = loads_of(database, session, context)
     running = [load for load in loads if load.status is LoadStatus.PREPARE]
     finished = [load for load in loads if load.status is not LoadStatus.PREPARE]
@@ -113,9 +113,13 @@ def _transactions(rest: list[str], session: Session, context: Context) -> Result
     return transaction_table(chosen[rest[1].lower()], session, context)
 
 
-def _database(said: str, context: Context) -> str:
+def _databases(session: Session, context: Context) -> list[str]:
+    return [name for name in context.engine.databases() if context.visible(session, TableRef(name, ""))]
+
+
+def _database(said: str, session: Session, context: Context) -> str:
     """By name or by number."""
-    for database in context.engine.databases():
+    for database in _databases(session, context):
         if said in (database, str(_number(database))):
             return database
     raise ExecutionError(f"Database {said} does not exist")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from routine_load.ids import Compat
 from routine_load.sql.session_functions import Value
-from routine_load.statements.ports import QUERY_TIMEOUT_S
+from routine_load.statements.ports import DEFAULT_TIME_ZONE, QUERY_TIMEOUT_S
 
 _COMMON: dict[str, str] = {
     "auto_increment_increment": "1",
@@ -41,6 +41,8 @@ _COMMON: dict[str, str] = {
     "sql_warnings": "false",
     "storage_engine": "olap",
     "super_read_only": "false",
+    "system_time_zone": DEFAULT_TIME_ZONE,
+    "time_zone": DEFAULT_TIME_ZONE,
     "transaction_isolation": "REPEATABLE-READ",
     "transaction_read_only": "false",
     "tx_isolation": "REPEATABLE-READ",

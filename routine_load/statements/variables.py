@@ -11,13 +11,14 @@ from collections.abc import Callable
 from routine_load.errors import AnalysisError, LimitExceeded, StatementSyntaxError, UnknownVariable
 from routine_load.ids import Compat
 from routine_load.jobs.timezones import standard_time_zone
+from routine_load.sql.ddl import CATALOGS
 from routine_load.sql.identity import server_version, version_comment
 from routine_load.sql.literals import string_value
 from routine_load.sql.results import Ok, Result, text_table
 from routine_load.sql.session_functions import Value, mentions_session, resolve
 from routine_load.sql.show_conditions import row_condition
 from routine_load.statements.lists import fixed_list
-from routine_load.statements.ports import Session
+from routine_load.statements.ports import DEFAULT_TIME_ZONE, Session
 from routine_load.statements.variable_values import BY_VENDOR, selected, shown
 
 _CHOICES: dict[str, tuple[str, ...]] = {"validate": ("on", "off"), "show_create_offsets": ("create", "current")}
@@ -43,8 +44,10 @@ _ASSIGNMENT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _OF_NO_EFFECT = re.compile(
-    r"(?:(?:session|global|local)\s+)?transaction\b.*|(?:default\s+)?role\b.*", re.IGNORECASE | re.DOTALL
+    r"(?:(?:session|global|local)\s+)?transaction\b.*|(?:default\s+)?role\b.*|property\b.*", re.IGNORECASE | re.DOTALL
 )
+_CATALOG = re.compile(r"catalog\s+[`'\"]?(\w+)[`'\"]?", re.IGNORECASE)
+_NULL = "NULL"
 _CONCAT = re.compile(r"concat\s*\((.*)\)", re.IGNORECASE | re.DOTALL)
 _PART = re.compile(rf"\s*({_QUOTED}|@?@[\w.]+|[\w.+-]+)\s*(?:,|$)", re.DOTALL)
 _SCOPE = re.compile(r"@@(?:(?:session|global|local)\.)?", re.IGNORECASE)
@@ -99,17 +102,16 @@ def _value(name: str, session: Session) -> Value:
     everything = _all(session)
     if name not in everything:
         raise UnknownVariable(f"Unknown system variable '{name}'")
-    return selected(name, everything[name], session.compat)
+    value = everything[name]
+    return None if value == _NULL else selected(name, value, session.compat)
 
 
 def _all(session: Session) -> dict[str, str]:
-    zone = session.timezone
     return {
         **BY_VENDOR[session.compat],
         "version": server_version(session.compat),
         "version_comment": version_comment(session.compat),
-        "time_zone": zone,
-        "system_time_zone": zone,
+        "time_zone": session.timezone,
         "compat": session.compat.value,
         "routine_load_error": session.last_error,
         **session.variables,
@@ -117,15 +119,30 @@ def _all(session: Session) -> dict[str, str]:
 
 
 def _set(assignments: str, session: Session) -> Ok:
+    if match := _CATALOG.fullmatch(assignments):
+        if match[1].lower() not in CATALOGS:
+            raise AnalysisError(f"Unknown catalog '{match[1]}'")
+        return Ok()
     if _NAMES.fullmatch(assignments) or _OF_NO_EFFECT.fullmatch(assignments):
         return Ok()
     at = 0
     while match := _ASSIGNMENT.match(assignments, at):
         at = match.end()
-        _assign(match[1] + match[2].lower(), _evaluated(match[3].strip(), session), session)
+        variable, text = match[1] + match[2].lower(), match[3].strip()
+        if text.upper() == "DEFAULT" or (match[1] and text.upper() == _NULL):
+            _reset(variable, session)
+        else:
+            _assign(variable, _evaluated(text, session), session)
     if assignments[at:].strip():
         raise StatementSyntaxError("SET takes name = value, separated by commas")  # the rest may hold a password
     return Ok()
+
+
+def _reset(variable: str, session: Session) -> None:
+    """SET x = DEFAULT: the vendor's value again; SET @x = NULL: as if it had never been set."""
+    if variable == "time_zone":
+        session.timezone = DEFAULT_TIME_ZONE
+    session.variables.pop(variable, None)
 
 
 def _evaluated(text: str, session: Session) -> str:
@@ -142,7 +159,7 @@ def _assign(variable: str, value: str, session: Session) -> None:
         except ValueError as error:
             raise AnalysisError(f"compat is '{value}', allowed: starrocks, doris") from error
     elif variable == "time_zone":
-        session.timezone = standard_time_zone(value)
+        session.timezone = DEFAULT_TIME_ZONE if value.upper() == "SYSTEM" else standard_time_zone(value)
     else:
         if variable == "query_timeout":
             _check_timeout(value)

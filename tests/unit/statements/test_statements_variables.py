@@ -161,3 +161,73 @@ def test_a_way_of_quoting_that_is_not_ours_is_refused(session, mode):
     with pytest.raises(AnalysisError, match="a backslash escapes"):
         variables.answer(f"SET sql_mode = '{mode}'", session)
     assert variables.answer("SET sql_mode = 'STRICT_TRANS_TABLES,NO_ZERO_DATE'", session) == Ok()
+
+
+@pytest.mark.parametrize(
+    ("compat", "name", "selected", "shown"),
+    [
+        ("starrocks", "character_set_client", "'utf8'", "utf8"),
+        ("doris", "character_set_client", "'utf8mb4'", "utf8mb4"),
+        ("starrocks", "collation_server", "'utf8_general_ci'", "utf8_general_ci"),
+        ("doris", "collation_server", "'utf8mb4_0900_bin'", "utf8mb4_0900_bin"),
+        ("starrocks", "license", "'Apache License 2.0'", "Apache License 2.0"),
+        ("doris", "license", "'Apache License, Version 2.0'", "Apache License, Version 2.0"),
+        ("starrocks", "max_allowed_packet", "33554432", "33554432"),
+        ("doris", "max_allowed_packet", "16777216", "16777216"),
+        ("starrocks", "net_write_timeout", "60", "60"),
+        ("doris", "net_write_timeout", "600", "600"),
+        ("starrocks", "performance_schema", "0", "false"),
+        ("doris", "performance_schema", "'OFF'", "OFF"),
+        ("starrocks", "default_storage_engine", "'InnoDB'", "InnoDB"),
+        ("doris", "default_storage_engine", "'olap'", "olap"),
+        ("starrocks", "query_timeout", "300", "300"),
+        ("doris", "query_timeout", "900", "900"),
+        ("starrocks", "autocommit", "1", "true"),
+        ("doris", "tx_read_only", "0", "false"),
+        ("starrocks", "interactive_timeout", "3600", "3600"),
+        ("doris", "wait_timeout", "28800", "28800"),
+        ("starrocks", "language", "'/starrocks/share/english/'", "/starrocks/share/english/"),
+        ("doris", "language", "'/palo/share/english/'", "/palo/share/english/"),
+        ("starrocks", "system_time_zone", "'Asia/Shanghai'", "Asia/Shanghai"),
+        ("doris", "transaction_isolation", "'REPEATABLE-READ'", "REPEATABLE-READ"),
+    ],
+)
+def test_variables_have_the_vendors_values(session, compat, name, selected, shown):
+    """StarRocks, Doris: variable values; a switch is a number to SELECT and a word to SHOW VARIABLES."""
+    variables.answer(f"SET compat = '{compat}'", session)
+    assert variables.with_session_values(f"SELECT @@{name} AS v", session) == f"SELECT {selected} AS v"
+    [row] = variables.answer(f"SHOW VARIABLES LIKE '{name}'", session).rows
+    assert row[:2] == (name, shown)
+
+
+def test_a_variable_that_was_set_shows_its_default_beside_it(session):
+    """StarRocks: SHOW VERBOSE VARIABLES; Doris: always. DEFAULT brings the default back."""
+    variables.answer("SET net_read_timeout = 7, autocommit = OFF", session)
+    ask = "SHOW VERBOSE VARIABLES WHERE Is_changed = 'true'"
+    assert list(variables.answer(ask, session).rows) == [
+        ("autocommit", "false", "true", "true"),
+        ("net_read_timeout", "7", "60", "true"),
+    ]
+    variables.answer("SET compat = doris", session)
+    assert list(variables.answer("SHOW VARIABLES LIKE 'net_read%'", session).rows) == [
+        ("net_read_timeout", "7", "600", "1")
+    ]
+    variables.answer("SET net_read_timeout = DEFAULT", session)
+    assert variables.with_session_values("SELECT @@net_read_timeout AS v", session) == "SELECT 600 AS v"
+
+
+def test_null_is_null_and_the_systems_time_zone_is_the_default(session):
+    """Connector/J sets character_set_results to NULL; tools bring the time zone back by SYSTEM or DEFAULT."""
+    variables.answer("SET character_set_results = NULL, @x = 1, time_zone = '+02:00'", session)
+    asked = "SELECT @@character_set_results AS r, @x AS x, @@time_zone AS z"
+    assert variables.with_session_values(asked, session) == "SELECT NULL AS r, '1' AS x, '+02:00' AS z"
+    variables.answer("SET @x = NULL, time_zone = SYSTEM", session)
+    assert variables.with_session_values(asked, session) == "SELECT NULL AS r, NULL AS x, 'Asia/Shanghai' AS z"
+
+
+@pytest.mark.parametrize("text", ["SET CATALOG default_catalog", "SET PROPERTY FOR 'root' 'a' = 'b'", "SET ROLE ALL"])
+def test_what_has_no_effect_here_is_accepted(session, text):
+    """There is one catalog, and no limit per user."""
+    assert variables.answer(text, session) == Ok()
+    with pytest.raises(AnalysisError, match="Unknown catalog 'hive'"):
+        variables.answer("SET CATALOG hive", session)
