@@ -47,6 +47,7 @@ from routine_load.statements.context import Context, FileParts, KnownLoads
 from routine_load.statements.privileges import Privileges
 from routine_load.statements.service import Processes, Service
 from routine_load.statements.system_tables import system_tables
+from routine_load.statements.tool_tables import tool_tables
 from routine_load.store import KEY_FILE, Metadata, SecretBox, open_metadata
 from routine_load.tasks.backlog import Backlog
 from routine_load.tasks.run import TaskRunner
@@ -190,7 +191,7 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
         loads=KnownLoads(history=base.history, commits=base.engine, error_lines=base.reject_log.render),
         files=base.files,
     )
-    for table in system_tables(context):
+    for table in (*system_tables(context), *tool_tables()):
         base.engine.add_system_table(table)
     metrics = Metrics(
         settings=base.settings,

@@ -6,7 +6,7 @@ Values are the vendors' own (front end session variables); a client may set any 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from routine_load.errors import AnalysisError, LimitExceeded, StatementSyntaxError, UnknownVariable
 from routine_load.ids import Compat
@@ -207,20 +207,22 @@ def _show(text: str, session: Session) -> Result | None:
 def _show_variables(ending: str, session: Session, *, verbose: bool) -> Result:
     """StarRocks: two columns, four with VERBOSE; Doris: always four."""
     doris = session.compat is Compat.DORIS
-    changed = ("Default_Value", "Changed") if doris else ("Default_value", "Is_changed")
-    columns = ("Variable_name", "Value", *(changed if doris or verbose else ()))
-    defaults = BY_VENDOR[session.compat]
-    rows: list[tuple[str, ...]] = []
-    for name, value in sorted(_all(session).items()):
-        if name.startswith("@"):
-            continue
-        default = shown(name, defaults.get(name, value), session.compat)
-        now = shown(name, value, session.compat)
-        differs = now != default
-        marks = (default, str(int(differs)) if doris else str(differs).lower())
-        rows.append((name, now, *marks)[: len(columns)])
+    more = ("Default_Value", "Changed") if doris else ("Default_value", "Is_changed")
+    columns = ("Variable_name", "Value", *(more if doris or verbose else ()))
     keep = row_condition(ending, columns)
+    rows = (row[: len(columns)] for row in shown_variables(session))
     return text_table(columns, [row for row in rows if keep(row)])
+
+
+def shown_variables(session: Session) -> Iterator[tuple[str, str, str, str]]:
+    """Name, value, default, and whether they differ, in the vendor's words."""
+    defaults = BY_VENDOR[session.compat]
+    for name, value in sorted(_all(session).items()):
+        if not name.startswith("@"):
+            default = shown(name, defaults.get(name, value), session.compat)
+            now = shown(name, value, session.compat)
+            differs = now != default
+            yield name, now, default, str(int(differs)) if session.compat is Compat.DORIS else str(differs).lower()
 
 
 def _unquoted(text: str) -> str:
