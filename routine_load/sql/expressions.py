@@ -53,6 +53,8 @@ NODES: Final[frozenset[type[exp.Expr]]] = frozenset(
         *(exp.In, exp.Between, exp.Like, exp.Is, exp.Interval, exp.Var),
     }
 )
+_LEAVES: Final[frozenset[type[exp.Expr]]] = frozenset({exp.Identifier, exp.Literal, exp.Null, exp.Boolean, exp.Var})
+_CONNECTORS: Final[frozenset[type[exp.Expr]]] = frozenset({exp.And, exp.Or})
 _AGGREGATES: Final = frozenset(
     {"avg", "count", "sum", "min", "max", "group_concat", "array_agg", "any_value", "stddev", "variance", "ndv"}
     | {"approx_count_distinct", "bitmap_union", "hll_union", "max_by", "min_by", "percentile_approx", "bool_or"}
@@ -141,7 +143,8 @@ def read_expression(text: str, position: Position | None = None) -> Expression:
 
 def column_names(tree: exp.Expr) -> tuple[str, ...]:
     """Columns the tree reads, in order of appearance, once each (names compare case-insensitively)."""
-    columns = sorted(tree.find_all(exp.Column), key=lambda column: column.this.meta.get("start", 0))
+    found = (node for node, _ in _with_depth(tree) if type(node) is exp.Column)
+    columns = sorted(found, key=lambda column: column.this.meta.get("start", 0))
     first: dict[str, str] = {}
     for column in columns:
         first.setdefault(column.name.lower(), column.name)
@@ -192,8 +195,13 @@ def _syntax_error(error: ParseError, text: str, tokens: list[Token]) -> Statemen
 
 def _normalised(tree: exp.Expr) -> exp.Expr:
     """The tree in the promised shape, rewritten from the leaves up."""
-    for node in reversed(list(tree.bfs())):
-        rewritten = _balanced(node) if isinstance(node, exp.And | exp.Or) else _one_normalised(node)
+    for node, _ in reversed(list(_with_depth(tree))):
+        if type(node) in _CONNECTORS:
+            rewritten = _balanced(node)
+        elif type(node) in _REWRITES or node.args.get("negate"):
+            rewritten = _one_normalised(node)
+        else:
+            continue
         if rewritten is node:
             continue
         if node is tree:
@@ -203,7 +211,7 @@ def _normalised(tree: exp.Expr) -> exp.Expr:
     return tree
 
 
-def _balanced(node: exp.Connector) -> exp.Expr:
+def _balanced(node: exp.Expr) -> exp.Expr:
     """A long chain of one connector as a flat tree, so that hundreds of alternatives stay within DEPTH_MAX."""
     kind = type(node)
     if type(node.parent) is kind:
@@ -268,25 +276,47 @@ def _check(tree: exp.Expr, text: str) -> None:
             raise AnalysisError(reason, position=position_in(text, min(starts)) if starts else None)
 
 
-def _refusal(node: exp.Expr) -> str | None:  # noqa: PLR0911 - a list of rules
-    if type(node) not in NODES:
-        unsupported = f"{type(node).__name__.upper()} is not allowed in a load expression"
-        return _REFUSED_NODES.get(type(node), unsupported)
-    if isinstance(node, exp.Column) and node.args.get("table"):
+def _refusal(node: exp.Expr) -> str | None:
+    kind = type(node)
+    if kind not in NODES:
+        unsupported = f"{kind.__name__.upper()} is not allowed in a load expression"
+        return _REFUSED_NODES.get(kind, unsupported)
+    rule = _RULES.get(kind)
+    return rule(node) if rule is not None else None
+
+
+def _column_refusal(node: exp.Expr) -> str | None:
+    if node.args.get("table"):
         return f"names in a load expression are plain column names, `{node.sql('mysql')}` is not"
-    if isinstance(node, exp.Column) and not isinstance(node.this, exp.Identifier):
-        return "`*` is not allowed in a load expression"
-    if isinstance(node, exp.In) and (node.args.get("query") or node.args.get("unnest") or node.args.get("field")):
+    return None if isinstance(node.this, exp.Identifier) else "`*` is not allowed in a load expression"
+
+
+def _in_refusal(node: exp.Expr) -> str | None:
+    if node.args.get("query") or node.args.get("unnest") or node.args.get("field"):
         return "IN needs a list of values in parentheses"
-    if isinstance(node, exp.In) and not node.expressions:
-        return "the list after IN is empty"
-    if isinstance(node, exp.Is) and not isinstance(node.expression, exp.Null | exp.Boolean):
-        return "IS is followed by [NOT] NULL, TRUE or FALSE"
-    if isinstance(node, exp.Anonymous) and node.name.lower() in _AGGREGATES:
+    return None if node.expressions else "the list after IN is empty"
+
+
+def _is_refusal(node: exp.Expr) -> str | None:
+    allowed = isinstance(node.expression, (exp.Null, exp.Boolean))
+    return None if allowed else "IS is followed by [NOT] NULL, TRUE or FALSE"
+
+
+def _call_refusal(node: exp.Expr) -> str | None:
+    name = node.name.lower()
+    if name in _AGGREGATES:
         return f"aggregate function {node.name}() is not allowed in a load expression"
-    if isinstance(node, exp.Anonymous) and node.name.lower() in _TABLE_FUNCTIONS:
+    if name in _TABLE_FUNCTIONS:
         return f"table function {node.name}() is not allowed in a load expression"
     return None
+
+
+_RULES: Final[dict[type[exp.Expr], Callable[[exp.Expr], str | None]]] = {
+    exp.Column: _column_refusal,
+    exp.In: _in_refusal,
+    exp.Is: _is_refusal,
+    exp.Anonymous: _call_refusal,
+}
 
 
 def _with_depth(tree: exp.Expr) -> Iterator[tuple[exp.Expr, int]]:
@@ -295,4 +325,5 @@ def _with_depth(tree: exp.Expr) -> Iterator[tuple[exp.Expr, int]]:
     while waiting:
         node, depth = waiting.pop()
         yield node, depth
-        waiting.extend((child, depth + 1) for child in node.iter_expressions())
+        if type(node) not in _LEAVES:
+            waiting.extend([(child, depth + 1) for child in node.iter_expressions()])
