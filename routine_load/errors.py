@@ -37,6 +37,7 @@ class RoutineLoadError(Exception):
 
     @property
     def message(self) -> str:
+        """The text, without the vendor's frame around it."""
         return str(self.args[0])
 
     def number(self, compat: Compat) -> int:

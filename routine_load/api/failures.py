@@ -14,8 +14,8 @@ from functools import cache
 from routine_load import errors
 from routine_load.errors import AnalysisError, ExecutionError, Position, RoutineLoadError, StatementSyntaxError
 
-SHARED = frozenset({1064, 1105})
-"""Numbers that many failures have."""
+_COMMON = frozenset({1064, 1105})
+"""Numbers that most failures have."""
 
 LOST = frozenset({2006, 2013, 2014, 2055})
 """The client's own numbers for a connection that is gone."""
@@ -46,7 +46,7 @@ def rebuilt(refusal: Refusal, kept: str = "") -> RoutineLoadError:
     if known is not None and known["text"] == refusal.text and known["name"] in _classes():
         kind = _classes()[known["name"]]
         position = Position(int(known["line"]), int(known["column"])) if known["line"] else None
-    elif refusal.errno not in SHARED:
+    elif refusal.errno not in _COMMON:
         kind = _by_number().get(refusal.errno, ExecutionError)
     error = kind(message)
     error.position, error.errno = position, refusal.errno
@@ -75,11 +75,16 @@ def _classes() -> dict[str, type[RoutineLoadError]]:
     }
 
 
+def is_shared(errno: int) -> bool:
+    """Several kinds of failure have this number."""
+    return errno in _COMMON or sum(errno in (kind.errno, kind.errno_doris) for kind in _classes().values()) > 1
+
+
 @cache
 def _by_number() -> dict[int, type[RoutineLoadError]]:
     found: dict[int, type[RoutineLoadError]] = {}
     for kind in _classes().values():
-        for number in {kind.errno, kind.errno_doris} - {None, *SHARED}:
+        for number in {kind.errno, kind.errno_doris} - {None, *_COMMON}:
             assert number is not None
             found.setdefault(number, kind)
     return found

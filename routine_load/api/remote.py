@@ -20,7 +20,7 @@ from pymysql.constants import CLIENT, FIELD_TYPE
 
 from routine_load.api.address import Address, Tls
 from routine_load.api.doors import Client, Ports
-from routine_load.api.failures import LOST, SHARED, Refusal, rebuilt
+from routine_load.api.failures import LOST, Refusal, is_shared, rebuilt
 from routine_load.errors import ConnectionLost, RoutineLoadError
 from routine_load.ids import Compat
 from routine_load.sql.literals import quote_name
@@ -154,7 +154,7 @@ class _RemoteClient:
             lost = ConnectionLost(f"{ConnectionLost.__doc__} ({refusal.text})")
             lost.errno = refusal.errno if refusal.errno in LOST else ConnectionLost.errno
             return lost
-        return rebuilt(refusal, _kept(connection) if refusal.errno in SHARED else "")
+        return rebuilt(refusal, _kept(connection) if is_shared(refusal.errno) else "")
 
 
 def _readable(connection: pymysql.Connection[Any]) -> bool:
