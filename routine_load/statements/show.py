@@ -84,7 +84,10 @@ def create(statement: ShowCreateRoutineLoad, session: Session, context: Context)
     found = context.visible_jobs(session, context.jobs.find(database, statement.job.name, include_final=statement.all))
     doris = session.compat is Compat.DORIS
     current = choice(session, "show_create_offsets") == "current"
-    rows = [(job.id, job.name, create_text(job, from_progress=current)) for job in found]
+    rows = [
+        (job.id, job.name, create_text(_caught_up(job, context) if current else job, from_progress=current))
+        for job in found
+    ]
     columns = CREATE_ROUTINE_LOAD_COLUMNS[session.compat]
     return text_table(columns, rows if doris else [row[1:] for row in rows])
 
@@ -94,6 +97,13 @@ def _hidden_tasks(job: Job, session: Session, columns: tuple[str, ...]) -> Resul
     if session.compat is Compat.DORIS:
         require_load(session, job.database, job.definition.table)
     return text_table(columns, [])
+
+
+def _caught_up(job: Job, context: Context) -> Job:
+    """A job as far as its rows are visible: the record may be a moment behind, and a copy would load them again."""
+    if job.placing or job.sink_incarnation != context.sink.incarnation:
+        return job
+    return job.placed(context.sink.progress(job.id))
 
 
 def _database(statement: ShowRoutineLoad, session: Session, context: Context) -> str:
