@@ -11,8 +11,9 @@ from confluent_kafka import KafkaError, Producer
 from routine_load.clock import Deadline
 from routine_load.errors import OffsetOutOfRange, SourceError, SourceUnavailable
 from routine_load.ids import PartitionId
-from routine_load.loads.values import Origin
+from routine_load.loads.values import Origin, PayloadSlice
 from routine_load.sources.consumer import KafkaConsumption, KafkaSource
+from routine_load.sql.statements import MetadataField
 from routine_load.tasks.ports import KafkaSpec
 from routine_load.testing import EmbeddedKafka
 from routine_load.testing.embedded_kafka import Api
@@ -124,6 +125,62 @@ def test_a_tombstone_is_a_value_of_none(broker, topic, source):
         chunk = consumption.poll(max_rows=10, max_bytes=100, deadline=Deadline.after(10))
     assert list(chunk.values) == [b"a", None, b""]
     assert chunk.bytes == 1
+
+
+def produce(broker, topic, **record):
+    producer = Producer({"bootstrap.servers": broker.bootstrap, "log_level": 0})
+    producer.produce(topic, **record)
+    assert producer.flush(30) == 0
+
+
+def test_what_a_message_carries_is_kept_where_it_is_asked_for(broker, topic, source):
+    """Keys byte for byte, headers in order with duplicates, timestamps; a slice of a chunk has its part of them."""
+    broker.create_topic(topic, 2)
+    headers = [("a", b"1"), ("b", None), ("a", b"\xff")]
+    produce(broker, topic, partition=1, value=b"x", key=b"\xff\x00", headers=headers, timestamp=1_700_000_000_123)
+    produce(broker, topic, partition=1, value=None, key=b"")
+    produce(broker, topic, partition=1, value=b"z", headers=[])
+    carried = frozenset(MetadataField)
+    asked = KafkaSpec(brokers=broker.bootstrap, topic=topic, carried=carried)
+    with source.open(asked, from_zero(0, 1)) as consumption:
+        chunk = consumption.poll(max_rows=10, max_bytes=1000, deadline=Deadline.after(10))
+    found = {field.value: chunk.metadata(field).to_pylist() for field in carried}
+    assert found["KEY"] == [b"\xff\x00", b"", None]
+    assert found["PARTITION"] == [1, 1, 1]
+    assert found["OFFSET"] == [0, 1, 2]
+    assert found["TOPIC"] == [topic] * 3
+    assert found["HEADERS"] == [headers, [], []]
+    assert found["TIMESTAMP_MS"][0] == 1_700_000_000_123
+    assert found["TIMESTAMP_MS"][2] > 1_700_000_000_123
+    part = PayloadSlice(chunk, 1, 3)
+    assert part.metadata(MetadataField.KEY).to_pylist() == [b"", None]
+    assert part.metadata(MetadataField.HEADERS).to_pylist() == [[], []]
+
+
+def test_keys_and_headers_count_towards_the_bytes_of_a_chunk(broker, topic, source):
+    """Small values with large keys fill a chunk, too, though the bytes received are those of the values."""
+    broker.create_topic(topic)
+    broker.produce(topic, [b"v"] * 40, key=b"k" * 5000)
+    asked = KafkaSpec(brokers=broker.bootstrap, topic=topic, carried=frozenset({MetadataField.KEY}))
+    keys = []
+    with source.open(asked, from_zero(0)) as consumption:
+        sizes = []
+        while len(keys) < 40:
+            chunk = consumption.poll(max_rows=5, max_bytes=8_000, deadline=Deadline.after(10))
+            keys += chunk.metadata(MetadataField.KEY).to_pylist()
+            sizes.append((len(chunk.values), chunk.bytes))
+    assert keys == [b"k" * 5000] * 40
+    assert all(rows == size for rows, size in sizes)
+
+
+def test_what_nobody_asks_for_is_not_copied(broker, topic, source):
+    """Keys, headers and timestamps cost a call each: a job without INCLUDE METADATA pays for none."""
+    broker.create_topic(topic)
+    broker.produce(topic, [b"v"], key=b"k")
+    with source.open(spec_of(broker, topic), from_zero(0)) as consumption:
+        chunk = consumption.poll(max_rows=10, max_bytes=100, deadline=Deadline.after(10))
+    assert not chunk.parts
+    assert chunk.metadata(MetadataField.OFFSET).to_pylist() == [0]
 
 
 def test_origin_and_last_timestamp_come_from_the_message(broker, topic, source):

@@ -112,6 +112,37 @@ def json_rows(messages, columns):
         )
 
 
+def json_documents(messages, columns):
+    """(message, texts or None) of every object of a message; a message that is not only objects is one error row."""
+    for at, message in enumerate(messages):
+        try:
+            text, found, place = (message or b"").decode(), [], 0
+            while place < len(text):
+                document, place = json.JSONDecoder().raw_decode(text, place)
+                found.append([document.get(name) for name, _, _ in columns])
+                place += len(text[place:]) - len(text[place:].lstrip(BLANKS))
+        except ValueError:
+            yield at, None
+            continue
+        yield from ((at, fields) for fields in found)
+
+
+def rows_of(messages, columns, *, json_):
+    """Rows of either format, separated by commas."""
+    return json_documents(messages, columns) if json_ else csv_rows(messages, columns, ",")
+
+
+def with_metadata(rows, keys):
+    """Behind the fields: the message's key, and its offset, which is its place; a key that is not UTF-8 is an error."""
+    for at, fields in rows:
+        try:
+            key = keys[at] if keys[at] is None else keys[at].decode()
+        except UnicodeDecodeError:
+            yield at, None
+            continue
+        yield at, None if fields is None else [*fields, key, str(at)]
+
+
 def load(rows, columns, *, compat, strict, cut):
     """(loaded rows, messages of error rows). ``columns``: (name, type, nullable)."""
     loaded, bad = [], []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from routine_load.formats import decoder_for
 from routine_load.ids import Compat, TableRef
 from routine_load.loads.values import Format, LoadSpec, Origin
 from routine_load.sql.ddl import DdlContext, parse_create_table
+from routine_load.sql.statements import MetadataColumn, MetadataField
 from routine_load.transform import TransformCompiler
 from tests.reference import rows_at_a_time as reference
 
@@ -49,21 +51,26 @@ slow_and_sure = settings(max_examples=60, deadline=None, derandomize=True)
 
 
 class Chunk:
-    def __init__(self, values):
+    def __init__(self, values, keys):
         self.values = values
+        self.keys = keys
 
     def origin(self, index):
         return Origin("t", 0, index)
 
+    def metadata(self, what):
+        found = {"KEY": pa.array(self.keys, pa.binary()), "OFFSET": pa.array(range(len(self.values)), pa.int64())}
+        return found[what]
 
-def loaded(spec, layout, messages):
+
+def loaded(spec, layout, messages, keys=()):
     """Rows and messages of error rows, as the product has them."""
     declared = ", ".join(f"{name} {kind}{'' if nullable else ' NOT NULL'}" for name, kind, nullable in layout)
     text = f"CREATE TABLE t ({declared}) DUPLICATE KEY(c0) DISTRIBUTED BY HASH(c0) BUCKETS 1"
     table = parse_create_table(text, DdlContext(database="d", compat=spec.compat))
     assert table.ref == TableRef("d", "t")
     compiler = TransformCompiler()
-    decoded = decoder_for(spec, compiler.source_columns(spec, table)).decode(Chunk(messages))
+    decoded = decoder_for(spec, compiler.source_columns(spec, table)).decode(Chunk(messages, keys))
     transformer = compiler.transformer(spec, table)
     try:
         result = transformer.transform(decoded)
@@ -120,6 +127,32 @@ def test_json_is_loaded_as_row_by_row(compat, data, layout, strict):
     rows = reference.json_rows(messages, layout)
     expected = reference.load(rows, layout, compat=compat.value, strict=strict, cut=True)
     assert loaded(spec, layout, messages) == expected
+
+
+@vendors
+@pytest.mark.parametrize("format_", list(Format))
+@slow_and_sure
+@given(st.data(), st.booleans())
+def test_metadata_is_loaded_as_row_by_row(compat, format_, data, strict):
+    """INCLUDE METADATA: each row has the key and offset of its message, whatever became of the rows around it."""
+    layout = [("c0", "TINYINT", True), ("k", "VARCHAR(4)", data.draw(st.booleans())), ("o", "BIGINT", True)]
+    values = st.lists(st.sampled_from(["1", "200", "x", "1,2", "\\N"]), max_size=3)
+    message = values.map(lambda rows: "\n".join(rows).encode())
+    if format_ is Format.JSON:
+        message = values.map(lambda rows: b" ".join(json.dumps({"c0": row, "k": "no"}).encode() for row in rows))
+    messages = data.draw(st.lists(message | st.none() | st.just(b"{"), max_size=6))
+    key = st.sampled_from([None, b"", b"a", "é日".encode(), b"abcde", b"\xff"])
+    keys = data.draw(st.lists(key, min_size=len(messages), max_size=len(messages)))
+    carried = tuple(
+        MetadataColumn(field=field, name=name)
+        for field, name in ((MetadataField.KEY, "k"), (MetadataField.OFFSET, "o"))
+    )
+    spec = LoadSpec(compat=compat, format=format_, column_separator=",", strict_mode=strict, metadata=carried)
+    rows = list(reference.with_metadata(reference.rows_of(messages, layout[:1], json_=format_ is Format.JSON), keys))
+    expected = reference.load(
+        rows, layout, compat=compat.value, strict=strict, cut=format_ is Format.JSON or compat is Compat.DORIS
+    )
+    assert loaded(spec, layout, messages, keys) == expected
 
 
 @pytest.fixture(scope="module", params=["starrocks", "doris"])

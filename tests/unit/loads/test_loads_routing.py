@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from routine_load.errors import UnknownTable
 from routine_load.ids import TableRef
 from routine_load.loads.routing import ByTablePrefix
-from routine_load.loads.values import Origin
+from routine_load.loads.values import Origin, PayloadSlice
+from routine_load.sql.statements import MetadataField
 
 
 @dataclass
@@ -20,6 +22,9 @@ class Messages:
 
     def origin(self, index: int) -> Origin:
         return Origin("topic", 0, index)
+
+    def metadata(self, what: MetadataField) -> pa.Array:
+        return pa.array([f"{what} {index}" for index in range(len(self.values))])
 
 
 def test_each_table_gets_its_rows_in_order_with_their_origins():
@@ -31,6 +36,14 @@ def test_each_table_gets_its_rows_in_order_with_their_origins():
     }
     assert parts[TableRef("d", "a")].origin(1).offset == 2
     assert parts[TableRef("d", "b")].origin(1).offset == 3
+
+
+def test_each_table_gets_what_its_messages_carry():
+    """INCLUDE METADATA of a multi-table job: the messages of a table, in order, also where its part is cut."""
+    parts = ByTablePrefix("d").split(Messages([b"a|1", None, b"b|2", b"a|3", b"a|4"]))
+    part = parts[TableRef("d", "a")]
+    assert part.metadata(MetadataField.KEY).to_pylist() == ["KEY 0", "KEY 3", "KEY 4"]
+    assert PayloadSlice(part, 1, 3).metadata(MetadataField.KEY).to_pylist() == ["KEY 3", "KEY 4"]
 
 
 def test_tombstones_and_empty_values_are_passed_over():
