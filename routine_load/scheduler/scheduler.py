@@ -49,6 +49,7 @@ class Scheduler:
         self._doors = Doors()
         self._roster = Roster(parts.watch.forget)
         self._plan_failures: defaultdict[JobId, int] = defaultdict(int)
+        self._undivided: dict[JobId, Still] = {}
         moves = Moves(consider=self._consider, plan_anew=self._plan_anew, fail=self._fail_job)
         self._dispatcher = Dispatcher(parts, self._roster, moves)
 
@@ -118,6 +119,9 @@ class Scheduler:
             wanted = self._parts.planner.concurrency(run.plan.job, len(run.plan.partitions))
             if wanted != run.plan.concurrency:
                 self._plan_anew(run.job_id)
+        for job_id, still in self._undivided.items():
+            self._plan(job_id, still)
+        self._undivided.clear()
 
     # -- planning -----------------------------------------------------------------------------------------------------
 
@@ -181,7 +185,13 @@ class Scheduler:
     def _plan_later(self, job_id: JobId, still: Still) -> None:
         """There may be no task now (no backend, or none allowed): StarRocks, Doris try again every round."""
         if still():
-            self._agenda.due(self._parts.interval_s, lambda: self._plan(job_id, still))
+            self._undivided[job_id] = still
+            self._agenda.due(self._parts.interval_s, lambda: self._plan_undivided(job_id, still))
+
+    def _plan_undivided(self, job_id: JobId, still: Still) -> None:
+        if self._undivided.get(job_id) is still:
+            del self._undivided[job_id]
+            self._plan(job_id, still)
 
     def _planned(self, still: Still, plan: Plan) -> None:
         job_id = plan.job.id

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from routine_load.clock import Clock
+from routine_load.clock import Clock, Deadline
 from routine_load.commit.values import CommitRecord
 from routine_load.config import Settings
 from routine_load.errors import AnalysisError, JobNotFound, NoDatabaseSelected, UnknownDatabase
@@ -159,6 +159,12 @@ class Context:
         if not self.engine.has_database(database):
             raise UnknownDatabase(f"Unknown database '{database}'")
         return database
+
+    def kafka_deadline(self, compat: Compat) -> Deadline:
+        """By when Kafka has to answer a question about a topic: what the front end allows, and what ``Settings`` do."""
+        return Deadline.after(
+            min(self.settings.kafka_timeout_s, self.frontend_config(compat).kafka_timeout_s(compat)), self.clock
+        )
 
     def live_job(self, name: JobName, session: Session) -> Job:
         """The job a name refers to: the first that is not final (StarRocks, Doris: look-up of names)."""

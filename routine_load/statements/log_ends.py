@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from routine_load.clock import Deadline
 from routine_load.ids import PartitionId
 from routine_load.jobs.job import Job
 from routine_load.scheduler.looks import look
@@ -29,6 +28,6 @@ def ends_now(job: Job, context: Context) -> Mapping[PartitionId, int]:
     if job.state.is_final:
         return {}
     kafka = kafka_spec(job, context.files.resolve)
-    ends = look(context.metadata, kafka, Deadline.after(context.settings.kafka_timeout_s)).ends
+    ends = look(context.metadata, kafka, context.kafka_deadline(job.definition.compat)).ends
     pinned = job.definition.source.partitions
     return {partition: end for partition, end in ends.items() if not pinned or partition in pinned}

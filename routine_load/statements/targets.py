@@ -5,7 +5,6 @@ Owns the vendors' words for a table that is not there. Refuses to know what beco
 
 from __future__ import annotations
 
-from routine_load.clock import Deadline
 from routine_load.errors import UnknownTable
 from routine_load.ids import Compat
 from routine_load.jobs.checks import check_table
@@ -25,10 +24,9 @@ def validates(session: Session, context: Context) -> bool:
 
 def topic_of(job: Job, context: Context) -> Topic:
     """The topic that a job's definition names, asked within the time that Kafka has."""
-    deadline = Deadline.after(context.settings.kafka_timeout_s, context.clock)
     compat = job.definition.compat
     kafka = kafka_spec(job, context.files.resolve)
-    return Topic(metadata=context.metadata, kafka=kafka, deadline=deadline, compat=compat)
+    return Topic(metadata=context.metadata, kafka=kafka, deadline=context.kafka_deadline(compat), compat=compat)
 
 
 def check_target(job: Job, context: Context, *, in_full: bool = True) -> None:
