@@ -159,11 +159,14 @@ def test_a_kill_at_any_cut_loses_and_doubles_nothing(new_service, embedded_kafka
     check_exactly_once(service, feed)
 
 
-@pytest.mark.parametrize(("point", "read_again"), [("job.alter.before", 0), ("job.alter.after", 60)])
+ALTER_POINTS = [("job.alter.before", 0), ("job.version.before", 0), ("job.version.after", 0), ("job.alter.after", 60)]
+
+
+@pytest.mark.parametrize(("point", "read_again"), ALTER_POINTS)
 def test_a_kill_in_the_middle_of_alter_leaves_all_of_it_or_nothing(
     new_service, embedded_kafka, topic, point, read_again
 ):
-    """Offsets that were written are placed by the next start; those that were not are as if nobody had said them."""
+    """Definition, version and offsets of a job that ran are all old or all new; offsets are placed by the next start."""
     embedded_kafka.create_topic(topic, PARTITIONS)
     feed = Feed(embedded_kafka, topic)
     feed.portion(800)
@@ -172,17 +175,22 @@ def test_a_kill_in_the_middle_of_alter_leaves_all_of_it_or_nothing(
     table = "CREATE TABLE d.t (p INT, n BIGINT, payload VARCHAR(64)) DUPLICATE KEY(p, n) DISTRIBUTED BY HASH(p)"
     create(service, embedded_kafka, topic, table)
     wait_for_rows(service, feed.total, 60)
-    service.run("PAUSE ROUTINE LOAD FOR d.j")
     with pytest.raises(pymysql.Error):
-        service.run('ALTER ROUTINE LOAD FOR d.j FROM KAFKA ("kafka_partitions" = "3", "kafka_offsets" = "40")')
+        service.run(
+            'ALTER ROUTINE LOAD FOR d.j PROPERTIES ("max_error_number" = "7") '
+            'FROM KAFKA ("kafka_partitions" = "3", "kafka_offsets" = "40")'
+        )
     assert service.ended() == -9
     service.environment = {}
     service.start()
-    service.run("RESUME ROUTINE LOAD FOR d.j")
     feed.portion(80)
     feed.join()
     wait_for_rows(service, feed.total + read_again, 60)
     assert service.run("SELECT count(*), count(DISTINCT n) FROM d.t WHERE p = 3") == [(110 + read_again, 110)]
+    versions = service.run("SHOW ROUTINE LOAD VERSIONS FOR d.j")
+    altered = read_again > 0
+    assert [row[0] for row in versions] == (["1", "2"] if altered else ["1"])
+    assert ('"maxErrorNum":"7"' in service.show("d.j")["JobProperties"]) == altered
 
 
 def _rows_or_zero(service) -> int:
