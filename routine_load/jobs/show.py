@@ -22,6 +22,8 @@ from routine_load.jobs.timezones import local_text
 
 OFFSET_ZERO = "OFFSET_ZERO"
 _UNSTABLE = "UNSTABLE"
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+"""Made once: ``dumps`` with settings makes one each time, which a list of a thousand jobs feels."""
 _LAG_REASON = "LagReason"
 _UNKNOWN_LAG = -1
 NO_BACKEND = BackendId(-1)
@@ -239,4 +241,4 @@ def two_halves(task_id: TaskId) -> str:
 
 def compact(value: object) -> str:
     """JSON as the vendors print it: no blanks, text as it is."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from routine_load.ids import PartitionId, TxnId
 from routine_load.jobs.ports import RowCounts
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistic:
@@ -86,4 +88,4 @@ def _common(statistic: Statistic, time_ms: int) -> dict[str, object]:
 
 
 def _compact(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)

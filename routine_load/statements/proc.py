@@ -59,9 +59,7 @@ def _routine_loads(session: Session, context: Context) -> ResultTable:
     """StarRocks, Doris: Name, Id, DbName, Statistic and how many tasks run and wait."""
     rows = []
     now = context.clock.now()
-    for job in context.jobs.list(None, include_final=True):
-        if not context.visible(session, TableRef(job.database, job.definition.table or "")):
-            continue
+    for job in context.visible_jobs(session, context.jobs.list(None, include_final=True)):
         run = context.scheduler.run_of(job.id)
         running = 0 if run is None else sum(1 for part in run.slices if part.started_at is not None)
         waiting = 0 if run is None else len(run.slices) - running
@@ -80,7 +78,7 @@ def _dbs(rest: list[str], session: Session, context: Context) -> ResultTable:
         return _db(_database(rest[0], session, context), session, context)
     rows = []
     for database in _databases(session, context):
-        tables = [t for t in context.engine.tables(database) if context.visible(session, TableRef(database, t))]
+        tables = [t for t in context.engine.tables(database) if session.rights.sees(database, t)]
         rows.append((_number(database), database, len(tables), "", None, ""))
     return text_table(_DBS_COLUMNS, rows)
 
@@ -88,7 +86,7 @@ def _dbs(rest: list[str], session: Session, context: Context) -> ResultTable:
 def _db(database: str, session: Session, context: Context) -> ResultTable:
     rows = []
     for name in context.engine.tables(database):
-        if context.visible(session, TableRef(database, name)):
+        if session.rights.sees(database, name):
             table = context.engine.table(TableRef(database, name))
             keys = str(table.key_model).replace(" KEY", "_KEYS").replace("DUPLICATE", "DUP").replace("AGGREGATE", "AGG")
             number = _number(f"{database}.{name}")
@@ -114,7 +112,7 @@ def _transactions(rest: list[str], session: Session, context: Context) -> Result
 
 
 def _databases(session: Session, context: Context) -> list[str]:
-    return [name for name in context.engine.databases() if context.visible(session, TableRef(name, ""))]
+    return [name for name in context.engine.databases() if session.rights.sees(name)]
 
 
 def _database(said: str, session: Session, context: Context) -> str:

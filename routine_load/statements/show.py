@@ -37,15 +37,18 @@ def jobs(statement: ShowRoutineLoad, session: Session, context: Context) -> Resu
         found = context.jobs.find(database, statement.job.name, include_final=statement.all)
     else:
         found = context.jobs.list(database, include_final=statement.all)
+    if statement.like is not None:  # before their rows are made: names are cheap
+        keep = name_filter(statement.like)
+        found = [job for job in found if keep({"Name": job.name})]
     found = context.visible_jobs(session, found)
     view = _view(session, context)
     asks_now = statement.job is not None and wants_them_now(session)
     rows: Sequence[Mapping[str, Any]] = [
         job_row(job, live_facts(job, context, ends_now(job, context) if asks_now else {}), view) for job in found
     ]
-    for condition in (statement.where and row_filter(statement.where), statement.like and name_filter(statement.like)):
-        if condition:
-            rows = [row for row in rows if condition(row)]
+    if statement.where is not None:
+        condition = row_filter(statement.where)
+        rows = [row for row in rows if condition(row)]
     if statement.job is not None and not rows:
         raise _no_such_job(statement, database, session.compat)
     if statement.order_by or statement.job is None:

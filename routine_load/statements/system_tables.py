@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from routine_load.errors import AnalysisError
-from routine_load.ids import Compat, JobId, TableRef
+from routine_load.ids import Compat, JobId
 from routine_load.jobs.job import Job
 from routine_load.jobs.states import DorisReason, JobState
 from routine_load.jobs.timezones import zone
@@ -66,18 +66,16 @@ def _wanted_jobs(context: Context, viewer: Viewer, wanted: Wanted) -> Iterable[J
     prefix = "JOB_" if viewer.compat is Compat.DORIS else ""
     numbers = wanted_numbers(wanted, f"{prefix}ID")
     names, databases = wanted.get(f"{prefix}NAME"), wanted.get("DB_NAME")
-    found: list[Job]
+    found: list[Job] = []
     if numbers is not None:
         found = [job for number in sorted(numbers) if (job := context.jobs.get(JobId(number))) is not None]
-    elif databases is None:
-        found = list(context.jobs.list(None, include_final=True))
-    elif names is None:
-        found = [job for d in sorted(databases) for job in context.jobs.list(d, include_final=True)]
     else:
-        pairs = [(d, n) for d in sorted(databases) for n in sorted(names)]
-        found = [job for d, n in pairs for job in context.jobs.find(d, n, include_final=True)]
-    visible = (job for job in found if names is None or job.name in names)
-    return [job for job in visible if context.visible(viewer, TableRef(job.database, job.definition.table or ""))]
+        for database in [None] if databases is None else sorted(databases):
+            if names is None:
+                found += context.jobs.list(database, include_final=True)
+            for name in sorted(names or ()):
+                found += context.jobs.find(database, name, include_final=True)
+    return context.visible_jobs(viewer, found)
 
 
 def _starrocks_job(job: Job, context: Context, viewer: Viewer) -> Mapping[str, Any]:

@@ -63,10 +63,12 @@ class JobStore:
         found = self._read(sa.and_(jobs.c.database_name == database, jobs.c.live_name == name))
         return found[0] if found else None
 
-    def find(self, database: str, name: str, *, include_final: bool = False) -> _Jobs:
-        """Jobs of that name: the live one first, then history, newest first."""
-        column = jobs.c.name if include_final else jobs.c.live_name
-        found = self._read(sa.and_(jobs.c.database_name == database, column == name))
+    def find(self, database: str | None, name: str, *, include_final: bool = False) -> _Jobs:
+        """Jobs of that name, of one database or of all: live ones first, then history, newest first."""
+        condition = (jobs.c.name if include_final else jobs.c.live_name) == name
+        if database is not None:
+            condition = sa.and_(jobs.c.database_name == database, condition)
+        found = self._read(condition)
         return sorted(found, key=lambda job: (job.state.is_final, -job.id))
 
     def all_live(self) -> _Jobs:
