@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import routine_load
-from benchmarks import statement_speed
+from benchmarks import show_speed, statement_speed
 from routine_load.testing import ApacheKafka, RemoteKafka
 
 PARTITIONS = 8
@@ -132,7 +132,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.only in "statements":
         statement_speed.main()
-    if options.only == "statements":
+    if options.only in "show":
+        show_speed.main()
+    if options.only in ("statements", "show"):
         return
     rows = options.rows // PARTITIONS * PARTITIONS
     print(f"{rows:,} rows, {PARTITIONS} partitions, {os.cpu_count()} cores shared with Apache Kafka")
