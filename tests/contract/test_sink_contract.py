@@ -282,6 +282,19 @@ def test_forgetting_keeps_the_newest_hundred_and_the_unmirrored(world: World) ->
     assert world.sink.commits_after(JOB, 0) == records[30:]
 
 
+def test_a_forgotten_job_leaves_no_progress_and_sequences_go_on(world: World) -> None:
+    """Whatever is forgotten, later commits come behind: a record of a lower sequence would never be booked."""
+    world.sink.place(JOB, {PartitionId(0): 3})
+    records = [load(world, f"l{i}") for i in range(3)]
+    world.sink.forget_job(JOB)
+    assert world.sink.progress(JOB) == {}
+    assert world.sink.commits_after(JOB, 0) == records[-1:]  # the newest of all keeps the place
+    world.reopen()
+    assert load(world, "later").sequence > records[-1].sequence
+    world.sink.forget_job(JOB)
+    world.sink.forget_job(JobId(8))  # one that it never knew
+
+
 def test_concurrent_appends_commit_side_by_side(world: World) -> None:
     """Eight tasks append to one table; all rows are there, sequences are distinct and follow commit order."""
     world.run("CREATE TABLE t (a BIGINT)")

@@ -6,7 +6,7 @@ import pytest
 from jobs_builders import NOON, job_of
 
 from routine_load.ids import Compat
-from routine_load.jobs.auto_resume import AutoResumeFacts, AutoResumeMemory, decide
+from routine_load.jobs.auto_resume import AutoResumeFacts, AutoResumeMemory, decide, may_ever
 from routine_load.jobs.frontend_config import FrontendConfig
 from routine_load.jobs.reasons import paused_by
 from routine_load.jobs.states import Reason
@@ -79,3 +79,28 @@ def test_a_manual_resume_forgets():
     assert (automatic.auto_resume, "pauses routine load" in automatic.other_msg.text) == (memory, True)
     manual = automatic.resumed(NOON)
     assert (manual.auto_resume, manual.other_msg) == (AutoResumeMemory(), None)
+
+
+@pytest.mark.parametrize("compat", Compat)
+@pytest.mark.parametrize("code", [1, 2, 3, 4, 5, 6, 7, 100, 101, 102, 103, 104, 105, 5611])
+def test_whether_it_may_ever_resume_says_what_the_first_round_does(compat, code):
+    """A job for which the answer is no is not looked at again, round after round."""
+    assert may_ever(compat, Reason(code, "")) is asked(compat, code, AutoResumeMemory()).resume
+    assert not may_ever(compat, None)
+
+
+@pytest.mark.parametrize("compat", Compat)
+def test_minus_one_backend_down_is_never_tolerated(compat):
+    """max_tolerable_backend_down_num = -1 switches automatic resume off."""
+    config = FrontendConfig.of(compat, {"max_tolerable_backend_down_num": "-1"})
+    facts = AutoResumeFacts(now=NOON, dead_backends=0, config=config)
+    assert not decide(compat, Reason(3, ""), AutoResumeMemory(), facts).resume
+
+
+@pytest.mark.parametrize(("compat", "code"), [(SR, 3), (DORIS, 4)])
+def test_the_period_follows_its_setting(compat, code):
+    """period_of_auto_resume_min: past it, the count begins anew."""
+    config = FrontendConfig.of(compat, {"period_of_auto_resume_min": "1"})
+    facts = AutoResumeFacts(now=NOON + timedelta(seconds=61), dead_backends=0, config=config)
+    decision = decide(compat, Reason(code, ""), AutoResumeMemory(since=NOON, count=3), facts)
+    assert (decision.resume, decision.memory.count) == (True, 1)

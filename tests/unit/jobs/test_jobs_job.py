@@ -10,7 +10,7 @@ from jobs_builders import NOON, commit_of, defined, job_of
 from routine_load.commit.values import Counts
 from routine_load.errors import BrokenInvariant
 from routine_load.ids import Compat, JobId, PartitionId
-from routine_load.jobs.budget import ErrorWindow
+from routine_load.jobs.budget import ErrorWindow, is_empty_load
 from routine_load.jobs.job import Job, OutOfStep, new_job, reconciled
 from routine_load.jobs.reasons import paused_by
 from routine_load.jobs.states import JobState
@@ -198,3 +198,24 @@ def test_commits_of_another_life_of_the_file_are_not_booked():
     job = replace(job_of(progress={0: 0}), placing={P0: 0}).settled(77)
     assert job.after_commit(commit_of(77, {0: (0, 9)})) is job
     assert job.after_commit(commit_of(78, {0: (0, 4)})).statistic.total_rows == 4
+
+
+def test_a_batch_that_loaded_nothing_may_count_as_an_aborted_task():
+    """StarRocks: empty_load_as_error: rows and offsets count, the task as aborted; OtherMsg says what to set."""
+    record = commit_of(1, {0: (0, 3)}, Counts(unselected=3, received_bytes=9, messages=3))
+    job = job_of().after_commit(record, is_error=True)
+    statistic = job.statistic
+    assert (statistic.total_rows, statistic.committed_tasks, statistic.aborted_tasks) == (3, 0, 1)
+    assert dict(job.progress) == {P0: 3}
+    assert job.other_msg.text.startswith("No partitions have data available for loading. If you are sure there may be")
+    assert job_of().after_commit(record).statistic.committed_tasks == 1
+    assert is_empty_load(record.counts)
+    assert not is_empty_load(Counts())
+    assert not is_empty_load(Counts(loaded=1, unselected=2))
+
+
+def test_recovery_counts_an_empty_batch_as_it_would_have_been_counted():
+    """The same rule live and in recovery."""
+    record = commit_of(1, {0: (0, 3)}, Counts(filtered=3))
+    job = reconciled(job_of(), [record], {P0: 3}, is_empty_load)
+    assert (job.statistic.committed_tasks, job.statistic.aborted_tasks) == (0, 1)

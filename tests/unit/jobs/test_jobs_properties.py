@@ -313,3 +313,16 @@ def test_task_timeouts_follow_the_vendor():
     assert create(SR, task_timeout_second="0").timeout_s(SR, context(SR).config) == 60
     assert create(DORIS, max_batch_interval="5").timeout_s(DORIS, context(DORIS).config) == 60
     assert create(DORIS, max_batch_interval="10").timeout_s(DORIS, context(DORIS).config) == 100
+
+
+def test_doris_batches_adapt_to_a_lag_of_more_than_a_batch():
+    """Doris: adaptive batches: 360 s, 20 million rows and 1 GiB at least; the timeout follows (3600 s, else 100)."""
+    small = create(DORIS, max_batch_interval="10", max_batch_rows="200000", max_batch_size="104857600")
+    config = context(DORIS).config
+    plain, adapted = (small.batch_limits(DORIS, config, lag) for lag in (200_000, 200_001))
+    assert (plain.seconds, plain.rows, plain.bytes) == (10, 200_000, 104_857_600)
+    assert (adapted.seconds, adapted.rows, adapted.bytes) == (360, 20_000_000, 1_073_741_824)
+    assert [small.timeout_s(DORIS, config, lag) for lag in (200_000, 200_001)] == [100, 3600]
+    shorter = config.with_value("routine_load_adaptive_min_batch_interval_sec", "20")
+    assert small.batch_limits(DORIS, shorter, 200_001).seconds == 20
+    assert create(SR).batch_limits(SR, context(SR).config, 10**9).seconds == 10

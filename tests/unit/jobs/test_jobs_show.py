@@ -8,8 +8,8 @@ import pytest
 from jobs_builders import NOON, UUID, defined, job_of
 
 from routine_load.ids import BackendId, Compat, JobId, PartitionId, TaskId, TxnId
-from routine_load.jobs.show import LiveFacts, TaskView, View, as_shown, job_row, printed, task_row
 from routine_load.jobs.reasons import paused_by, stopped_by
+from routine_load.jobs.show import LiveFacts, TaskView, View, as_shown, job_row, printed, task_row
 from routine_load.jobs.states import JobState, Reason
 from routine_load.jobs.statistics import Statistic
 from routine_load.sql.show import ROUTINE_LOAD_COLUMNS, ROUTINE_LOAD_TASK_COLUMNS
