@@ -30,7 +30,7 @@ STATEMENT_MAX: Final = 256 * 1024
 _OWNED: Final = (
     *(("CREATE", "ROUTINE"), ("ALTER", "ROUTINE"), ("PAUSE",), ("RESUME",), ("STOP",), ("KILL",)),
     *(("SHOW", "ROUTINE"), ("SHOW", "ALL", "ROUTINE")),
-    *(("SHOW", "CREATE", "ROUTINE"), ("SHOW", "ALL", "CREATE", "ROUTINE")),
+    *(("SHOW", "CREATE", "ROUTINE"), ("SHOW", "ALL", "CREATE", "ROUTINE"), ("SHOW", "CREATE", "ALL", "ROUTINE")),
     *(("SHOW", "TRANSACTION"), ("SHOW", "LOAD"), ("SHOW", "ALL", "LOAD")),
     *(("SHOW", "BACKENDS"), ("SHOW", "COMPUTE"), ("SHOW", "FRONTENDS"), ("SHOW", "PROC")),
     *(("SHOW", "PROCESSLIST"), ("SHOW", "FULL", "PROCESSLIST")),
@@ -125,8 +125,8 @@ def _syntax_error(error: UnexpectedInput, text: str) -> StatementSyntaxError:
     start = _mistake_in_island(error, text) if at_end else error.pos_in_stream
     if start is None:
         return StatementSyntaxError(f"at the end: {expected}", position=position_in(text, len(text)))
-    if isinstance(error, UnexpectedCharacters) and text[start] in "'\"`":
-        return StatementSyntaxError("unterminated quoted text", position=position_in(text, start))
+    if text.startswith("``", start):
+        return StatementSyntaxError("near '``': a name is not empty", position=position_in(text, start))
     return StatementSyntaxError(f"near {_near(text, start)}: {expected}", position=position_in(text, start))
 
 

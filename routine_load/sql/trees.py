@@ -97,8 +97,8 @@ def token(tree: Node) -> str:
 
 
 def _text(source: str) -> str:
-    """A literal's value, or a bare word as it stands."""
-    return string_value(source) if source[0] in "'\"" else source
+    """A literal's value, the name in back-quotes, or a bare word as it stands."""
+    return string_value(source) if source[0] in "'\"" else name_value(source)
 
 
 def name_text(tree: Node) -> str:

@@ -25,6 +25,18 @@ def lines(file):
     return [tuple(line.split("  =>  ")) for line in (FOLDER / file).read_text().splitlines() if line]
 
 
+def rules():
+    """Cases of rules.txt: the rule, the statement, and what each vendor's mode answers, if they differ."""
+    for block in (FOLDER / "rules.txt").read_text().strip("\n").split("\n====\n"):
+        rule, _, rest = block.removeprefix("# ").partition("\n")
+        text, _, answers = rest.partition("\n----")
+        for part in answers.split("\n---- "):
+            named, _, expected = part.strip(" ").partition("\n")
+            for compat in Compat:
+                if named in {"", compat.value}:
+                    yield pytest.param(text, compat, expected, id=f"{compat.value}: {rule}")
+
+
 def answer(text):
     """The statements as rendered, or the error."""
     try:
@@ -52,6 +64,16 @@ def tree(node):
 def test_a_statement_means_what_its_block_says(text, expected):
     """A statement is rendered in canonical form, a mistake is answered by the error below it."""
     assert answer(text) == expected
+
+
+@pytest.mark.parametrize(("text", "compat", "expected"), list(rules()))
+def test_a_rule_of_the_language_is_kept_in_each_mode(text, compat, expected):
+    """A statement is read as the rule says; a mistake is answered with the vendor's number, SQLSTATE and text."""
+    try:
+        found = ";\n".join(render(statement) for statement in parse(text, compat))
+    except RoutineLoadError as error:
+        found = f"{error.number(compat)} ({error.sqlstate}): {error.framed(compat)}"
+    assert found == expected
 
 
 @pytest.mark.parametrize(("text", "expected"), lines("expressions.txt"))
