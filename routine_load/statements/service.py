@@ -157,7 +157,10 @@ class Service:
             client=client,
             rights=self._context.privileges.rights(user),
             # Drivers cut their batches by it, so it tells what is really taken.
-            variables={"max_allowed_packet": str(self._context.settings.statement_bytes_max)},
+            variables={
+                "max_allowed_packet": str(self._context.settings.statement_bytes_max),
+                "validate": "on" if self._context.settings.validate else "off",
+            },
         )
         self._processes.opened(session, self._context.clock.now())
         return session
