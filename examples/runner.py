@@ -37,7 +37,9 @@ class Broker(Protocol):
 
     def create_topic(self, name: str, partitions: int = 1) -> None: ...
 
-    def produce(self, topic: str, values: Iterable[bytes], *, partition: int | None = None) -> int: ...
+    def produce(
+        self, topic: str, values: Iterable[bytes], *, partition: int | None = None, key: bytes | None = None
+    ) -> int: ...
 
 
 class Differs(AssertionError):
@@ -156,15 +158,16 @@ class Player:
         return [part for part in re.split(r";\s*(?:\n|$)", text) if part.strip()]
 
     def _produce(self, example: Example, messages: str, step: dict[str, Any]) -> None:
-        """One message a line: to the partition of its key, to those listed, or dealt out in turn."""
+        """One message a line: with its key to the partition of the key, to those listed, or dealt out in turn."""
         topic = example.topic + self._topic_suffix
         for number, line in enumerate((example.folder / messages).read_bytes().splitlines()):
-            if "key" in step:
-                partition = zlib.crc32(line.split(b",")[step["key"]]) % example.partitions
+            key = line.split(b",")[step["key"]] if "key" in step else None
+            if key is not None:
+                partition = zlib.crc32(key) % example.partitions
             else:
                 among = step.get("to_partitions", range(example.partitions))
                 partition = among[number % len(among)]
-            self._broker.produce(topic, [line], partition=partition)
+            self._broker.produce(topic, [line], partition=partition, key=key)
 
     def _wait_state(self, example: Example, state: str) -> None:
         give_up = time.monotonic() + _STEP_S
