@@ -174,9 +174,9 @@ def _expected(error: UnexpectedInput) -> str:
         names -= _EXPRESSION_TERMINALS
         if not names & _EXPRESSION_ENDS:
             words.append("an expression")
-    if {"NAME", "QUOTED_NAME"} & names:
-        names -= {"NAME", "QUOTED_NAME"}
+    if "NAME" in names:
         words.append("a name")
+    names -= {"NAME", "QUOTED_NAME"}
     words += sorted(_readable(name) for name in names - {"$END"})
     words.sort(key=lambda word: (not word.isupper(), word.startswith("'")))
     if "$END" in names:
