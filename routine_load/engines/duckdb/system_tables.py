@@ -33,6 +33,7 @@ from routine_load.sql.system_tables import SystemTable, Viewer, Wanted
 REJECTS = "routine_load_rejects"
 
 _PREFIX = "__rl_is_"
+_TEXT_LENGTH = 65_533
 _REJECTS_COLUMNS = {
     "job_id": "BIGINT",
     "label": "VARCHAR",
@@ -126,7 +127,7 @@ class SystemTables:
     def declaration(self, name: str, compat: Compat) -> Table:
         """One of these tables as DESC shows it. Raises UnknownTable."""
         self.view_name(name.lower())
-        columns = tuple(Column(name=column, type=ColumnType(name=kind)) for column, kind in self._kinds(name, compat))
+        columns = tuple(Column(name=column, type=_column_type(kind)) for column, kind in self._kinds(name, compat))
         return Table(
             ref=TableRef(INFORMATION_SCHEMA, name), columns=columns, key_model=KeyModel.DUPLICATE, engine="MEMORY"
         )
@@ -157,11 +158,11 @@ class SystemTables:
     def _hidden(self, cursor: duckdb.DuckDBPyConnection, files: str, viewer: Viewer) -> str:
         """The condition that leaves out rows meant for tables that the user may not load into."""
         named = cursor.execute(f"SELECT DISTINCT database_name, table_name FROM {files}").fetchall()
-        hidden = [(d, t) for d, t in named if not viewer.rights.has(Privilege.INSERT, str(d), t or "")]
+        hidden = [(d, t) for d, t in named if not viewer.rights.has(Privilege.INSERT, d or "", t or "")]
         if not hidden:
             return ""
-        listed = ", ".join(f"({literal(str(d))}, {literal(t or '')})" for d, t in hidden)
-        return f" WHERE (database_name, table_name) NOT IN ({listed})"
+        listed = ", ".join(f"({literal(d or '')}, {literal(t or '')})" for d, t in hidden)
+        return f" WHERE (coalesce(database_name, ''), coalesce(table_name, '')) NOT IN ({listed})"
 
     def _schemata(self, viewer: Viewer, _: Wanted) -> Rows:
         names = sorted([*filter(viewer.rights.sees, self._catalog.databases()), INFORMATION_SCHEMA])
@@ -197,3 +198,8 @@ class SystemTables:
 def _empty(name: str) -> _Told:
     columns = empty_columns(name)
     return _Told(lambda _: columns, lambda *_: ())
+
+
+def _column_type(kind: TypeName) -> ColumnType:
+    """Text has a length, as the vendors' system tables have it."""
+    return ColumnType(name=TypeName.VARCHAR, length=_TEXT_LENGTH) if kind is TypeName.STRING else ColumnType(name=kind)

@@ -14,6 +14,7 @@ from store_builders import job
 
 from routine_load.errors import ExecutionError, MetadataError, StaleVersion
 from routine_load.server.ports import Users, Verifiers
+from routine_load.sql.privileges import Granted, Held, Place, Privilege
 from routine_load.store import SecretBox, migrate, open_metadata
 from routine_load.store.database import Database, create_engine, migration_config
 from routine_load.store.database import migrate as migrate_engine
@@ -86,6 +87,44 @@ def test_up_down_up_with_data(url):
     engine.dispose()
     with open_metadata(url, SecretBox.ephemeral()) as metadata:
         assert metadata.jobs.list() == []
+
+
+def test_grants_come_and_go_with_their_revision(url):
+    """0001 to 0002 and back keeps users and jobs; users of before have no privileges."""
+    engine = create_engine(url)
+    migrate_engine(engine, "0001")
+    with engine.begin() as connection:
+        connection.execute(sa.text("INSERT INTO users (name, native, sha2) VALUES ('old', x'', '')"))
+    migrate_engine(engine)
+    engine.dispose()
+    held = Held(Place.TABLE, "d", "t", Privilege.SELECT, grantable=True)
+    with open_metadata(url, SecretBox.ephemeral()) as metadata:
+        assert metadata.grants.of("old") == Granted()
+        metadata.grants.change("old", lambda _: Granted(privileges=frozenset({held}), roles=frozenset({"db_admin"})))
+    engine = create_engine(url)
+    with engine.connect() as connection, connection.begin():
+        command.downgrade(migration_config(connection), "0001")
+        assert "grants" not in sa.inspect(connection).get_table_names()
+    migrate_engine(engine)
+    engine.dispose()
+    with open_metadata(url, SecretBox.ephemeral()) as metadata:
+        assert metadata.grants.of("old") == Granted()
+
+
+def test_grants_go_with_their_user(url):
+    """A user who is dropped and made again has nothing; an unknown user has no grants to change."""
+    held = Held(Place.ALL, "", "", Privilege.INSERT)
+    with open_metadata(url, SecretBox.ephemeral()) as metadata:
+        users = metadata.users(Verifiers)
+        users.create("ann", Verifiers())
+        given = metadata.grants.change("ann", lambda _: Granted(privileges=frozenset({held})))
+        assert metadata.grants.of("ann") == given == Granted(privileges=frozenset({held}))
+        users.drop("ann")
+        assert metadata.grants.of("ann") is None
+        with pytest.raises(ExecutionError, match="'ann'@'%' does not exist"):
+            metadata.grants.change("ann", lambda old: old)
+        users.create("ann", Verifiers())
+        assert metadata.grants.of("ann") == Granted()
 
 
 def test_migrating_twice_changes_nothing_and_names_the_revision(url):
