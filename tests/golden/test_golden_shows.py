@@ -15,18 +15,20 @@ import pytest
 
 from routine_load.app.coordinator import Coordinator
 from routine_load.config import Settings
+from routine_load.errors import RoutineLoadError
 from routine_load.ids import Compat
-from routine_load.sql.results import ResultTable, ResultType
+from routine_load.sql.results import Ok, ResultTable, ResultType
 from routine_load.statements import lists, proc
 from routine_load.statements.service import HANDLERS
 
 FILE = Path(__file__).parent / "shows" / "columns.txt"
+CLIENTS = Path(__file__).parent / "shows" / "clients.txt"
 JOB = 'CREATE ROUTINE LOAD d.j ON t FROM KAFKA ("kafka_broker_list" = "127.0.0.1:1", "kafka_topic" = "x")'
 
 
-def cases() -> Iterator[tuple[Compat, str, str]]:
+def cases(file: Path = FILE) -> Iterator[tuple[Compat, str, str]]:
     """Mode, statement, columns; a line for both modes is two cases."""
-    for line in FILE.read_text().splitlines():
+    for line in file.read_text().splitlines():
         if not line.startswith("#"):
             mode, statement, columns = line.split("  =>  ")
             for compat in Compat if mode == "both" else [Compat(mode)]:
@@ -115,3 +117,23 @@ def test_the_types_of_routine_load_jobs_are_the_vendors(ask):
         "CURRENT_ABORT_TASK_NUM": ResultType.INT,
         "IS_ABNORMAL_PAUSE": ResultType.BOOLEAN,
     }
+
+
+def answered(ask: Any, compat: Compat, statement: str) -> str:
+    """OK, the columns, or an error's number."""
+    try:
+        result = ask(compat, statement)
+    except RoutineLoadError as error:
+        return str(error.number(compat))
+    if isinstance(result, Ok):
+        return "OK"
+    list(result.rows)
+    return ", ".join(column.name for column in result.columns)
+
+
+@pytest.mark.parametrize(("compat", "statement", "expected"), list(cases(CLIENTS)))
+def test_what_clients_send_is_answered(ask, compat, statement, expected):
+    """Connecting, opening a tree, reflecting a table: nothing is an error that is none at the originals."""
+    ask(compat, "USE d")
+    answer = answered(ask, compat, statement)
+    assert answer == expected if expected != "*" else not answer.isdecimal()
