@@ -66,6 +66,7 @@ from routine_load.statements import (
 )
 from routine_load.statements.admission import admit
 from routine_load.statements.context import Context
+from routine_load.statements.own_table import in_own_database
 from routine_load.statements.ports import Session
 
 _USE = re.compile(r"use\s+(`(?:[^`]|``)+`|[\w$-]+(?:\.[\w$-]+)?)\s*", re.IGNORECASE)
@@ -210,6 +211,7 @@ class Service:
             self._processes.running(session, None, now())
 
     def _answer(self, statement: Statement, session: Session) -> Result:
+        statement = in_own_database(statement, session, self._context)
         admit(statement, session, self._context)
         if not isinstance(statement, EngineStatement):
             return HANDLERS[type(statement)](statement, session, self._context)
