@@ -59,6 +59,7 @@ from routine_load.statements.context import Context
 from routine_load.statements.ports import Session
 
 Need = Callable[[Any, Session, Context], None]
+_Listing = ShowTransaction | ShowLoad | ShowFile
 
 
 def admit(statement: Statement, session: Session, context: Context) -> None:
@@ -120,7 +121,7 @@ def _of_system(*privileges: Privilege) -> Need:
     return lambda _, session, __: require_of_system(session, *privileges)
 
 
-def _of_database(statement: ShowTransaction | ShowLoad | ShowFile, session: Session, context: Context) -> None:  # noqa: ARG001
+def _of_database(statement: _Listing, session: Session, context: Context) -> None:  # noqa: ARG001 - one shape
     """Rows are shown by what the user may load into; a database that the user may not know of is refused."""
     require_sight_of_database(session, _named(statement.database, session))
 

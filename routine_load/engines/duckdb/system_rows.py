@@ -154,7 +154,7 @@ EMPTY: dict[str, tuple[str, ...]] = {
     "table_privileges": ("GRANTEE", "TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", *_PRIVILEGE),
     "column_privileges": ("GRANTEE", "TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", "COLUMN_NAME", *_PRIVILEGE),
 }
-"""What tools ask for and what is never there: no views, constraints, routines or grants are kept."""
+"""What tools ask for and what is never there: no views, constraints or routines are kept; grants are in SHOW GRANTS."""
 
 _COUNTS = frozenset(
     {"ORDINAL_POSITION", "SEQ_IN_INDEX", "NON_UNIQUE", "CARDINALITY", "TABLE_ROWS", "DATA_LENGTH"}
