@@ -331,7 +331,18 @@ class StaleRange(SinkError):
 
 
 class LoadRejected(SinkError):
-    """The batch as a whole was refused."""
+    """The batch as a whole was refused.
+
+    ``rejects`` is the opaque id of the file of its rejected rows, empty where there is none.
+    """
+
+    def __init__(self, message: str | None = None, *, rejects: str = "") -> None:
+        super().__init__(message)
+        self.rejects = rejects
+
+
+class FatalParseError(LoadRejected):
+    """A message cannot be parsed, and the job is to pause for it."""
 
 
 class LimitExceeded(RoutineLoadError):

@@ -167,6 +167,7 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
     parts = _parts(base, kafka, compiler, backends)
     scheduler = Scheduler(parts)
     cleaner = Cleaner(parts.agenda, base.store.jobs, base.engine, base.own_frontend_config, base.clock)
+    cleaner.forgotten = scheduler.forget
     base.store.jobs.saved = count_pauses(base.counters)
     base.frontend_config.listen(scheduler.setting_changed)
     base.frontend_config.listen(lambda _: cleaner.soon())

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from routine_load.errors import BrokenInvariant, RoutineLoadError
-from routine_load.ids import JobId, PartitionId
+from routine_load.ids import Compat, JobId, PartitionId
 from routine_load.jobs.auto_resume import AutoResumeMemory
 from routine_load.jobs.budget import EMPTY_LOAD, ErrorWindow, charge
 from routine_load.jobs.definition import JobDefinition
@@ -183,9 +183,13 @@ class Job:
             progress[moved.partition] = moved.end
         return progress
 
-    def after_abort(self, text: str, at: datetime) -> Job:
-        """The job after a task that left nothing behind: progress stands still, the range will be read again."""
-        return replace(self, statistic=self.statistic.aborted()).noted(text, at)
+    def after_abort(self, text: str, at: datetime, rejects: str = "") -> Job:
+        """The job after a task that left nothing behind: progress stands still, the range will be read again.
+
+        ``rejects`` are the rows for which its batch was refused: they can be read, but count nowhere.
+        """
+        aborted = replace(self, statistic=self.statistic.aborted(), error_logs=self._logs_with(rejects))
+        return aborted.noted(text, at)
 
     def _logs_with(self, rejects: str) -> tuple[str, ...]:
         return (*self.error_logs, rejects)[-ERROR_LOGS_KEPT:] if rejects else self.error_logs
@@ -196,7 +200,10 @@ def _charged(job: Job, record: Committed, at: datetime) -> Job:
     statistic = replace(job.statistic, error_rows_after_resumed=charged.errors)
     if charged.was_full:
         statistic = replace(statistic, aborted_tasks_in_window=0)
-    job = replace(job, window=charged.window, statistic=statistic)
+    ends_window = charged.was_full or charged.pause is not None
+    silent = ends_window and job.definition.compat is Compat.DORIS  # Doris: the window's end clears OtherMsg
+    other_msg = None if silent else job.other_msg
+    job = replace(job, window=charged.window, statistic=statistic, other_msg=other_msg)
     # a batch may become visible after PAUSE or STOP: it counts, but there is nothing left to pause
     if charged.pause is None or not job.state.is_active:
         return job

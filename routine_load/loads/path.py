@@ -32,6 +32,9 @@ from routine_load.loads.values import (
 )
 from routine_load.observe.failpoints import failpoint
 
+PARSE_ERROR = "parse error"
+"""How StarRocks begins to say that a message is no document at all."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
@@ -107,7 +110,10 @@ class LoadTransaction:
         self._spec = spec
         self._routes = routes
         self._tables: dict[TableRef, _TableLoad] = {}
-        self._rejects = path.reject_log.open(RejectSource(job_id=job_id, label=label))
+        self._source = RejectSource(job_id=job_id, label=label)
+        self._rejects = path.reject_log.open(self._source)
+        self.parse_error = ""
+        """Why a message could not be parsed at all, of the first one (StarRocks: fatal parse error)."""
         self._transaction = path.sink.begin(label, job_id, many_tables=routes.many_tables)
         self.counts = Counts()
 
@@ -146,10 +152,18 @@ class LoadTransaction:
             )
         )
         # What is committed is counted: whatever fails from here on, the file of rejected rows stays.
-        self._rejects = self._path.reject_log.open(RejectSource(job_id=record.job_id, label=record.label))
+        self._rejects = self._path.reject_log.open(self._source)
         failpoint("commit.commit.after")
         self._path.reject_log.publish(record.rejects)
         return record
+
+    def refused(self) -> str:
+        """Nothing of this will be loaded, but its rejected rows can be read: by this id. Raises SinkError."""
+        self._rejects.seal()
+        rejects = self._rejects.id
+        self._rejects = self._path.reject_log.open(self._source)
+        self._path.reject_log.keep_refused(rejects)
+        return rejects
 
     def _add_to(self, ref: TableRef, payloads: Payloads) -> None:
         load = self._table_load(ref)
@@ -163,6 +177,8 @@ class LoadTransaction:
             self._add_halves(ref, payloads, error)
             return
         self._rejects.add(ref, payloads, decoded.rejected, self._path.clock.now())
+        if decoded.rejected and not self.parse_error:
+            self.parse_error = next((row.reason for row in decoded.rejected if row.reason.startswith(PARSE_ERROR)), "")
         self._rejects.add(ref, payloads, transformed.rejected, self._path.clock.now())
         if transformed.rows.num_rows:
             self._transaction.write(TableBatch(ref, transformed.rows, load.mode))

@@ -1,7 +1,8 @@
 """Rejected rows: one Parquet file per transaction, found by an opaque id.
 
 Invariant: a file is named ``<id>.parquet`` only after its transaction committed; until then it is ``<id>.pending``.
-``settle`` renames or removes what a crash left pending, so a rejected row is seen exactly when it was counted.
+``settle`` renames or removes what a crash left pending, so a rejected row is seen exactly when it was counted. The rows
+of a batch that was refused because of them are ``<id>.refused``: nobody counts them, but whoever has the id reads them.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ SCHEMA = pa.schema(
 )
 
 _ID = re.compile(r"[0-9a-f]{32}")
+_READABLE = (".parquet", ".refused")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +166,15 @@ class RejectLog:
         except OSError as error:
             log.warning(events.REJECTS_PENDING, file=pending.name, error=error.strerror)
 
+    def keep_refused(self, opaque_id: str) -> None:
+        """The batch was refused for its bad rows: they were not counted, but may be read by the id. Never raises."""
+        pending = self._directory / f"{opaque_id}.pending"
+        try:
+            if pending.exists():
+                pending.rename(pending.with_suffix(".refused"))
+        except OSError as error:
+            log.warning(events.REJECTS_PENDING, file=pending.name, error=error.strerror)
+
     def settle(self, is_committed: Callable[[str], bool]) -> None:
         """After a crash: files of committed transactions get their name, the others go."""
         for path in self._directory.glob("*.pending"):
@@ -174,10 +185,13 @@ class RejectLog:
 
     def render(self, opaque_id: str, *, limit: int = 10_000) -> Iterator[str]:
         """The lines of an error log as the vendors print them. Raises FileNotFoundError for an unknown id."""
-        path = self._directory / f"{opaque_id}.parquet"
-        if not _ID.fullmatch(opaque_id) or not path.is_file():
+        if not _ID.fullmatch(opaque_id):
             raise FileNotFoundError(opaque_id)
-        return self._lines(path, limit)
+        for ending in _READABLE:
+            path = self._directory / f"{opaque_id}{ending}"
+            if path.is_file():
+                return self._lines(path, limit)
+        raise FileNotFoundError(opaque_id)
 
     @staticmethod
     def _lines(path: Path, limit: int) -> Iterator[str]:
@@ -195,6 +209,6 @@ class RejectLog:
     def purge(self, older_than: datetime) -> None:
         """Remove files whose time has passed (BE: load_error_log_reserve_hours)."""
         limit = older_than.timestamp()
-        for path in self._directory.glob("*.parquet"):
+        for path in (path for ending in _READABLE for path in self._directory.glob(f"*{ending}")):
             if path.stat().st_mtime < limit:
                 path.unlink(missing_ok=True)

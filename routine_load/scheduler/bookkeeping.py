@@ -176,6 +176,8 @@ class Bookkeeper:
             if not is_current():
                 return job
             verdict, now = verdict_of(job), self.clock.now()
+            if verdict.of_task:
+                job = job.after_abort(verdict.text, now, verdict.rejects)
             try:
                 if verdict.step is Step.PAUSE:
                     return job.paused(Reason(verdict.code, verdict.text), now)

@@ -46,6 +46,8 @@ class Cleaner:
         frontend_config: Callable[[], tuple[Compat, FrontendConfig]],
         clock: Clock,
     ) -> None:
+        self.forgotten: Callable[[JobId], None] = lambda _: None
+        """Told of each job whose record is gone."""
         self._agenda = agenda
         self._jobs = jobs
         self._sink = sink
@@ -87,6 +89,7 @@ class Cleaner:
         for job_id in chosen:
             self._sink.forget_job(job_id)
             self._jobs.delete_final(job_id)
+            self.forgotten(job_id)
         if chosen:
             log.info(events.JOBS_FORGOTTEN, jobs=len(chosen))
         return len(chosen)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from routine_load.errors import BeginRefused, BrokenInvariant, JobNotFound, RoutineLoadError, TaskTimedOut
 from routine_load.ids import JobId, TxnId
@@ -220,4 +220,4 @@ class Dispatcher:
         elif verdict.step is Step.REPLAN:
             self._moves.plan_anew(run.job_id)
         else:
-            self._moves.fail(run, verdict)
+            self._moves.fail(run, replace(verdict, of_task=True))

@@ -17,6 +17,10 @@ class Doors:
     def __init__(self) -> None:
         self._locks: defaultdict[JobId, threading.Lock] = defaultdict(threading.Lock)
 
+    def forget(self, job_id: JobId) -> None:
+        """Nobody will change this job again."""
+        self._locks.pop(job_id, None)
+
     @contextmanager
     def enter(self, job_id: JobId, timeout_s: float) -> Iterator[None]:
         """Raises ExecutionError where another statement holds the job for longer than that."""

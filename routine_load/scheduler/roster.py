@@ -66,6 +66,11 @@ class Roster:
             if not self._draining[run.job_id]:
                 del self._draining[run.job_id]
 
+    def forget(self, job_id: JobId) -> None:
+        """The job is over: it has no run and gets none."""
+        assert job_id not in self._runs, job_id
+        self._changes.pop(job_id, None)
+
     async def drained(self, job_id: JobId) -> None:
         """Wait until no task of the job runs: it must have been withdrawn."""
         for run in list(self._draining.get(job_id, ())):

@@ -192,6 +192,8 @@ class JobRun:
             routes=self.plan.routes,
             limits=replace(limits, consume_s=limits.consume_s / 2) if part.timed_out else limits,
             has_backlog=self.lag_of(part) > PROBE_ROWS,
+            fails_at_parse_error=definition.properties.pause_on_fatal_parse_error
+            and definition.compat is Compat.STARROCKS,
             txn_id=part.txn_id if part.txn_id is not None else NO_TXN,
             refuses=partial(ratio_exceeded, properties=definition.properties, compat=definition.compat),
         )

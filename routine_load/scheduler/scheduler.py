@@ -109,6 +109,15 @@ class Scheduler:
         """What SHOW BACKENDS prints."""
         return self._parts.backends.facts()
 
+    def forget(self, job_id: JobId) -> None:
+        """The job is over and its record is gone: so is what is kept of it here."""
+        self._doors.forget(job_id)
+        self._agenda.call(self._forget, job_id)
+
+    def _forget(self, job_id: JobId) -> None:
+        self._roster.forget(job_id)
+        self._plan_failures.pop(job_id, None)
+
     def setting_changed(self, name: str) -> None:
         """ADMIN SET: what asks each time needs no telling; how running jobs are divided does."""
         if name == "max_routine_load_task_concurrent_num":

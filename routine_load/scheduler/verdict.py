@@ -15,6 +15,7 @@ from routine_load.errors import (
     BeginRefused,
     BeyondLogEnd,
     BrokenInvariant,
+    FatalParseError,
     LoadRejected,
     LogCut,
     MetadataError,
@@ -46,11 +47,16 @@ class Step(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``code`` and ``text`` are the reason of a pause or cancellation; ``text`` is the message of a retry."""
+    """``code`` and ``text`` are the reason of a pause or cancellation; ``text`` is the message of a retry.
+
+    ``rejects`` names the rejected rows of a batch that was refused; ``of_task``: a task was aborted, which counts.
+    """
 
     step: Step
     text: str
     code: int = 0
+    rejects: str = ""
+    of_task: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +114,12 @@ def _unknown_table(case: Case) -> Verdict:
 
 
 def _rejected(case: Case) -> Verdict:
-    """Doris refuses no batch for its share of bad rows."""
-    return _worth_retrying(case) if case.compat is Compat.DORIS else case.told(Cause.FILTER_RATIO)
+    """Doris refuses no batch for its bad rows."""
+    if case.compat is Compat.DORIS:
+        return _worth_retrying(case)
+    assert isinstance(case.error, LoadRejected)
+    cause = Cause.PARSE_ERROR if isinstance(case.error, FatalParseError) else Cause.FILTER_RATIO
+    return replace(case.told(cause), rejects=case.error.rejects)
 
 
 def _topic(case: Case) -> Verdict:

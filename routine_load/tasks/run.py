@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from routine_load.clock import Clock, Deadline
 from routine_load.commit.values import CommitRecord, Counts, OffsetRange
-from routine_load.errors import LoadRejected
+from routine_load.errors import FatalParseError, LoadRejected
 from routine_load.ids import NO_TXN, JobId, Label, PartitionId, TaskId, TxnId
 from routine_load.jobs.budget import TOO_MANY_FILTERED
 from routine_load.loads.path import LoadPath, LoadTransaction, Progressed, Routes
@@ -46,7 +46,8 @@ class Task:
     """One bounded piece of a job. ``start`` is ``next_offset`` of each of its partitions.
 
     ``has_backlog``: there is more to read than a probe would take. ``refuses`` says of a whole batch's counts that it
-    must not be loaded (StarRocks: max_filter_ratio).
+    must not be loaded (StarRocks: max_filter_ratio). ``fails_at_parse_error``: a message that is no document fails the
+    batch (StarRocks: pause_on_fatal_parse_error).
     """
 
     id: TaskId
@@ -59,6 +60,7 @@ class Task:
     limits: BatchLimits
     refuses: Callable[[Counts], bool]
     has_backlog: bool = False
+    fails_at_parse_error: bool = False
     txn_id: TxnId = NO_TXN
 
 
@@ -142,6 +144,8 @@ class _Attempt:
         with self._runner.path.begin(task.label, task.job_id, task.spec, task.routes) as load:
             while chunk is not None:
                 load.add(chunk, received_bytes=chunk.bytes)
+                if task.fails_at_parse_error and load.parse_error:
+                    raise FatalParseError(load.parse_error, rejects=load.refused())
                 self._took(chunk)
                 chunk = self._following(chunk)
             return self._commit(load)
@@ -188,7 +192,7 @@ class _Attempt:
     def _commit(self, load: LoadTransaction) -> TaskReport:
         task = self._task
         if task.refuses(load.counts):
-            raise LoadRejected(TOO_MANY_FILTERED)
+            raise LoadRejected(TOO_MANY_FILTERED, rejects=load.refused())
         positions = self._consumption.positions()
         ranges = [OffsetRange(p, start, positions[p]) for p, start in sorted(task.start.items())]
         if not self._control.enter_commit():

@@ -404,3 +404,35 @@ def test_rows_bytes_and_tasks_are_counted_for_the_table(house):
     assert f"starrocks_fe_table_load_bytes{labels} 6" in lines
     told = {sample["tags"]["metric"] for sample in house.metrics("?type=json").json()}
     assert {"starrocks_fe_routine_load_rows", "starrocks_fe_routine_load_jobs"} <= told
+
+
+@pytest.mark.parametrize(
+    ("properties", "messages", "code", "text"),
+    [
+        (
+            '"max_filter_ratio" = "0.4", "max_error_number" = "9"',
+            ["1,a", "bad"],
+            102,
+            "too many filtered rows. Check the 'TrackingSQL' field",
+        ),
+        (
+            '"format" = "json", "pause_on_fatal_parse_error" = "true", "max_error_number" = "9"',
+            ['{"k": 1, "v": "a"}', "[1]"],
+            5611,
+            "parse error",
+        ),
+    ],
+)
+def test_a_batch_that_is_refused_shows_the_rows_it_was_refused_for(house, properties, messages, code, text):
+    """StarRocks: max_filter_ratio and pause_on_fatal_parse_error: nothing is loaded, and TrackingSQL leads somewhere."""
+    name = house.job(properties=properties)
+    house.produce(name, messages)
+    row = until(lambda: house.show(name)["State"] == "PAUSED" and house.show(name))
+    assert f"errCode = {code}, msg='{text}" in row["ReasonOfStateChanged"]
+    statistic = house.statistic(name)
+    assert (statistic["abortedTaskNum"], statistic["totalRows"]) == (1, 0)
+    assert json.loads(row["Progress"]) == {"0": "OFFSET_ZERO"}
+    assert row["TrackingSQL"]
+    told = httpx.get(row["ErrorLogUrls"], timeout=10).text
+    assert "offset: 1]" in told
+    assert house.run(f"SELECT k FROM {name}") == []
