@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -112,6 +113,24 @@ def test_no_batch_mixes_two_definitions_and_none_is_lost(s):
     assert len(s.versions()) == 7
 
 
+def test_statements_that_alter_at_the_same_moment_all_take_effect(s, coordinator):
+    """Each is worked out anew where another was faster: none undoes what the other did."""
+    s.create(s.topic("a"), FROM_START)
+    properties = ("max_error_number", "max_batch_rows", "max_batch_interval", "desired_concurrent_number")
+    values = {name: str(200_001 + number) for number, name in enumerate(properties)}
+
+    def alter(name: str) -> None:
+        session = coordinator.service.open_session("root", "test", Compat.STARROCKS)
+        text = f'ALTER ROUTINE LOAD FOR d.{s.job} PROPERTIES ("{name}" = "{values[name]}")'
+        coordinator.service.execute(session, text)
+
+    with ThreadPoolExecutor(len(values)) as together:
+        list(together.map(alter, values))
+    text = s.run("SHOW CREATE ROUTINE LOAD {j}")[0][1]
+    assert all(f'"{name}"="{value}"' in text for name, value in values.items())
+    assert len(s.versions()) == 5
+
+
 @pytest.mark.parametrize(
     ("clause", "refusal"),
     [
@@ -180,6 +199,33 @@ def test_a_way_back_takes_what_no_alter_can_take_away(s):
         ("2", "root", "false", "WHERE: (none) -> n > 1"),
         ("3", "root", "true", "WHERE: n > 1 -> (none)"),
     ]
+
+
+@pytest.mark.parametrize("vendor", ["starrocks", "doris"])
+def test_a_job_can_load_into_another_table_from_now_on(s, vendor):
+    """Doris: ALTER … ON table, alone; the job is planned against the new table first, and progress stays."""
+    s.run(f"SET compat = '{vendor}'")
+    topic = s.topic("a", 1)
+    s.create(topic, FROM_START)
+    s.produce(topic, 3)
+    s.until_rows(3)
+    s.run("CREATE TABLE {t}_new (p INT, n BIGINT, v INT) DUPLICATE KEY(p, n) DISTRIBUTED BY HASH(p)")
+    s.run("CREATE TABLE {t}_odd (p INT, w INT) DUPLICATE KEY(p) DISTRIBUTED BY HASH(p)")
+    for clause, refusal in (
+        ("ON {t}_odd", "n"),
+        ("ON nix", "Unknown table 'nix'"),
+        ("ON {t}_new WHERE n > 1", "target table change does not support other properties"),
+    ):
+        with pytest.raises(RoutineLoadError, match=refusal):
+            s.run(f"ALTER ROUTINE LOAD FOR {{j}} {clause}")
+    s.run("ALTER ROUTINE LOAD FOR {j} ON {t}_new")
+    s.produce(topic, 2, 3)
+    s.until(lambda: s.run("SELECT count(*) FROM {t}_new") == [(2,)])
+    s.run("ALTER ROUTINE LOAD FOR {j} ROLLBACK TO VERSION 1")
+    s.produce(topic, 1, 5)
+    s.until_rows(4)
+    assert s.run("SELECT count(*) FROM {t}_new") == [(2,)]
+    s.run("SET compat = 'starrocks'")
 
 
 def test_a_way_back_to_another_topic_goes_on_where_the_job_stood_in_it(s):
