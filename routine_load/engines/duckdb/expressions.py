@@ -130,6 +130,8 @@ class QueryExpressions:
         if name in _OF_ANY_TYPE:
             first = 1 if name == "if" else 0
             return not self._alike(_arguments(node)[first:]) or (name == "if" and not self._is_bool(node))
+        if name == "element_at":
+            return self._kinds.of(_arguments(node)[0]) in {Kind.TEXT, Kind.JSON}
         if name in _OF_NUMBERS:
             kinds = [self._kinds.of(argument) for argument in _arguments(node)]
             return any(kind in {Kind.TEXT, Kind.JSON, *_MOMENTS} for kind in kinds)
@@ -235,6 +237,14 @@ def _is_call(node: exp.Expr) -> bool:
     return _as_call(node) is not None
 
 
+def _is_by_name(node: exp.Anonymous) -> bool:
+    """``element_at(headers, 'name')``; by number, and of a map, it is DuckDB's business."""
+    if node.name.lower() != "element_at" or len(node.expressions) != 2:
+        return False
+    key = node.expressions[1]
+    return isinstance(key, exp.Literal) and key.is_string
+
+
 def _name(node: exp.Expr) -> str:
     call = _as_call(node)
     return call.name.lower() if call is not None else ""
@@ -253,7 +263,7 @@ def _as_call(node: exp.Expr) -> exp.Anonymous | None:  # noqa: PLR0911 - a table
     match node:
         case exp.Anonymous() if node.name.lower() in _UNIT_FIRST and len(node.expressions) == 3:
             return _call(node.name, exp.Var(this=node.expressions[0].name.upper()), *node.expressions[1:])
-        case exp.Anonymous() if node.name.lower() in SHARED_FUNCTIONS:
+        case exp.Anonymous() if node.name.lower() in SHARED_FUNCTIONS or _is_by_name(node):
             return node
         case exp.Substring():
             return _call("substring", node.this, node.args.get("start"), node.args.get("length"))
