@@ -244,6 +244,42 @@ def test_a_way_back_to_another_topic_goes_on_where_the_job_stood_in_it(s):
     assert s.versions()[-1][4] == f"kafka_topic: {second} -> {first}; offsets: partition 0 at 3"
 
 
+@pytest.mark.kafka
+@pytest.mark.parametrize(
+    ("loss", "told"),
+    [
+        ("deleted", "lost what the job had not read of it: Consume offset: 3 is smaller than the earliest offset: 4"),
+        ("created again", "was re-created since"),
+    ],
+)
+def test_a_way_back_to_a_topic_that_lost_records_is_refused(coordinator, apache_kafka, loss, told):
+    """Nothing is guessed: the error says what to say instead, and the job goes on in the topic it reads."""
+    s = Service(coordinator, apache_kafka)
+    first, second = s.topic("a", 1), s.topic("b", 1)
+    s.create(first, FROM_START)
+    s.produce(first, 3)
+    s.until_rows(3)
+    s.run(f'ALTER ROUTINE LOAD FOR {{j}} FROM KAFKA ("kafka_topic" = "{second}")')
+    s.produce(first, 3, 3)
+    if loss == "deleted":
+        apache_kafka.delete_records(first, 0, 4)
+    else:
+        apache_kafka.delete_topic(first)
+        apache_kafka.create_topic(first, 1)
+        s.produce(first, 9)
+    with pytest.raises(RoutineLoadError, match=re.escape(told)) as refused:
+        s.run("ALTER ROUTINE LOAD FOR {j} ROLLBACK TO VERSION 1")
+    assert f"kafka_topic = {first} and offsets" in refused.value.message
+    s.produce(second, 2, 100)
+    s.until_rows(5)
+    s.run(
+        f'ALTER ROUTINE LOAD FOR {{j}} FROM KAFKA ("kafka_topic" = "{first}", "kafka_partitions" = "0", '
+        '"kafka_offsets" = "OFFSET_BEGINNING")'
+    )
+    s.until_rows(5 + (2 if loss == "deleted" else 9))
+    s.run("STOP ROUTINE LOAD FOR {j}")
+
+
 def test_a_way_back_is_checked_against_the_table_of_today(s):
     """A version that does not fit the table any more is refused, and the job goes on as it is."""
     topic = s.topic("a", 1)
