@@ -52,7 +52,7 @@ class Load:
     first_error: str = ""
 
     def committed(self, record: CommitRecord) -> Load:
-        """As the sink recorded it: commit and visibility are one moment here."""
+        """As the sink recorded it, whatever was thought of it before: commit and visibility are one moment here."""
         at = datetime.fromtimestamp(record.committed_at_ms / 1000, UTC)
         return replace(
             self,
@@ -60,6 +60,7 @@ class Load:
             committed_at=at,
             finished_at=at,
             counts=record.counts,
+            reason="",
             rejects=record.rejects,
             first_error=record.first_error,
         )

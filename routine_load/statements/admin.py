@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 
@@ -46,6 +47,9 @@ def backends(_: ShowBackends, session: Session, context: Context) -> ResultTable
             "NodeRole": "mix",
             "LiveSince": started,
             "RunningTasks": facts.running_tasks,
+            "CpuCores": os.cpu_count(),
+            "MemLimit": context.settings.engine_memory,
+            "Memory": context.settings.engine_memory,
         }
         rows.append(_row(columns, known))
     return text_table(columns, rows)

@@ -176,6 +176,32 @@ def test_jobs_are_rows_by_the_sessions_vendor(desk):
     assert [row["JOB_NAME"] for row in desk.rows(wide, "doris")] == ["bad", "good", "other"]
 
 
+def test_proc_counts_tasks_and_transactions(desk):
+    """StarRocks, Doris: SHOW PROC; databases go by name or by the number that /dbs tells."""
+    own = desk.rows("SHOW PROC '/routine_loads'")
+    assert {row["Name"] for row in own} == {"good", "other", "bad"}
+    [good] = [row for row in own if row["Name"] == "good"]
+    assert re.fullmatch(r'\{"running_task":"[01]","waiting_task":"[01]"\}', good["TaskStatistic"])
+    [d] = [row for row in desk.rows("SHOW PROC '/dbs'") if row["DbName"] == "d"]
+    assert str(d["TableNum"]) == "2"
+    assert desk.rows(f"SHOW PROC '/dbs/{d['DbId']}'") == desk.rows("SHOW PROC '/dbs/d'")
+    states = {row["State"]: int(row["Number"]) for row in desk.rows("SHOW PROC '/transactions/d'")}
+    assert states["finished"] >= 2
+    listed = desk.rows("SHOW PROC '/transactions/d/finished'")
+    assert listed == desk.rows("SHOW TRANSACTION FROM d WHERE status = 'visible'")
+    for missing in ("/nothing", "/backends/1", "/transactions/d/lost", "/dbs/nothing"):
+        with pytest.raises(ExecutionError):
+            desk.rows(f"SHOW PROC '{missing}'")
+
+
+def test_the_list_of_sessions_cuts_statements_unless_full(desk):
+    """MySQL: 100 characters, the whole with FULL."""
+    remark = "x" * 200
+    lengths = [len(desk.rows(f"SHOW {full} PROCESSLIST -- {remark}")[0]["Info"]) for full in ("", "FULL")]
+    assert lengths[0] == 100
+    assert lengths[1] > 200
+
+
 def test_a_user_sees_what_is_theirs_to_see(desk):
     """Rows about tables of which a user holds no privilege are left out, silently."""
     asked = [

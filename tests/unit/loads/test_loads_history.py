@@ -64,6 +64,21 @@ def test_a_load_runs_and_ends_once():
     assert (len(aborted.reason), aborted.committed_at) == (1024, None)
 
 
+def test_what_the_sink_committed_is_visible_whatever_was_thought_of_it():
+    """A task that failed while it tidied up has committed: no reason is left."""
+    record = CommitRecord(
+        sequence=1,
+        label=Label("j-1-1"),
+        job_id=JobId(1),
+        task_id=TaskId("1"),
+        ranges=(),
+        counts=Counts(),
+        committed_at_ms=0,
+    )
+    after = load(1).aborted("lost", NOON).committed(record)
+    assert (after.status, after.reason) == (LoadStatus.VISIBLE, "")
+
+
 def test_a_database_keeps_as_many_as_its_vendor_says():
     """StarRocks: label_keep_max_num; Doris: label_num_threshold. The oldest goes first, and other databases stay."""
     for compat, setting in ((Compat.STARROCKS, "label_keep_max_num"), (Compat.DORIS, "label_num_threshold")):
