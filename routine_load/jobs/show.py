@@ -69,7 +69,7 @@ class LiveFacts:
 class TaskView:
     """One task as SHOW ROUTINE LOAD TASK prints it. ``offsets`` are where it begins, ``latest`` the log ends it knows.
 
-    ``txn_status`` None: nothing happened to a transaction yet.
+    ``txn_status`` None: no transaction was begun; StarRocks knows none before it has ended.
     """
 
     task_id: TaskId
@@ -207,7 +207,7 @@ def task_row(task: TaskView, view: View) -> Row:
     row: Row = {
         "TaskId": str(task.task_id),
         "TxnId": str(task.txn_id),
-        "TxnStatus": task.txn_status or "UNKNOWN",
+        "TxnStatus": task.txn_status if task.txn_status not in {None, "PREPARE"} else "UNKNOWN",
         "JobId": str(task.job_id),
         "CreateTime": local_text(task.created_at, view.timezone),
         "LastScheduledTime": _time(task.last_scheduled_at, view) or "NULL",

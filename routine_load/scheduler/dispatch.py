@@ -31,7 +31,6 @@ from routine_load.scheduler.run import (
     Slice,
     finished_facts,
     loaded_by,
-    new_task_id,
     remember,
 )
 from routine_load.scheduler.verdict import Step, Verdict, judge, unknown_fault
@@ -81,10 +80,9 @@ class Dispatcher:
             self.slice_due(run, part, NO_SLOT_S)
             return
         part.backend = backend
-        part.task_id = part.task_id if part.txn_id is None else new_task_id()
         part.txn_id = TxnId(next(self._txn_ids))
         part.started_at = parts.clock.now()
-        part.txn_status, part.message = "UNKNOWN", "task submitted to execute"
+        part.message = "task submitted to execute"
         control = part.control = TaskControl()
         run.note_idle()
         self._running[run.database] += 1
@@ -173,7 +171,7 @@ class Dispatcher:
             return  # it was given up, and committed nothing
         remember(self._parts.history, run.label_of(part), report, self._parts.clock.now())
         self._ended(run, part)
-        part.ended(report)
+        part.ended(report, self._parts.clock.now())
         if report.outcome is not TaskOutcome.CANCELLED:
             run.advance(dict(report.positions))
         if report.record is not None:
@@ -204,13 +202,13 @@ class Dispatcher:
             return  # it was given up before
         self._ended(run, part)
         part.failures += 1
-        part.txn_status = "ABORTED"
         part.timed_out = isinstance(error, TaskTimedOut)
         verdict = judge(run.case(error, part.failures, NO_BACKEND if part.backend is None else part.backend))
         now = self._parts.clock.now()
         self._parts.history.aborted(run.label_of(part), verdict.text, now)
         self._parts.counters.task_ended(run.table, Loaded(aborted=1))
         log.warning(events.TASK_ABORTED, job_id=run.job_id, task_id=part.task_id, error=type(error).__name__)
+        part.succeed(now)
         if run.closed:
             return
         run.say(part, f"previous task aborted because of {verdict.text}", now)

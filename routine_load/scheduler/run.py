@@ -59,7 +59,6 @@ class Slice:
     control: TaskControl | None = None
     backend: BackendId | None = None
     txn_id: TxnId | None = None
-    txn_status: str = "UNKNOWN"
     last_scheduled_at: datetime | None = None
     started_at: datetime | None = None
     message: str = ""
@@ -71,14 +70,19 @@ class Slice:
     timed_out: bool = False
     """Its last task was given up: the next one reads for half the time (StarRocks)."""
 
-    def ended(self, report: TaskReport) -> None:
+    def succeed(self, at: datetime) -> None:
+        """Its task is over: a label is used once, so that the next one has a name of its own (StarRocks: successor)."""
+        self.task_id, self.txn_id, self.created_at = new_task_id(), None, at
+        self.last_scheduled_at = None
+
+    def ended(self, report: TaskReport, at: datetime) -> None:
         """Its task ended well. Where it did nothing, its label was not used: the same task may try again."""
         self.failures = 0
         self.timed_out = False
         if report.outcome is TaskOutcome.NOTHING:
             self.txn_id = None
-        if report.record is not None:
-            self.txn_status = "VISIBLE"
+        else:
+            self.succeed(at)
         if report.held_back:
             self.message = HELD_BACK
 

@@ -51,7 +51,7 @@ def task_views(job: Job, context: Context) -> list[TaskView]:
             else properties.timeout_s(compat, config, run.lag_of(part)),
             offsets={p: run.progress[p] for p in part.partitions},
             txn_id=NO_TXN if part.txn_id is None or part.control is None else part.txn_id,
-            txn_status=part.txn_status if part.control is not None else None,
+            txn_status="PREPARE" if part.control is not None else None,
             last_scheduled_at=part.last_scheduled_at,
             execute_started_at=part.started_at,
             backend_id=NO_BACKEND if part.backend is None or part.control is None else part.backend,
