@@ -53,6 +53,7 @@ class Settings:
     backlog_tasks: int = 2
     rejected_row_bytes_max: int = 8 * 1024
     error_log_retention_h: int = 48
+    tracking_log_bytes_max: int = MIB
     engine_memory: str = "256MB"
     engine_threads: int = 2
 

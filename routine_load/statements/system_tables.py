@@ -25,9 +25,6 @@ from routine_load.statements.known_loads import loads_of
 from routine_load.statements.loads import LOAD_TYPE, progress_of, runtime_details, state_of, tracking_sql
 from routine_load.statements.show import told_row
 
-TRACKING_BYTES_MAX = 1024 * 1024
-"""Text of one job's or load's rejected rows; ``routine_load_rejects`` has all of them."""
-
 _DORIS_NAMES = {
     "JOB_ID": "Id",
     "JOB_NAME": "Name",
@@ -192,7 +189,8 @@ def _tracking_logs(context: Context, viewer: Viewer, wanted: Wanted) -> Iterator
 
 
 def _lines(context: Context, files: Iterable[str]) -> str:
-    """Their rejected rows, a line each, as long as they are kept and up to the bound."""
+    """Their rejected rows, a line each, while they are kept; ``routine_load_rejects`` has those beyond the bound."""
+    bound = context.settings.tracking_log_bytes_max
     lines: list[str] = []
     size = 0
     for name in files:
@@ -200,8 +198,8 @@ def _lines(context: Context, files: Iterable[str]) -> str:
             for line in context.loads.error_lines(name):
                 lines.append(line)
                 size += len(line) + 1
-                if size > TRACKING_BYTES_MAX:
-                    return "\n".join(lines)[:TRACKING_BYTES_MAX]
+                if size > bound:
+                    return "\n".join(lines)[:bound]
         except FileNotFoundError:
             continue
     return "\n".join(lines)

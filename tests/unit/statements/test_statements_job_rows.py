@@ -63,7 +63,7 @@ def test_a_query_costs_the_jobs_it_names(compat, wanted, asked, found):
     assert records.asked == asked
 
 
-def test_tracking_logs_are_one_bounded_text_of_the_files_that_are_left(monkeypatch):
+def test_tracking_logs_are_one_bounded_text_of_the_files_that_are_left():
     """A file whose time has passed says nothing; the text ends at the bound."""
 
     def lines(name: str) -> Iterator[str]:
@@ -71,8 +71,9 @@ def test_tracking_logs_are_one_bounded_text_of_the_files_that_are_left(monkeypat
             raise FileNotFoundError(name)
         return iter([f"Error: {name} {number}" for number in range(3)])
 
-    context = SimpleNamespace(loads=SimpleNamespace(error_lines=lines))
+    settings = SimpleNamespace(tracking_log_bytes_max=1000)
+    context = SimpleNamespace(loads=SimpleNamespace(error_lines=lines), settings=settings)
     text = system_tables._lines(context, ("one", "gone", "two"))
     assert text.splitlines() == [f"Error: {name} {number}" for name in ("one", "two") for number in range(3)]
-    monkeypatch.setattr(system_tables, "TRACKING_BYTES_MAX", 20)
+    settings.tracking_log_bytes_max = 20
     assert system_tables._lines(context, ("one", "two")) == "Error: one 0\nError: "
