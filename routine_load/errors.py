@@ -23,7 +23,7 @@ class Position:
 class RoutineLoadError(Exception):
     """Something went wrong in routine load.
 
-    ``errno`` and ``sqlstate`` are what a MySQL client sees; ``position`` is where in the statement, where that is known.
+    ``errno`` and ``sqlstate`` are what a MySQL client sees; ``position`` is where in the statement, if that is known.
     The embedded API sets ``errno`` to the number of the vendor whose rules the session follows.
     """
 
@@ -53,7 +53,7 @@ class RoutineLoadError(Exception):
         return self.message
 
     def described(self, compat: Compat) -> str:
-        """``Class@line,column: framed text``, for our own clients: many classes share a number. The class is of here."""
+        """``Class@line,column: framed text``, for our own clients: many classes share a number. It is one of here."""
         name = next(kind.__name__ for kind in type(self).__mro__ if kind.__module__ == __name__)
         place = f"@{self.position.line},{self.position.column}" if self.position else ""
         return f"{name}{place}: {self.framed(compat)}"

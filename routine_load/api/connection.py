@@ -12,6 +12,7 @@ from routine_load.api import wording
 from routine_load.api.address import Address
 from routine_load.api.doors import Door, EmbeddedDoor
 from routine_load.api.job import Job, goal_of
+from routine_load.api.leaving import at_the_end, forget
 from routine_load.api.looking import Looking
 from routine_load.api.remote import RemoteDoor
 from routine_load.api.rows import Rows
@@ -80,7 +81,7 @@ class Connection:
     thread USEs or SETs, another does not see, and none waits for another. A thread's session begins with the database
     that was given to ``connect`` and ends with the thread; at most 256 are open at a time.
 
-    A context manager: leaving it closes it.
+    A context manager: leaving it closes it. What nobody closed is closed when the program ends.
     """
 
     def __init__(self, door: Door, database: str | None = None) -> None:
@@ -92,6 +93,7 @@ class Connection:
         except BaseException:
             self.close()
             raise
+        at_the_end(self.close)
 
     def __enter__(self) -> Self:
         return self
@@ -223,6 +225,7 @@ class Connection:
         Other threads need not be ready for it: their waits end and their queries are interrupted, with
         ConnectionClosed; ``close`` waits for them, but never for longer than 15 seconds.
         """
+        forget(self.close)
         if self._sessions.close():
             self._door.close()
 

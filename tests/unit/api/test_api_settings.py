@@ -45,6 +45,7 @@ def test_a_port_can_be_off(value):
         ("data_dir", "", "a path"),
         ("host", 5, "a text"),
         ("frontend_config", "x", "a table"),
+        ("file_url_prefixes", 5, "texts separated by commas"),
     ],
 )
 def test_a_value_that_is_not_allowed_is_named(name, value, allowed):
@@ -84,3 +85,5 @@ def test_the_data_directory_has_no_default():
 def test_vendor_configuration_is_kept_as_text():
     """FE configuration items are a table of names and texts."""
     assert built(frontend_config={"a": 5, "b": True}).frontend_config == {"a": "5", "b": "true"}
+    assert built(file_url_prefixes=["https://a/", "file:///b"]).file_url_prefixes == ("https://a/", "file:///b")
+    assert built(file_url_prefixes="https://a/, file:///b").file_url_prefixes == ("https://a/", "file:///b")

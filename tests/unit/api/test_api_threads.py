@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -164,6 +167,31 @@ def test_closing_ends_a_wait(way, remote, embedded_kafka, topic):
     connection.close()
     with pytest.raises(ConnectionClosed):
         waiting.result(30)
+
+
+FORGETFUL = """
+import sys
+import routine_load
+
+inside = routine_load.connect(mysql_port=0)
+outside = routine_load.connect(url=f"mysql://127.0.0.1:{inside.ports[0]}")
+outside.execute("CREATE DATABASE web")
+sys.exit(3)
+"""
+
+
+def test_a_program_may_forget_to_close(tmp_path):
+    """It ends with its own exit code, says nothing, and leaves nothing behind."""
+    ran = subprocess.run(
+        [sys.executable, "-W", "always", "-c", FORGETFUL],
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (3, "", "")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_two_may_close(remote):
