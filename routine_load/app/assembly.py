@@ -125,7 +125,7 @@ class Foundation:
             reject_log=RejectLog(settings.error_log_dir, raw_bytes_max=settings.rejected_row_bytes_max),
             history=LoadHistory(frontend_config),
             frontend_config=frontend_config,
-            files=_files(settings, store, engine),
+            files=_files(settings, store),
         )
 
     def own_frontend_config(self) -> tuple[Compat, FrontendConfig]:
@@ -138,9 +138,8 @@ class Foundation:
         self.files.resolve(database, properties)
 
 
-def _files(settings: Settings, store: Metadata, engine: DuckDbEngine) -> FileParts:
+def _files(settings: Settings, store: Metadata) -> FileParts:
     records = store.small_files(settings.small_files_dir)
-    records.keep_only(engine.databases())  # one may have been dropped just before the end
     fetch = Downloads(settings.file_url_prefixes).fetch
     return FileParts(records=records, fetch=fetch, resolve=FileValues(records).resolved)
 

@@ -99,8 +99,8 @@ class SmallFileRecords(Protocol):
 
     def list(self, database: str) -> Sequence[SmallFile]: ...
 
-    def keep_only(self, databases: Collection[str]) -> None:
-        """Forget the files of databases that are gone."""
+    def forget(self, databases: Collection[str]) -> None:
+        """Remove the files of databases that were dropped."""
         ...
 
 

@@ -223,7 +223,9 @@ class Service:
         small_talk = variables.answer(text, session)
         if small_talk is not None:
             return small_talk
-        result = self._context.engine.execute(variables.with_session_values(text, session), session)
-        if _DROPS_DATABASE.match(text):
-            self._context.files.records.keep_only(self._context.engine.databases())
+        engine = self._context.engine
+        before = engine.databases() if _DROPS_DATABASE.match(text) else []
+        result = engine.execute(variables.with_session_values(text, session), session)
+        if before:
+            self._context.files.records.forget(set(before) - set(engine.databases()))
         return result

@@ -93,18 +93,15 @@ class SmallFileStore:
             if not found:
                 raise ExecutionError(f"No such file: {name}")
             connection.execute(sa.delete(small_files).where(mine, small_files.c.name == name))
-        self._forget(found)
+        self._unlink(found)
 
-    def keep_only(self, databases: Collection[str]) -> None:
-        """The files of databases that are gone go too: another one of that name is another."""
-        with self._database.reading() as connection:
-            rows = connection.execute(sa.select(small_files.c.id, *_ALL[1:])).all()
-        gone = [row for row in rows if row.database not in databases]
-        if not gone:
-            return
+    def forget(self, databases: Collection[str]) -> None:
+        """The files of databases that were dropped go too: another one of that name is another."""
+        theirs = small_files.c.database_name.in_(databases)
         with self._database.writing() as connection:
-            connection.execute(sa.delete(small_files).where(small_files.c.id.in_([row.id for row in gone])))
-        self._forget([row.content_id for row in gone])
+            gone = connection.execute(sa.select(small_files.c.content_id).where(theirs)).scalars().all()
+            connection.execute(sa.delete(small_files).where(theirs))
+        self._unlink(gone)
 
     def list(self, database: str) -> list[SmallFile]:
         """The files of a database, oldest first."""
@@ -142,7 +139,7 @@ class SmallFileStore:
             if path.name not in named:
                 path.unlink()
 
-    def _forget(self, content_ids: Collection[str]) -> None:
+    def _unlink(self, content_ids: Collection[str]) -> None:
         for content_id in content_ids:
             (self._folder / content_id).unlink(missing_ok=True)
 

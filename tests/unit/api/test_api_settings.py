@@ -85,5 +85,9 @@ def test_the_data_directory_has_no_default():
 def test_vendor_configuration_is_kept_as_text():
     """FE configuration items are a table of names and texts."""
     assert built(frontend_config={"a": 5, "b": True}).frontend_config == {"a": "5", "b": "true"}
+
+
+def test_a_list_is_written_as_a_list_or_with_commas():
+    """A TOML file has lists, the environment only text."""
     assert built(file_url_prefixes=["https://a/", "file:///b"]).file_url_prefixes == ("https://a/", "file:///b")
     assert built(file_url_prefixes="https://a/, file:///b").file_url_prefixes == ("https://a/", "file:///b")

@@ -117,7 +117,7 @@ def test_files_go_with_their_database(files, tmp_path):
     """Another database of the same name does not inherit them."""
     files.create(new(), 10)
     files.create(new(database="e"), 10)
-    files.keep_only(["e", "f"])
+    files.forget(["d", "f"])
     assert files.list("d") == []
     assert list((tmp_path / "small_files").iterdir()) == [files.path("e", "kafka", "ca.pem")]
 
