@@ -63,6 +63,22 @@ def split(text: str) -> list[Piece]:
     return pieces
 
 
+def has_several_statements(text: str) -> bool:
+    """Whether more than one statement would be run. Raises as ``split`` does."""
+    return ";" in text and len(split(text)) > 1
+
+
+def marks(text: str) -> tuple[int, ...]:
+    """The places of the ``?`` that stand outside quotes and comments."""
+    found: list[int] = []
+    for match in _PIECES.finditer(text):
+        if match.lastgroup == "broken":
+            break
+        if match.lastgroup == "text":
+            found += [place for place in range(*match.span()) if text[place] == "?"]
+    return tuple(found)
+
+
 def first_words(text: str, count: int) -> tuple[str, ...]:
     """The first words of a statement in upper case, comments skipped, as far as it begins with words."""
     words: list[str] = []

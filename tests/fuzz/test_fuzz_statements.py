@@ -77,6 +77,7 @@ def test_every_alternative_outside_islands_makes_a_statement():
     assert left == []
 
 
+@pytest.mark.timeout(3600 if os.environ.get("RL_SOAK") else 300)
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_no_statement_breaks_the_parser(shard):
     """Whatever is done to a statement, it is statements that read back as themselves, or an error of ours."""

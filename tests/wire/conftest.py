@@ -19,6 +19,7 @@ from routine_load.ids import Compat
 from routine_load.server.mysql import MySqlDoor, make_verifiers, self_signed
 from routine_load.server.ports import MySqlLimits, TlsFiles, Verifiers
 from routine_load.sql.results import Ok, Result, ResultColumn, ResultTable, ResultType, text_table
+from routine_load.sql.splitting import split
 from routine_load.statements.ports import Session
 
 TYPED_COLUMNS = [ResultColumn(kind.value, kind, scale=2) for kind in ResultType]
@@ -78,7 +79,7 @@ class FakeService:
         self.texts.append(text)
         if "ECHO" in text:
             return [lambda: text_table(["echo"], [(text.split("ECHO", 1)[1].strip(),)])]
-        return [partial(self._one, session, part.strip()) for part in text.split(";") if part.strip()]
+        return [partial(self._one, session, piece.text) for piece in split(text)]
 
     def _one(self, session: Session, text: str) -> Result:  # noqa: PLR0911 - a table of answers
         lowered = text.lower()

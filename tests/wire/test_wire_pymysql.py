@@ -216,6 +216,13 @@ def test_empty_statement(plain_door):
     assert caught.value.args == (1065, "Query was empty")
 
 
+@pytest.mark.parametrize("text", ["-- nothing", "/* a */;", "/*!999999\\- enable the sandbox mode */"])
+def test_comments_alone(plain_door, text):
+    """A text of comments is answered with OK, as MySQL does; a dump begins with some."""
+    with connect(plain_door) as connection, connection.cursor() as cursor:
+        assert cursor.execute(text) == 0
+
+
 def test_many_rows_are_streamed(plain_door):
     """A lazy result arrives whole, in order."""
     with connect(plain_door) as connection:

@@ -35,11 +35,11 @@ from routine_load.server.mysql.inbound import (
     parse_login,
     text,
 )
-from routine_load.server.mysql.placeholders import has_several_statements
 from routine_load.server.mysql.prepared import PreparedStatements
 from routine_load.server.mysql.stream import BoundedStream, ConnectionClosed, ProtocolViolation
 from routine_load.server.ports import MySqlLimits, StatementService, server_version
 from routine_load.sql.results import Result
+from routine_load.sql.splitting import has_several_statements
 from routine_load.statements.ports import Session
 
 _SSL_REQUEST_BYTES = 32
@@ -48,6 +48,8 @@ _STOP_AGAIN_S = 0.5
 _UNANSWERED = (Commands.COM_STMT_SEND_LONG_DATA, Commands.COM_STMT_CLOSE)
 
 _log = logger("server.mysql")
+
+_NOTHING = " \t\r\n;"
 
 
 class EmptyStatement(ExecutionError):
@@ -285,8 +287,10 @@ class Connection:
         watch = asyncio.ensure_future(self._stop_when_left(self._open))
         try:
             steps: list[Callable[[], Result]] = await self._call(self._house.service.steps, self._open, statement)
-            if not steps:
+            if not steps and not statement.strip(_NOTHING):
                 raise EmptyStatement
+            if not steps:  # comments alone are answered, as MySQL does: dumps begin with some
+                await self._stream.write(outbound.ok())
             for left, step in zip(range(len(steps) - 1, -1, -1), steps, strict=True):
                 await self._answers.send(await self._call(step), more=left > 0, binary=binary)
         finally:

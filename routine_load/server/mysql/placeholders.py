@@ -1,8 +1,8 @@
-"""Prepared statements without a planner: owns where the ``?`` stand in a text and how a value is written there.
+"""Prepared statements without a planner: owns how a value is written in place of a ``?``.
 
 A value becomes a MySQL literal that cannot end its own quotes whether or not the reader takes backslashes for
-escapes: a quote is doubled, a backslash is doubled, and line ends are written as escapes. Refuses to know SQL beyond
-quotes and comments.
+escapes: a quote is doubled, a backslash is doubled, and line ends are written as escapes. Refuses to know SQL, and
+where quotes and comments end (``sql.splitting``).
 """
 
 from __future__ import annotations
@@ -15,42 +15,9 @@ from datetime import date, datetime, timedelta
 Parameter = None | int | float | str | bytes | date | datetime | timedelta
 """``bytes`` is text or binary, ``str`` a decimal number as text."""
 
-_TOKEN = re.compile(
-    r"""
-      '(?:[^'\\]|\\.|'')*(?:'|\Z)
-    | "(?:[^"\\]|\\.|"")*(?:"|\Z)
-    | `(?:[^`]|``)*(?:`|\Z)
-    | /\*.*?(?:\*/|\Z)
-    | \#[^\n]*
-    | --(?=[\s]|\Z)[^\n]*
-    | (?P<mark>\?)
-    | (?P<end>;)
-    | (?P<blank>\s+)
-    | (?P<word>[^'"`/\#\-?;\s]+|.)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\Z")
 _ESCAPES = {"\0": "\\0", "\n": "\\n", "\r": "\\r", "\x1a": "\\Z", "\\": "\\\\", "'": "''"}
 _ESCAPED = re.compile("[\0\n\r\x1a\\\\']")
-
-
-def marks(text: str) -> tuple[int, ...]:
-    """The places of the ``?`` that stand outside quotes and comments."""
-    return tuple(found.start() for found in _TOKEN.finditer(text) if found.lastgroup == "mark")
-
-
-def has_several_statements(text: str) -> bool:
-    """Whether anything but blanks and comments follows a ``;`` that stands outside quotes and comments."""
-    if ";" not in text:
-        return False
-    ended = False
-    for found in _TOKEN.finditer(text):
-        if found.lastgroup == "end":
-            ended = True
-        elif ended and found.lastgroup != "blank" and not _is_comment(found.group()):
-            return True
-    return False
 
 
 def substitute(text: str, places: Sequence[int], values: Sequence[Parameter]) -> str:
@@ -107,7 +74,3 @@ def _bytes_literal(value: bytes) -> str:
 
 def _signed(number: str) -> str:
     return f" {number}" if number.startswith("-") else number
-
-
-def _is_comment(token: str) -> bool:
-    return token.startswith(("--", "#", "/*")) and not token.startswith("/*!")

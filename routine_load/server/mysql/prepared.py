@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from routine_load.errors import ExecutionError, LimitExceeded, StatementSyntaxError
 from routine_load.server.mysql.inbound import Cursor, ParameterType, parse_execution
-from routine_load.server.mysql.placeholders import has_several_statements, marks, substitute
+from routine_load.server.mysql.placeholders import substitute
+from routine_load.sql.splitting import has_several_statements, marks
 
 STATEMENTS_MAX = 1024
 PARAMETERS_MAX = 0xFFFF

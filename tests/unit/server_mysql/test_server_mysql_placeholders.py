@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlglot import expressions as exp
 
-from routine_load.server.mysql.placeholders import has_several_statements, literal, marks, substitute
+from routine_load.server.mysql.placeholders import literal, substitute
+from routine_load.sql.splitting import has_several_statements, marks
 
 
 @pytest.mark.parametrize(
@@ -25,7 +26,8 @@ from routine_load.server.mysql.placeholders import has_several_statements, liter
         (r"'\\' ?", 1),
         ("/* ? */ ? /* open ?", 1),
         ("-- ?\n?", 1),
-        ("1--?", 1),
+        ("1--?", 0),
+        ("1 -- ?\r?", 1),
         ("# ?\n?", 1),
         ("'open ?", 0),
         ("a/?", 1),
@@ -47,8 +49,11 @@ def test_marks(text, count):
         ("a; -- b", False),
         ("a; /* b */", False),
         ("a; /*! b */", True),
+        ("a --'\n; b -- '", True),
+        ("a -- x\r; b", True),
+        ("a /*! ; b */", False),
         ("a; b", True),
-        (";a", True),
+        (";a", False),
         ("';' \";\" `;`", False),
         (r"'\'; b'", False),
         ("COLUMNS TERMINATED BY ';'", False),
