@@ -2,6 +2,7 @@
 
 Threat model. A caller is anyone who can reach the port: nothing here changes anything, no request body is read, every
 answer is bounded, and the only handle on rejected rows is their 128-bit random id, which is all that is looked up.
+Metrics name databases, tables and jobs, as those of the originals do, and hold no data.
 """
 
 from routine_load.server.http.door import HttpDoor, HttpLimits
