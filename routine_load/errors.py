@@ -68,7 +68,7 @@ class StatementSyntaxError(RoutineLoadError):
         if compat is Compat.DORIS or self.position is None:
             return super().framed(compat)
         at = f"at line {self.position.line}, column {self.position.column}"
-        return f"Getting syntax error {at}. Detail message: {self.message.replace(f' {at}', '', 1)}."
+        return f"Getting syntax error {at}. Detail message: {self.message}."
 
 
 class AnalysisError(RoutineLoadError):
