@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from functools import cache
 
 from lark.grammar import NonTerminal, Rule, Symbol
 from lark.lexer import PatternStr
@@ -40,25 +41,64 @@ PATTERNS = [
 ]
 
 
+class _Rules:
+    """The grammar's alternatives by what they define, how deep each must go, and the way to each."""
+
+    def __init__(self) -> None:
+        self.by_origin: dict[str, list[Rule]] = {}
+        for rule in grammar().rules:
+            self.by_origin.setdefault(rule.origin.name, []).append(rule)
+        self.number = {id(rule): number for number, rule in enumerate(grammar().rules)}
+        self.terminals = {terminal.name: terminal for terminal in grammar().terminals}
+        self.cost = self._costs()
+        self.way = self._ways()
+
+    def price(self, rule: Rule) -> int:
+        return self._price(rule, self.cost)
+
+    def _costs(self) -> dict[str, int]:
+        """Depth of the shallowest derivation of every rule, so that every sentence ends."""
+        cost: dict[str, int] = {}
+        for _ in self.by_origin:
+            for name, rules in self.by_origin.items():
+                cost[name] = 1 + min(self._price(rule, cost) for rule in rules)
+        return cost
+
+    @staticmethod
+    def _price(rule: Rule, cost: dict[str, int]) -> int:
+        return max((cost.get(s.name, 999) for s in rule.expansion if isinstance(s, NonTerminal)), default=0)
+
+    def _ways(self) -> dict[str, list[Rule]]:
+        """The shortest chain of alternatives from the start to each rule."""
+        ways: dict[str, list[Rule]] = {"start": []}
+        waiting = ["start"]
+        for name in waiting:
+            for rule in self.by_origin[name]:
+                for symbol in rule.expansion:
+                    if isinstance(symbol, NonTerminal) and symbol.name not in ways:
+                        ways[symbol.name] = [*ways[name], rule]
+                        waiting.append(symbol.name)
+        return ways
+
+
+@cache
+def _rules() -> _Rules:
+    return _Rules()
+
+
 class Sentences:
     """Derives sentences and counts which alternatives they used; ``next`` prefers those that no sentence used yet."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
-        self._by_origin: dict[str, list[Rule]] = {}
-        for rule in grammar().rules:
-            self._by_origin.setdefault(rule.origin.name, []).append(rule)
-        self._number = {id(rule): number for number, rule in enumerate(grammar().rules)}
-        self._terminals = {terminal.name: terminal for terminal in grammar().terminals}
-        self._cost = self._costs()
-        self._way = self._ways()
+        self._rules = _rules()
         self._unused = set(range(len(grammar().rules)))
         self._used: set[int] = set()
         self._goal: list[Rule] = []
 
     def unused(self) -> list[str]:
         """The alternatives that no sentence has used yet."""
-        return [str(rule) for rule in grammar().rules if self._number[id(rule)] in self._unused]
+        return [str(rule) for rule in grammar().rules if self._rules.number[id(rule)] in self._unused]
 
     def sentence(self, *, sensible: float = 0.0) -> str:
         """The next sentence, tokens joined by blanks; ``sensible``: how often an island is a real expression."""
@@ -79,44 +119,19 @@ class Sentences:
             return self.random.choice(VALUES)
         return self.random.choice(PATTERNS).format(self.expression(depth - 1), self.expression(depth - 1))
 
-    def _costs(self) -> dict[str, int]:
-        """Depth of the shallowest derivation of every rule, so that every sentence ends."""
-        cost: dict[str, int] = {}
-        for _ in self._by_origin:
-            for name, rules in self._by_origin.items():
-                known = [self._price(rule, cost) for rule in rules]
-                cost[name] = 1 + min(known)
-        return cost
-
-    @staticmethod
-    def _price(rule: Rule, cost: dict[str, int]) -> int:
-        return max((cost.get(s.name, 999) for s in rule.expansion if isinstance(s, NonTerminal)), default=0)
-
-    def _ways(self) -> dict[str, list[Rule]]:
-        """The shortest chain of alternatives from the start to each rule."""
-        ways: dict[str, list[Rule]] = {"start": []}
-        waiting = ["start"]
-        for name in waiting:
-            for rule in self._by_origin[name]:
-                for symbol in rule.expansion:
-                    if isinstance(symbol, NonTerminal) and symbol.name not in ways:
-                        ways[symbol.name] = [*ways[name], rule]
-                        waiting.append(symbol.name)
-        return ways
-
     def _towards_an_unused_alternative(self) -> list[Rule]:
         if not self._unused:
             return []
         rule = grammar().rules[self.random.choice(sorted(self._unused))]
-        return [*self._way[rule.origin.name], rule]
+        return [*self._rules.way[rule.origin.name], rule]
 
     def _derive(self, name: str, depth: int, sensible: float) -> Iterator[str]:
         on_the_way = bool(self._goal) and self._goal[0].origin.name == name
         if name in ISLANDS and not on_the_way and self.random.random() < sensible:
             yield self.expression()
             return
-        rule = self._goal.pop(0) if on_the_way else self._choice(self._by_origin[name], depth)
-        self._used.add(self._number[id(rule)])
+        rule = self._goal.pop(0) if on_the_way else self._choice(self._rules.by_origin[name], depth)
+        self._used.add(self._rules.number[id(rule)])
         fits = name in FITTING and self.random.random() < sensible
         for symbol in rule.expansion:
             if fits and isinstance(symbol, NonTerminal):
@@ -131,14 +146,14 @@ class Sentences:
         elif symbol.name in SAMPLES:
             yield self.random.choice(SAMPLES[symbol.name])
         else:
-            pattern = self._terminals[symbol.name].pattern
+            pattern = self._rules.terminals[symbol.name].pattern
             word = symbol.name if not isinstance(pattern, PatternStr) else pattern.value
             yield self.random.choice([word.lower(), word])
 
     def _choice(self, rules: list[Rule], depth: int) -> Rule:
         if depth > DEPTH_MAX:
-            least = min(self._price(rule, self._cost) for rule in rules)
-            rules = [rule for rule in rules if self._price(rule, self._cost) == least]
+            least = min(self._rules.price(rule) for rule in rules)
+            rules = [rule for rule in rules if self._rules.price(rule) == least]
         return self.random.choice(rules)
 
 
