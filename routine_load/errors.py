@@ -6,6 +6,7 @@ error keeps what happened, and ``framed`` says it in the words of one vendor.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -52,11 +53,24 @@ class RoutineLoadError(Exception):
             return f"errCode = 2, detailMessage = {self.message}"
         return self.message
 
+    @property
+    def place(self) -> str:
+        """`` (line 2, column 1)``, for where an error is shown; empty where it is not known or the message says it."""
+        if self.position is None or f"line {self.position.line}, column {self.position.column}" in self.message:
+            return ""
+        return f" (line {self.position.line}, column {self.position.column})"
+
     def described(self, compat: Compat) -> str:
-        """``Class@line,column: framed text``, for our own clients: many classes share a number. It is one of here."""
-        name = next(kind.__name__ for kind in type(self).__mro__ if kind.__module__ == __name__)
-        place = f"@{self.position.line},{self.position.column}" if self.position else ""
-        return f"{name}{place}: {self.framed(compat)}"
+        """All of it as JSON, for our own clients: many classes share a number. ``text`` is what the client is sent."""
+        return json.dumps(
+            {
+                "class": next(kind.__name__ for kind in type(self).__mro__ if kind.__module__ == __name__),
+                "message": self.message,
+                "place": [self.position.line, self.position.column] if self.position else None,
+                "text": self.framed(compat),
+            },
+            ensure_ascii=False,
+        )
 
 
 class StatementSyntaxError(RoutineLoadError):

@@ -7,9 +7,11 @@ what failed last in ``@@routine_load_error`` (``RoutineLoadError.described``). R
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from routine_load import errors
 from routine_load.errors import AnalysisError, ExecutionError, Position, RoutineLoadError, StatementSyntaxError
@@ -27,7 +29,6 @@ _STARROCKS = re.compile(
 )
 _DORIS = re.compile(r"errCode = \d+, detailMessage = (?P<message>.*)", re.DOTALL)
 _PLACE = re.compile(r"at line (\d+), column (\d+)")
-_KIND = re.compile(r"(?P<name>\w+)(?:@(?P<line>\d+),(?P<column>\d+))?: (?P<text>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +43,10 @@ class Refusal:
 def rebuilt(refusal: Refusal, kept: str = "") -> RoutineLoadError:
     """The error that the server had. ``kept`` is its ``@@routine_load_error``, where it was asked for."""
     message, kind, position = _unframed(refusal.text)
-    known = _KIND.fullmatch(kept)
-    if known is not None and known["text"] == refusal.text and known["name"] in _classes():
-        kind = _classes()[known["name"]]
-        position = Position(int(known["line"]), int(known["column"])) if known["line"] else None
+    known = _known(kept)
+    if known.get("text") == refusal.text and known["class"] in _classes():
+        message, kind = known["message"], _classes()[known["class"]]
+        position = Position(*known["place"]) if known["place"] else None
     elif refusal.errno not in _COMMON:
         kind = _by_number().get(refusal.errno, ExecutionError)
     error = kind(message)
@@ -53,6 +54,15 @@ def rebuilt(refusal: Refusal, kept: str = "") -> RoutineLoadError:
     if refusal.sqlstate is not None:
         error.sqlstate = refusal.sqlstate
     return error
+
+
+def _known(kept: str) -> dict[str, Any]:
+    """What the session kept; empty where it kept nothing, or more than it may."""
+    try:
+        known = json.loads(kept) if kept else {}
+    except ValueError:
+        return {}
+    return known if isinstance(known, dict) else {}
 
 
 def _unframed(text: str) -> tuple[str, type[RoutineLoadError], Position | None]:

@@ -58,6 +58,8 @@ class Sessions:
         except RoutineLoadError as error:
             if self.closing.is_set():
                 raise ConnectionClosed("the connection was closed while this statement ran") from error
+            if error.place:  # tracebacks show it
+                error.add_note(f"in the statement{error.place}")
             raise
         finally:
             with self._changed:

@@ -127,7 +127,7 @@ def sql(  # noqa: PLR0913 - one parameter a flag, as Typer wants it
     credentials = f"{quote(user, safe='')}:{quote(password, safe='')}"
     address = f"[{host}]" if ":" in host else host
     url = f"mysql://{credentials}@{address}:{port}/{quote(database, safe='')}"
-    with _spoken_errors(), connect(url=url) as connection:
+    with _spoken_errors(), connect(url=url) as connection, _spoken_errors(wrong_setting=1):
         tables.show(connection.results(text.removesuffix("\\G")), style)
 
 
@@ -144,13 +144,13 @@ def migrate(data_dir: DataDir = None, metadata_url: MetadataUrl = None, config: 
 
 
 @contextmanager
-def _spoken_errors() -> Iterator[None]:
+def _spoken_errors(wrong_setting: int = 2) -> Iterator[None]:
     """Our errors are sentences, not traces: exit code 2 for a wrong setting, 1 for the rest."""
     try:
         yield
     except RoutineLoadError as error:
-        typer.echo(f"routine-load: {error.message}", err=True)
-        raise typer.Exit(2 if isinstance(error, PropertyError) else 1) from error
+        typer.echo(f"routine-load: {error.message}{error.place}", err=True)
+        raise typer.Exit(wrong_setting if isinstance(error, PropertyError) else 1) from error
 
 
 def _prepare_process(default_level: str = "info") -> None:

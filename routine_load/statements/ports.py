@@ -29,7 +29,7 @@ class Session:
     variables: dict[str, str] = field(default_factory=dict)
     timezone: str = DEFAULT_TIME_ZONE
     last_error: str = ""
-    """What failed last, as ``RoutineLoadError.described``: ``@@routine_load_error``."""
+    """What failed last, as ``RoutineLoadError.described``; ``@@routine_load_error`` in SQL."""
     disconnect: Callable[[], object] | None = field(default=None, repr=False, compare=False)
     """How its door ends its connection, from any thread; the door sets it."""
     rights: Rights = field(default=NOTHING, repr=False, compare=False)

@@ -73,7 +73,7 @@ _USE = re.compile(r"use\s+(`(?:[^`]|``)+`|[\w$-]+(?:\.[\w$-]+)?)\s*", re.IGNOREC
 
 _DROPS_DATABASE = re.compile(r"drop\s+(database|schema)\b", re.IGNORECASE)
 
-_ERROR_CHARS_MAX = 4_096
+_ERROR_CHARS_MAX = 16_384
 
 IN_PROCESS_IDS_FROM = 1 << 31
 """A door numbers its own connections, from 1; sessions inside this process never share a number with one of them."""

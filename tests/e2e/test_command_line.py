@@ -105,10 +105,14 @@ def test_sql_reads_statements_from_stdin(service):
 
 
 def test_sql_fails_with_the_servers_message(service):
-    """Exit code 1 and the message on stderr when the statement, or the login, fails."""
+    """Exit code 1 and the message, with its place, on stderr when the statement, or the login, fails."""
     ran = ended("sql", "PAUSE ROUTINE LOAD FOR nowhere.j", "--port", str(service.mysql_port))
     assert (ran.returncode, ran.stdout) == (1, "")
     assert ran.stderr.startswith("routine-load: ")
+    wrong = ended("sql", "SET time_zone = 'Mars/Base'", "--port", str(service.mysql_port))
+    assert (wrong.returncode, "Mars/Base" in wrong.stderr) == (1, True)
+    odd = ended("sql", "CREATE ROUTINE LOAD x\nFORM", "--port", str(service.mysql_port))
+    assert odd.stderr.count("line 2, column 1") == 1
     denied = ended("sql", "SELECT 1", "--port", str(service.mysql_port), RL_PASSWORD="canary")
     assert denied.returncode == 1
     assert "canary" not in denied.stderr

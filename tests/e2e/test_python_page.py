@@ -80,7 +80,8 @@ def test_the_table_of_errors_is_the_tree():
         for name, each in vars(errors).items()
         if isinstance(each, type) and issubclass(each, errors.RoutineLoadError)
     ]
-    assert rows == tree
+    table = "\n".join(f"| `{n}` | {f'`{p}`' if p else ''} | {' | '.join(rest)} |" for n, p, *rest in tree)
+    assert rows == tree, f"put this into docs/python.md:\n{table}"
 
 
 def test_the_table_of_properties_is_the_class():

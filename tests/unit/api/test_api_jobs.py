@@ -214,6 +214,7 @@ def test_errors_are_the_same_by_both_ways_in(place, coordinators, text, kind, er
             connection.execute(text)
         error = caught.value
         place_seen = (error.position.line, error.position.column) if error.position else None
+        assert getattr(error, "__notes__", []) == ([f"in the statement{error.place}"] if error.place else [])
         seen.append((type(error), error.errno, error.sqlstate, place_seen, error.message))
     assert seen[0] == seen[1]
     assert seen[0][1:4] == (errno[place.compat is Compat.DORIS], sqlstate, position)

@@ -12,6 +12,7 @@ from routine_load.errors import (
     AnalysisError,
     ConnectionLost,
     ExecutionError,
+    JobExists,
     Position,
     PropertyError,
     RoutineLoadError,
@@ -76,8 +77,21 @@ def test_a_real_front_end_is_understood_by_number_and_frame(errno, text, kind, m
 
 def test_what_was_kept_of_another_failure_is_not_believed():
     """The class that the session remembers counts only for the very text that came."""
-    error = rebuilt(Refusal(errno=1064, sqlstate="HY000", text="busy"), "JobExists: something else")
+    error = rebuilt(Refusal(errno=1064, sqlstate="HY000", text="busy"), JobExists("other").described(Compat.STARROCKS))
     assert type(error) is ExecutionError
+
+
+@pytest.mark.parametrize("kept", ["{", "[]", "7", '{"text": "busy", "class": "Unheard", "message": "", "place": null}'])
+def test_what_was_kept_may_be_anything(kept):
+    """A newer service, or another product, may keep something else: number and frame are enough then."""
+    assert type(rebuilt(Refusal(errno=1064, sqlstate=None, text="busy"), kept)) is ExecutionError
+
+
+def test_a_place_is_shown_once():
+    """Where an error is shown to people, its place stands behind the message, unless the message says it."""
+    assert StatementSyntaxError("near 'x'", position=Position(2, 1)).place == " (line 2, column 1)"
+    assert StatementSyntaxError("near 'x' at line 2, column 1", position=Position(2, 1)).place == ""
+    assert StatementSyntaxError("near 'x'").place == ""
 
 
 def test_nobody_there_is_our_error():
