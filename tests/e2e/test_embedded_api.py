@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from confluent_kafka import Producer
 
 import routine_load
 from routine_load.errors import (
@@ -38,8 +39,24 @@ def test_rows_arrive_without_a_port(rl, broker, topic):
     assert rl.ports == (None, None)
     prepare(rl, broker, topic, ["1,a", "2,b"])
     rl.wait("d.j", loaded_rows=2)
+    assert rl.wait("d.j", caught_up=True).progress == {0: 2, 1: 0}
     assert rl.query("SELECT id, v FROM d.t ORDER BY id").fetchall() == [(1, "a"), (2, "b")]
     assert rl.query("SELECT id FROM t ORDER BY id", database="d").arrow().to_pydict() == {"id": [1, 2]}
+
+
+@pytest.mark.kafka
+def test_what_was_aborted_does_not_keep_a_wait(rl, apache_kafka, topic):
+    """A topic that ends with an aborted transaction: its records and marks are passed, and the job has caught up."""
+    prepare(rl, apache_kafka, topic, ["1,a"])
+    producer = Producer({"bootstrap.servers": apache_kafka.bootstrap, "transactional.id": topic})
+    producer.init_transactions()
+    for value, end in [("2,b", producer.commit_transaction), ("3,c", producer.abort_transaction)]:
+        producer.begin_transaction()
+        producer.produce(topic, value, partition=0)
+        producer.flush()
+        end()
+    job = rl.wait("d.j", caught_up=True)
+    assert (job.statistic.loaded_rows, job.lag.total) == (2, 0)
 
 
 def test_wait_raises_the_reason_of_a_pause(rl, embedded_kafka, topic):
