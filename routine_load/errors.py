@@ -86,7 +86,7 @@ class StatementSyntaxError(RoutineLoadError):
 
 
 class AnalysisError(RoutineLoadError):
-    """The statement was parsed but does not make sense."""
+    """The statement was parsed but has no meaning."""
 
     errno_doris = 1105
 
@@ -129,7 +129,7 @@ class UnknownReference(AnalysisError):
 
 
 class ExpressionError(AnalysisError):
-    """A load expression does not make sense."""
+    """A load expression has no meaning."""
 
     errno = 5602
     sqlstate = "42000"
