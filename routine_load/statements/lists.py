@@ -54,7 +54,6 @@ _COMMON: dict[str, _List] = {
         [],
     ),
     "plugins": (("Name", "Status", "Type", "Library", "License"), []),
-    "status": (("Variable_name", "Value"), []),
     "profiles": (("Query_ID", "Duration", "Query"), []),
     "procedure status": _ROUTINES,
     "function status": _ROUTINES,

@@ -25,6 +25,9 @@ class Session:
     compat: Compat
     connection_id: int = 0
     client: str = ""
+    tls_cipher: str = ""
+    tls_version: str = ""
+    """Both empty: the connection is not encrypted."""
     database: str | None = None
     variables: dict[str, str] = field(default_factory=dict)
     timezone: str = DEFAULT_TIME_ZONE

@@ -27,6 +27,7 @@ _COMMON: dict[str, str] = {
     "max_execution_time": "0",
     "net_buffer_length": "16384",
     "port": "9030",
+    "protocol_version": "10",
     "query_cache_size": "1048576",
     "query_cache_type": "0",
     "read_only": "false",

@@ -31,13 +31,17 @@ _TIMEOUT_MAX_S = 259_200
 
 _SHOW = re.compile(r"show\s+(.*)", re.IGNORECASE | re.DOTALL)
 _VARIABLES = re.compile(r"(?:(?:session|global|local)\s+)?(verbose\s+)?variables\b(.*)", re.IGNORECASE | re.DOTALL)
+_STATUS = re.compile(r"(?:(?:session|global|local)\s+)?status\b(.*)", re.IGNORECASE | re.DOTALL)
 _TRANSACTION = re.compile(
     r"(?:begin|start\s+transaction\b.*|commit|rollback|savepoint\b.*|release\s+savepoint\b.*|unlock\s+tables)\s*",
     re.IGNORECASE | re.DOTALL,
 )
 _SET = re.compile(r"set\s+(.*)", re.IGNORECASE | re.DOTALL)
-_NAMES = re.compile(r"(?:names|character\s+set|charset)\b.*", re.IGNORECASE | re.DOTALL)
 _QUOTED = r"'(?:[^'\\]|\\.|'')*+'|\"(?:[^\"\\]|\\.|\"\")*+\""
+_NAMES = re.compile(
+    rf"\s*(?:names|character\s+set|charset)\s+(?:{_QUOTED}|\w++)(?:\s+collate\s+(?:{_QUOTED}|\w++))?\s*(?:,|$)",
+    re.IGNORECASE | re.DOTALL,
+)
 _ASSIGNMENT = re.compile(
     r"\s*(?:(?:session|global|local|persist)\s+|@@(?:session|global|local)\.|@@)?(@?)[`']?([a-z_][\w.]{0,63})[`']?\s*:?=\s*"
     rf"((?:{_QUOTED}|\((?:{_QUOTED}|[^()'\"]|\([^()]*+\))*+\)|[^,'\"(])++)(?:,|$)",
@@ -123,11 +127,13 @@ def _set(assignments: str, session: Session) -> Ok:
         if match[1].lower() not in CATALOGS:
             raise AnalysisError(f"Unknown catalog '{match[1]}'")
         return Ok()
-    if _NAMES.fullmatch(assignments) or _OF_NO_EFFECT.fullmatch(assignments):
+    if _OF_NO_EFFECT.fullmatch(assignments):
         return Ok()
     at = 0
-    while match := _ASSIGNMENT.match(assignments, at):
+    while match := _NAMES.match(assignments, at) or _ASSIGNMENT.match(assignments, at):
         at = match.end()
+        if match.re is _NAMES:  # every text is UTF-8 here
+            continue
         variable, text = match[1] + match[2].lower(), match[3].strip()
         if text.upper() == "DEFAULT" or (match[1] and text.upper() == _NULL):
             _reset(variable, session)
@@ -201,6 +207,8 @@ def _check_timeout(value: str) -> None:
 def _show(text: str, session: Session) -> Result | None:
     if match := _VARIABLES.fullmatch(text):
         return _show_variables(match[2], session, verbose=bool(match[1]))
+    if match := _STATUS.fullmatch(text):
+        return _show_status(match[1], session)
     return fixed_list(text, session.compat)
 
 
@@ -211,6 +219,14 @@ def _show_variables(ending: str, session: Session, *, verbose: bool) -> Result:
     columns = ("Variable_name", "Value", *(more if doris or verbose else ()))
     keep = row_condition(ending, columns)
     rows = (row[: len(columns)] for row in shown_variables(session))
+    return text_table(columns, [row for row in rows if keep(row)])
+
+
+def _show_status(ending: str, session: Session) -> Result:
+    """How this connection is encrypted, which clients ask here (MySQL: ``Ssl_cipher``); the vendors tell nothing."""
+    columns = ("Variable_name", "Value")
+    keep = row_condition(ending, columns)
+    rows = [("Ssl_cipher", session.tls_cipher), ("Ssl_version", session.tls_version)]
     return text_table(columns, [row for row in rows if keep(row)])
 
 

@@ -107,9 +107,13 @@ class Shows:
         return filtered(reader, _STATUS_NAMES, rows)
 
     def _indexes(self, reader: Reader, session: Session) -> Result:
-        """No index is kept; the keys of a table are its first columns."""
-        self._table(self._table_named(reader, session), session)
-        return filtered(reader, _INDEX_NAMES, [])
+        """The key by which rows are told apart, as MySQL shows a primary key; no other index is kept."""
+        table = self._table(self._table_named(reader, session), session)
+        unique = table.key_model in (KeyModel.PRIMARY, KeyModel.UNIQUE)
+        keys = [column.name for column in table.key_columns] if unique else []
+        fixed = ("A", None, None, None, "", "", "")
+        rows = [(table.ref.table, "0", "PRIMARY", str(n), name, *fixed) for n, name in enumerate(keys, start=1)]
+        return filtered(reader, _INDEX_NAMES, rows)
 
     def _partitions(self, reader: Reader, session: Session) -> Result:
         reader.expect("FROM")

@@ -179,6 +179,7 @@ class Connection:
             self._running.add_done_callback(self._close_late)
             raise
         session.connection_id = self._id
+        session.tls_cipher, session.tls_version = self._stream.cipher
         session.disconnect = partial(asyncio.get_running_loop().call_soon_threadsafe, self._stream.abort)
         self._session = session
         if database:

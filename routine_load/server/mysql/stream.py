@@ -68,6 +68,12 @@ class BoundedStream:
     def secure(self) -> bool:
         return self._tls is not None
 
+    @property
+    def cipher(self) -> tuple[str, str]:
+        """Cipher and protocol version of the TLS that is on; two empty texts without."""
+        chosen = self._tls.cipher() if self._tls is not None else None
+        return (chosen[0], chosen[1]) if chosen is not None else ("", "")
+
     def new_exchange(self) -> None:
         """The next packet starts a command: its sequence number is 0 again."""
         self._sequence = 0

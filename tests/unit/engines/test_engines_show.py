@@ -50,7 +50,7 @@ def test_a_condition_on_what_is_not_shown_names_the_columns(shown):
 
 
 @pytest.mark.parametrize("word", ["INDEX", "INDEXES", "KEYS", "KEY"])
-def test_no_table_has_an_index(shown, word):
+def test_a_table_without_unique_key_has_no_index(shown, word):
     """SHOW INDEX has MySQL's columns and no rows, as tools expect of a table without indexes."""
     result = shown.table(f"SHOW {word} FROM `d`.`a`")
     assert [column.name for column in result.columns][:5] == [
@@ -59,6 +59,14 @@ def test_no_table_has_an_index(shown, word):
     assert not list(result.rows)
     with pytest.raises(UnknownTable):
         shown.run(f"SHOW {word} FROM absent")
+
+
+@pytest.mark.parametrize("model", ["PRIMARY", "UNIQUE"])
+def test_a_key_that_tells_rows_apart_is_the_primary_index(shown, model):
+    """SHOW KEYS names it PRIMARY, column by column, so that JDBC tools know which row to change."""
+    shown.run(f"CREATE TABLE k (x INT NOT NULL, y INT NOT NULL, v INT) {model} KEY (x, y) DISTRIBUTED BY HASH(x)")
+    rows = list(shown.table("SHOW KEYS FROM k FROM d").rows)
+    assert [row[:5] for row in rows] == [("k", "0", "PRIMARY", "1", "x"), ("k", "0", "PRIMARY", "2", "y")]
 
 
 def test_a_table_is_not_a_view(shown):

@@ -6,7 +6,7 @@ import contextlib
 
 import pytest
 
-from routine_load.errors import AnalysisError, LimitExceeded, RoutineLoadError, UnknownVariable
+from routine_load.errors import AnalysisError, LimitExceeded, RoutineLoadError, StatementSyntaxError, UnknownVariable
 from routine_load.ids import Compat
 from routine_load.sql.results import Ok
 from routine_load.statements import variables
@@ -111,6 +111,29 @@ def test_session_values_become_literals_under_the_name_asked_for(session, text, 
 def test_lists_that_tools_ask_for_have_their_columns(session, text):
     """Often empty, never an error."""
     assert variables.answer(text, session).columns
+
+
+@pytest.mark.parametrize(
+    "names", ["NAMES utf8mb4", "names 'utf8mb4' COLLATE 'utf8mb4_general_ci'", "CHARACTER SET utf8", 'charset "utf8"']
+)
+def test_names_may_stand_among_assignments(session, names):
+    """MySQL: SET a = 1, NAMES utf8mb4, as MariaDB Connector/J sends it; what stands beside it counts."""
+    variables.answer(f"SET autocommit=0,{names}", session)
+    assert session.variables["autocommit"] == "0"
+    variables.answer(f"SET {names}, autocommit = 1", session)
+    assert session.variables["autocommit"] == "1"
+    with pytest.raises(StatementSyntaxError):
+        variables.answer(f"SET {names} nonsense", session)
+
+
+def test_status_tells_how_the_connection_is_encrypted(session):
+    """MySQL: SHOW STATUS LIKE 'Ssl_cipher' is empty without TLS, as mysqlclient and mycli ask."""
+    assert list(variables.answer('SHOW STATUS LIKE "Ssl_cipher"', session).rows) == [("Ssl_cipher", "")]
+    session.tls_cipher, session.tls_version = "TLS_AES_256_GCM_SHA384", "TLSv1.3"
+    assert list(variables.answer("SHOW SESSION STATUS", session).rows) == [
+        ("Ssl_cipher", "TLS_AES_256_GCM_SHA384"),
+        ("Ssl_version", "TLSv1.3"),
+    ]
 
 
 def test_statements_of_the_engine_are_left_alone(session):
