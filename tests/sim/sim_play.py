@@ -62,6 +62,7 @@ class Play:
         self.store = Store(self.stage, self.faults)
         self.sink = Sink(self.stage, self.faults, self.store)
         self.errors_max = dice.choice((0, 5, 100_000))
+        self.is_hasty = seed % 3 == 0  # tasks are given up in the middle of their work
         self._base = directory
         self._log_of(0).mkdir(parents=True)
 
@@ -97,11 +98,18 @@ class Play:
             data_dir=self._base, linger_ms=50, partition_refresh_s=2.0, abort_backoff_s=0.2, abort_backoff_max_s=1.0
         )
         self.scheduler = _scheduler(self, kafka, rejects, settings)
+        if self.is_hasty:
+            self._hurry()
         self.context = _context(self, kafka, settings)
         starting = stage.loop.create_task(self.scheduler.start())
         starting.add_done_callback(self._note_start)
         for work in (self._user, self._user, self._producer, lambda: self._watcher(kafka)):
             stage.spawn(work)
+
+    def _hurry(self) -> None:
+        dispatcher = self.scheduler._dispatcher
+        time = dispatcher._time
+        dispatcher._time = lambda run, part, timeout_s: time(run, part, 0.1 if self.faults.on else timeout_s)
 
     def _until(self, reached: Callable[[], bool]) -> None:
         """Go on; a service that failed to start is started again, as whoever looks after it would."""

@@ -7,6 +7,7 @@ import pytest
 from routine_load.commit.values import OffsetRange
 from routine_load.loads import path
 from routine_load.scheduler.bookkeeping import Bookkeeper
+from routine_load.scheduler.dispatch import Dispatcher
 from routine_load.scheduler.roster import Roster
 from routine_load.scheduler.scheduler import Scheduler
 from tests.sim import sim_play, sim_world
@@ -71,14 +72,14 @@ def rejected_rows_are_forgotten(patch) -> None:
 def a_booking_that_fails_is_given_up(patch) -> None:
     """The metadata is asked once."""
 
-    def book(self, run, part, report, attempt):
+    def book(self, run, part, control, report, attempt):
         try:
             job = self._parts.bookkeeper.catch_up(run.job_id)
         except Exception:
             return
-        self._agenda.call(self._finished, run, part, report, job)
+        self._agenda.call(self._finished, run, part, control, report, job)
 
-    patch.setattr(Scheduler, "_book", book)
+    patch.setattr(Dispatcher, "_book", book)
 
 
 TWINS = [
