@@ -5,6 +5,7 @@ Owns conversion and the shape of refusals. Refuses to know which properties ther
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -20,6 +21,9 @@ Parse = Callable[[str], object]
 _LONG_MAX = 2**63 - 1
 _LONG_MIN = -(2**63)
 _TEXT_MAX = 20
+_JAVA_DOUBLE = re.compile(
+    r"[\x00-\x20]*[+-]?(?:NaN|Infinity|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,5})?[dDfF]?)[\x00-\x20]*", re.ASCII
+)
 
 
 class _Default:
@@ -66,15 +70,14 @@ def at_least(minimum: int, refusal: str, maximum: int = _LONG_MAX) -> Parse:
 
 
 def ratio(not_a_number: str, out_of_range: str) -> Parse:
-    """A number from 0 to 1, both included; NaN is out of range."""
+    """A number from 0 to 1, both included, as Java reads one; NaN is out of range."""
 
     def parse(text: str) -> object:
         if text == "":
             return DEFAULT
-        try:
-            number = float(text)
-        except ValueError as cause:
-            raise PropertyError(not_a_number) from cause
+        if not _JAVA_DOUBLE.fullmatch(text):
+            raise PropertyError(not_a_number)
+        number = float(text.strip().rstrip("dDfF"))
         if not 0.0 <= number <= 1.0:
             raise PropertyError(out_of_range)
         return number

@@ -5,12 +5,15 @@ Owns keys and spellings; all values are strings. Refuses to know rows and column
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from routine_load.ids import Compat
 from routine_load.jobs.definition import JobDefinition
 from routine_load.jobs.properties import JobFormat, JobProperties, UpdateMode
 from routine_load.sql.statements import Expression, LoadClauses
 
 _ANY = "*"
+_JAVA_PLAIN_MIN = 1e-3
 
 
 def job_properties(definition: JobDefinition, compat: Compat, concurrency: int) -> dict[str, str]:
@@ -20,8 +23,11 @@ def job_properties(definition: JobDefinition, compat: Compat, concurrency: int) 
 
 
 def java_double(number: float) -> str:
-    """A double as Java prints it, for the numbers that occur in properties."""
-    return repr(float(number))
+    """A double from 0 to 1 as Java prints it: below a thousandth in scientific notation."""
+    if number == 0 or number >= _JAVA_PLAIN_MIN:
+        return repr(float(number))
+    mantissa, _, exponent = f"{Decimal(repr(float(number))):E}".partition("E")
+    return f"{mantissa if '.' in mantissa else mantissa + '.0'}E{int(exponent)}"
 
 
 def boolean(value: bool) -> str:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from routine_load.ids import NO_TXN, PartitionId
+from routine_load.ids import NO_TXN, Compat, PartitionId
 from routine_load.jobs.job import Job
 from routine_load.jobs.lag import lag_seconds, unstable
 from routine_load.jobs.show import NO_BACKEND, LiveFacts, TaskView
+from routine_load.jobs.splitting import concurrency
 from routine_load.statements.context import Context
 
 
@@ -18,7 +19,7 @@ def live_facts(job: Job, context: Context, ends: Mapping[PartitionId, int]) -> L
     """``ends`` are ends of the log that were asked for just now; they win over those that were seen."""
     run = context.scheduler.run_of(job.id)
     if run is None:
-        return LiveFacts(latest=ends)
+        return LiveFacts(latest=ends, concurrency=_wanted(job, context))
     latest = {**run.ends, **ends}
     config = context.frontend_config(job.definition.compat)
     lags_s = lag_seconds(job.progress, latest, job.timestamps_ms, context.clock.now())
@@ -32,6 +33,16 @@ def live_facts(job: Job, context: Context, ends: Mapping[PartitionId, int]) -> L
         running_txns=tuple(s.txn_id for s in run.slices if s.control is not None and s.txn_id is not None),
         said=run.said,
     )
+
+
+def _wanted(job: Job, context: Context) -> int:
+    """StarRocks: the number of tasks is known from CREATE on, by its admission check; Doris: once a job is planned."""
+    compat = job.definition.compat
+    if compat is Compat.DORIS:
+        return 0
+    partitions = len(job.progress or job.definition.source.partitions)
+    desired = job.definition.properties.desired_concurrent_number
+    return concurrency(compat, partitions, desired, context.frontend_config(compat), context.settings.backends)
 
 
 def task_views(job: Job, context: Context) -> list[TaskView]:

@@ -57,7 +57,7 @@ def create(statement: CreateRoutineLoad, session: Session, context: Context) -> 
     if context.jobs.live(database, definition.name) is not None:
         raise ExecutionError(f"Name {definition.name} already used in db {database}")
     job = _with_starts(job, context) if in_full else replace(job, is_unchecked=True)
-    _admit(definition, len(job.progress or definition.source.partitions) or 1, context)
+    _admit(definition, len(job.progress or definition.source.partitions), context)
     context.scheduler.job_created(context.jobs.insert(job).id)
     return Ok()
 

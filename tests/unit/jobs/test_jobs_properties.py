@@ -91,8 +91,8 @@ def test_a_value_inside_its_range_is_taken(compat, key, text, field, value):
 SR_BOTH = [
     ("desired_concurrent_number", ("0", "-1", "x", "1.5"), "desired_concurrent_number should > 0"),
     ("max_error_number", ("-1", "x", "9223372036854775808"), "max_error_number should >= 0"),
-    ("max_filter_ratio", ("x",), "Incorrect format of max_filter_ratio"),
-    ("max_filter_ratio", ("-0.1", "1.01", "nan"), "max_filter_ratio must between 0.0 and 1.0."),
+    ("max_filter_ratio", ("x", "nan", "0_1", "inf"), "Incorrect format of max_filter_ratio"),
+    ("max_filter_ratio", ("-0.1", "1.01", "NaN", "Infinity"), "max_filter_ratio must between 0.0 and 1.0."),
     ("max_batch_interval", ("4", "x"), "max_batch_interval should >= 5"),
     ("timezone", ("Mars/Base", "+14:01", "-12:01", "+08:60"), None),
     ("format", ("xml",), "Format type is invalid. format=`xml`"),
