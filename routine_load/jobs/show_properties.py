@@ -10,6 +10,7 @@ from decimal import Decimal
 from routine_load.ids import Compat
 from routine_load.jobs.definition import JobDefinition
 from routine_load.jobs.properties import JobFormat, JobProperties, UpdateMode
+from routine_load.sql.expression_text import printed
 from routine_load.sql.statements import Expression, LoadClauses
 
 _ANY = "*"
@@ -34,12 +35,13 @@ def boolean(value: bool) -> str:
     return "true" if value else "false"
 
 
-def columns_text(clauses: LoadClauses) -> str:
+def columns_text(clauses: LoadClauses, compat: Compat) -> str:
     """Items of COLUMNS joined by a comma, or ``*``."""
     if not clauses.columns:
         return _ANY
     return ",".join(
-        item.name + ("=DEFAULT" if item.is_default else "" if item.expression is None else f"={item.expression.text}")
+        item.name
+        + ("=DEFAULT" if item.is_default else f"={printed(item.expression.text, compat)}" if item.expression else "")
         for item in clauses.columns
     )
 
@@ -50,8 +52,8 @@ def metadata_text(clauses: LoadClauses) -> dict[str, str]:
     return {"metadata": ",".join(items)} if items else {}
 
 
-def _expression(expression: Expression | None) -> str:
-    return _ANY if expression is None else expression.text
+def _expression(expression: Expression | None, compat: Compat) -> str:
+    return _ANY if expression is None else printed(expression.text, compat)
 
 
 def _partitions(clauses: LoadClauses) -> str:
@@ -67,8 +69,8 @@ def _starrocks(definition: JobDefinition, concurrency: int) -> dict[str, str]:
     properties, clauses = definition.properties, definition.clauses
     shown = {
         "partitions": _partitions(clauses),
-        "columnToColumnExpr": columns_text(clauses),
-        "whereExpr": _expression(clauses.where),
+        "columnToColumnExpr": columns_text(clauses, Compat.STARROCKS),
+        "whereExpr": _expression(clauses.where, Compat.STARROCKS),
     }
     if properties.format is JobFormat.JSON:
         shown["dataFormat"] = "json"
@@ -110,10 +112,10 @@ def _doris(definition: JobDefinition, concurrency: int) -> dict[str, str]:
     properties, clauses = definition.properties, definition.clauses
     shown = {
         "partitions": _partitions(clauses),
-        "columnToColumnExpr": columns_text(clauses),
-        "precedingFilter": _expression(clauses.preceding_filter),
-        "whereExpr": _expression(clauses.where),
-        "delete": _expression(clauses.delete_on),
+        "columnToColumnExpr": columns_text(clauses, Compat.DORIS),
+        "precedingFilter": _expression(clauses.preceding_filter, Compat.DORIS),
+        "whereExpr": _expression(clauses.where, Compat.DORIS),
+        "delete": _expression(clauses.delete_on, Compat.DORIS),
         "sequence_col": clauses.order_by or _ANY,
         "format": properties.format.value,
         "merge_type": definition.merge_type.value,

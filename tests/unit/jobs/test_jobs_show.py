@@ -106,7 +106,7 @@ def test_doris_job_properties():
         "partitions": "p1,p2",
         "columnToColumnExpr": "id,amt_txt,amt=CAST(`amt_txt` AS DECIMAL(12,2))",
         "precedingFilter": "*",
-        "whereExpr": "`id` > 1",
+        "whereExpr": "(`id` > 1)",
         "delete": "*",
         "sequence_col": "seq",
         "column_separator": "','",
