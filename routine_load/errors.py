@@ -13,6 +13,9 @@ from typing import ClassVar
 from routine_load.ids import Compat
 
 
+_DORIS_GENERAL = 1105
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """Where in a statement: line and column count from 1."""
@@ -31,6 +34,7 @@ class RoutineLoadError(Exception):
     errno: int = 1064
     errno_doris: ClassVar[int | None] = None
     sqlstate: str = "HY000"
+    sqlstate_doris: ClassVar[str | None] = None
 
     def __init__(self, message: str | None = None, *, position: Position | None = None) -> None:
         super().__init__(message or (type(self).__doc__ or "").split("\n")[0].rstrip("."))
@@ -46,6 +50,12 @@ class RoutineLoadError(Exception):
         if compat is Compat.DORIS and self.errno_doris is not None:
             return self.errno_doris
         return self.errno
+
+    def state(self, compat: Compat) -> str:
+        """The SQLSTATE that this vendor's front end sends. Doris: its general number has the general state."""
+        if compat is not Compat.DORIS:
+            return self.sqlstate
+        return "HY000" if self.number(compat) == _DORIS_GENERAL else self.sqlstate_doris or self.sqlstate
 
     def framed(self, compat: Compat) -> str:
         """The text of the error packet in this vendor's frame."""
@@ -76,6 +86,7 @@ class RoutineLoadError(Exception):
 class StatementSyntaxError(RoutineLoadError):
     """The statement cannot be parsed."""
 
+    errno_doris = 1105
     sqlstate = "42000"
 
     def framed(self, compat: Compat) -> str:
@@ -159,6 +170,7 @@ class UnknownDatabase(ExecutionError):
     errno = 5501
     errno_doris = 1049
     sqlstate = "3F000"
+    sqlstate_doris = "42000"
 
 
 class UnknownTable(ExecutionError):
@@ -167,6 +179,7 @@ class UnknownTable(ExecutionError):
     errno = 5502
     errno_doris = 1051
     sqlstate = "42602"
+    sqlstate_doris = "42S02"
 
 
 class DatabaseExists(ExecutionError):

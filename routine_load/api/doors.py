@@ -112,7 +112,8 @@ class _EmbeddedClient:
                 self._service.use(self._session, database)
             return self._service.execute(self._session, text)
         except RoutineLoadError as error:
-            error.errno = error.number(self._session.compat)
+            compat = self._session.compat
+            error.errno, error.sqlstate = error.number(compat), error.state(compat)
             if type(error).__module__ == errors.__name__:
                 raise
             raise public(error) from error

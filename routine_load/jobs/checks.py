@@ -8,38 +8,35 @@ from __future__ import annotations
 from routine_load.errors import AnalysisError, ExecutionError
 from routine_load.ids import Compat
 from routine_load.jobs.definition import JobDefinition
+from routine_load.jobs.partial_update import check_definition, check_merge_type
+from routine_load.jobs.properties import UpdateMode
 from routine_load.sql.schema import KeyModel, Table, TypeName
-from routine_load.sql.statements import MergeType
 
 _NOT_COMPARABLE = frozenset({TypeName.CHAR, TypeName.VARCHAR, TypeName.STRING, TypeName.VARBINARY, TypeName.JSON})
-_UPSERTING = frozenset({KeyModel.UNIQUE, KeyModel.PRIMARY})
 
 
-def check_table(definition: JobDefinition, table: Table, *, at_create_only: bool = False) -> None:
+def check_table(
+    definition: JobDefinition, table: Table, *, at_create_only: bool = False, altering: bool = False
+) -> None:
     """Raises AnalysisError or ExecutionError in the vendor's words.
 
     ``at_create_only``: what StarRocks looks at when a task is planned is left out (``validate = 'off'``).
     """
-    _check_merge_type(definition, table)
-    if not at_create_only or definition.compat is Compat.DORIS:
-        _check_partial_update(definition, table)
+    check_merge_type(definition.merge_type, table)
+    flexible = definition.properties.unique_key_update_mode is UpdateMode.FLEXIBLE
+    if flexible or not at_create_only or definition.compat is Compat.DORIS:
+        _check_partial_update(definition, table, altering=altering)
     _check_merge_condition(definition, table)
     _check_partitions(definition, table)
     if definition.properties.load_to_single_tablet and "RANDOM" not in table.distribution.upper():
         raise ExecutionError("if load_to_single_tablet set to true, the olap table must be with random distribution")
 
 
-def _check_merge_type(definition: JobDefinition, table: Table) -> None:
-    if definition.merge_type is not MergeType.APPEND and table.key_model not in _UPSERTING:
-        raise AnalysisError("load by MERGE or DELETE is only supported in unique tables.")
-
-
-def _check_partial_update(definition: JobDefinition, table: Table) -> None:
-    if not definition.properties.partial_update:
+def _check_partial_update(definition: JobDefinition, table: Table, *, altering: bool) -> None:
+    if definition.compat is Compat.DORIS or definition.properties.unique_key_update_mode is UpdateMode.FLEXIBLE:
+        check_definition(definition, table, altering=altering)
         return
-    if definition.compat is Compat.DORIS:
-        if table.key_model not in _UPSERTING:
-            raise AnalysisError("load by PARTIAL_COLUMNS is only supported in unique table MoW")
+    if not definition.properties.partial_update:
         return
     if table.key_model is not KeyModel.PRIMARY:
         raise AnalysisError("Only primary key table support partial update")

@@ -14,6 +14,7 @@ from routine_load.jobs.frontend_config import FrontendConfig
 from routine_load.jobs.properties import (
     JobProperties,
     PropertyContext,
+    UpdateMode,
     alter_properties,
     create_properties,
 )
@@ -76,8 +77,7 @@ def define(statement: CreateRoutineLoad, context: DefineContext) -> JobDefinitio
     _check_multi_table(statement)
     check_source_type(statement.source)
     properties = create_properties(statement.properties, context.for_properties)
-    if statement.table is None and properties.partial_update:
-        raise AnalysisError("Partial update is not supported in multi-table load.")
+    _check_multi_table_update(statement.table, properties)
     source = create_source(
         statement.source_properties,
         SourceContext(compat=context.compat, timezone=properties.timezone, group_id=f"{name}_{context.uuid}"),
@@ -125,6 +125,11 @@ def _check_multi_table(statement: CreateRoutineLoad) -> None:
         raise AnalysisError("Multi-table load does not support setting columns info")
 
 
+def _check_multi_table_update(table: str | None, properties: JobProperties) -> None:
+    if table is None and properties.unique_key_update_mode is not UpdateMode.UPSERT:
+        raise AnalysisError("Partial update is not supported in multi-table load.")
+
+
 def alter_definition(
     current: JobDefinition, clauses: LoadClauses, properties: tuple[Property, ...], config: FrontendConfig
 ) -> JobDefinition:
@@ -134,7 +139,9 @@ def alter_definition(
         raise AnalysisError("Multi-table load does not support setting columns info")
     check_merge_type(current.merge_type, merged)
     context = PropertyContext(compat=current.compat, config=config, timezone=current.properties.timezone)
-    return replace(current, clauses=merged, properties=alter_properties(current.properties, properties, context))
+    altered = alter_properties(current.properties, properties, context)
+    _check_multi_table_update(current.table, altered)
+    return replace(current, clauses=merged, properties=altered)
 
 
 def merge_clauses(current: LoadClauses, given: LoadClauses) -> LoadClauses:

@@ -211,8 +211,6 @@ def _update_mode(given: dict[str, Any], current: JobProperties) -> dict[str, Any
         mode = UpdateMode(given["unique_key_update_mode"])
     elif columns is not None or "partial_update" in given:
         mode = UpdateMode.FIXED if columns or given.get("partial_update") else UpdateMode.UPSERT
-    if mode is UpdateMode.FLEXIBLE:
-        raise UnsupportedFeature("unique_key_update_mode UPDATE_FLEXIBLE_COLUMNS is not supported here")
     if "partial_update_new_key_behavior" in given:
         if mode is UpdateMode.UPSERT:
             raise PropertyError("partial_update_new_key_behavior can only be set when partial update is enabled")

@@ -116,7 +116,7 @@ def _alteration(job: Job, statement: AlterRoutineLoad, session: Session, context
     # Doris plans a job against its new table, whatever else is left for later; StarRocks' ALTER does not look at it
     in_full = validates(session, context) or statement.table is not None
     if in_full or definition.compat is Compat.DORIS:
-        check_target(replace(job, definition=alteration.definition), context, in_full=in_full)
+        check_target(replace(job, definition=alteration.definition), context, in_full=in_full, altering=True)
     return alteration
 
 

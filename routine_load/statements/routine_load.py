@@ -30,7 +30,7 @@ from routine_load.sql.statements import (
 )
 from routine_load.statements.context import Context
 from routine_load.statements.ports import Session
-from routine_load.statements.targets import check_target, topic_of, validates
+from routine_load.statements.targets import check_first, check_target, topic_of, validates
 
 _IN_DOUBT = "in_doubt"
 _OUTCOMES = ("committed", "not_committed")
@@ -39,6 +39,8 @@ _OUTCOMES = ("committed", "not_committed")
 def create(statement: CreateRoutineLoad, session: Session, context: Context) -> Ok:
     """CREATE ROUTINE LOAD. The job exists, with numeric start offsets, when this returns."""
     database = context.database(statement.job.database, session)
+    if session.compat is Compat.DORIS:
+        check_first(statement, database, context)
     definition = define(
         statement,
         DefineContext(

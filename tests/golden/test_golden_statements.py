@@ -72,7 +72,7 @@ def test_a_rule_of_the_language_is_kept_in_each_mode(text, compat, expected):
     try:
         found = ";\n".join(render(statement) for statement in parse(text, compat))
     except RoutineLoadError as error:
-        found = f"{error.number(compat)} ({error.sqlstate}): {error.framed(compat)}"
+        found = f"{error.number(compat)} ({error.state(compat)}): {error.framed(compat)}"
     assert found == expected
 
 

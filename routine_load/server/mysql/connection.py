@@ -244,7 +244,7 @@ class Connection:
     def _error_packet(self, error: Exception) -> bytes:
         if isinstance(error, RoutineLoadError):
             compat = self._house.compat if self._session is None else self._session.compat
-            return outbound.error(error.number(compat), error.sqlstate, error.framed(compat))
+            return outbound.error(error.number(compat), error.state(compat), error.framed(compat))
         if isinstance(error, MalformedPacket):
             return outbound.error(1835, "HY000", f"Malformed communication packet: {error}")
         frames = traceback.extract_tb(error.__traceback__)[-_FRAMES_LOGGED:]
