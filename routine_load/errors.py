@@ -12,7 +12,6 @@ from typing import ClassVar
 
 from routine_load.ids import Compat
 
-
 _DORIS_GENERAL = 1105
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from routine_load.errors import ExecutionError, PropertyError
 from routine_load.ids import Compat, PartitionId
 from routine_load.jobs.property_rules import last_values
-from routine_load.jobs.source import ORIGIN_DEFAULT_OFFSETS, KafkaSource, OffsetSpec
+from routine_load.jobs.source import DEFAULT_OFFSETS, END, ORIGIN_DEFAULT_OFFSETS, KafkaSource, OffsetSpec
 from routine_load.jobs.source_create import (
     BROKERS,
     OFFSETS,
@@ -23,6 +23,7 @@ from routine_load.jobs.source_create import (
     broker_list,
     check_broker,
     check_source_type,
+    check_table_names,
     client_properties,
     pairs,
     refuse_unknown_keys,
@@ -115,6 +116,7 @@ def alter_source(properties: tuple[Property, ...], context: SourceContext) -> So
         # every confluent.* key is accepted; only the registry's address means anything here
         given = {key: value for key, value in given.items() if key == REGISTRY or not key.startswith("confluent.")}
     refuse_unknown_keys(given, context.compat, _KEYS)
+    check_table_names(given, context.compat)
     client, default = client_properties(given, context)
     topic = given[TOPIC].replace(" ", "") if TOPIC in given else None
     if topic == "":
@@ -153,9 +155,12 @@ def _offsets(
         return ()
     listed = reader.partitions(given[PARTITIONS])
     if OFFSETS in given:
+        if context.compat is Compat.DORIS and DEFAULT_OFFSETS in given:
+            raise PropertyError("Only one of kafka_offsets and kafka_default_offsets can be set.")
         return pairs(listed, reader.offsets(given[OFFSETS]))
     if context.compat is Compat.STARROCKS:
         raise PropertyError("Partition and offset must be specified at the same time")
-    if default is None:
+    if default is None and not given.get(DEFAULT_OFFSETS):
         raise PropertyError("Must set offset or default offset with partition property")
-    return tuple((partition, default) for partition in dict.fromkeys(listed))
+    # Doris: without the prefix it is only looked whether there is one
+    return tuple((partition, default or END) for partition in dict.fromkeys(listed))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from routine_load.errors import PropertyError
 from routine_load.ids import Compat, PartitionId
+from routine_load.jobs.aws import check_aws
 from routine_load.jobs.offsets import OffsetReader
 from routine_load.jobs.property_rules import last_values
 from routine_load.jobs.source import (
@@ -72,8 +73,7 @@ def create_source(properties: tuple[Property, ...], context: SourceContext) -> K
     topic = given.get(TOPIC, "").replace(" ", "")
     if not topic:
         raise PropertyError("kafka_topic is a required property")
-    if context.compat is Compat.DORIS and given.get("kafka_table_name_format", "TEXT").upper() != "TEXT":
-        raise PropertyError("Multi load olay supported for table name format TEXT")
+    check_table_names(given, context.compat)
     client, default = client_properties(given, context)
     client.setdefault(GROUP_ID, context.group_id)
     listed = context.reader.partitions(given[PARTITIONS]) if PARTITIONS in given else ()
@@ -97,6 +97,12 @@ def _discovers(given: Mapping[str, str], offsets: tuple[tuple[PartitionId, Offse
     if text == "true" and not offsets:
         raise PropertyError(f"{DISCOVERY} needs {PARTITIONS} and {OFFSETS}: it says that they are where to start")
     return text == "true"
+
+
+def check_table_names(given: Mapping[str, str], compat: Compat) -> None:
+    """Doris: how a message of many tables says its table; there is one way."""
+    if compat is Compat.DORIS and given.get("kafka_table_name_format", "TEXT").upper() != "TEXT":
+        raise PropertyError("Multi load olay supported for table name format TEXT")
 
 
 def registry_url(given: Mapping[str, str]) -> str:
@@ -131,6 +137,8 @@ def pairs(
 
 
 def refuse_unknown_keys(given: Iterable[str], compat: Compat, known: frozenset[str] = _COMMON) -> None:
+    if compat is Compat.DORIS:
+        known = (known - {REGISTRY}) | _WITHOUT_EFFECT  # both CREATE and ALTER read the names of tables
     for key in given:
         if key in known or (key.startswith(PREFIX) and key != PREFIX):
             continue
@@ -144,6 +152,8 @@ def refuse_unknown_keys(given: Iterable[str], compat: Compat, known: frozenset[s
 def broker_list(text: str | None, compat: Compat) -> str:
     """``host:port[,host:port…]`` without blanks."""
     brokers = (text or "").replace(" ", "")
+    if compat is Compat.DORIS:
+        brokers = brokers.rstrip(",")  # as Java splits a text
     if not brokers:
         raise PropertyError("kafka_broker_list is a required property")
     for item in brokers.split(","):
@@ -153,7 +163,7 @@ def broker_list(text: str | None, compat: Compat) -> str:
 
 def check_broker(item: str, compat: Compat) -> None:
     if compat is Compat.DORIS:
-        if not re.fullmatch(_DORIS_BROKER, item):
+        if not re.fullmatch(_DORIS_BROKER, item) or not re.fullmatch(_STARROCKS_BROKER, item, re.ASCII):
             raise PropertyError(f"KAFKA_BROKER_LIST:{item} not match pattern {_DORIS_BROKER}")
     elif not re.fullmatch(_STARROCKS_BROKER, item, re.ASCII):
         raise PropertyError(f"kafka_broker_list: {item} does not match pattern {_STARROCKS_BROKER}")
@@ -168,6 +178,8 @@ def client_properties(given: Mapping[str, str], context: SourceContext) -> tuple
     for key, value in client.items():
         if value == MASK and is_secret(key):
             raise PropertyError(_masked(key if key.startswith("aws.") else f"{PREFIX}{key}"))
+    if context.compat is Compat.DORIS:
+        check_aws(client)
     if DEFAULT_OFFSETS not in client:
         return client, None
     default = context.reader.default(client[DEFAULT_OFFSETS])

@@ -24,7 +24,7 @@ ROUTINE_LOAD_COLUMNS: Final[Mapping[Compat, tuple[str, ...]]] = {
     Compat.DORIS: _names(
         "Id Name CreateTime PauseTime EndTime DbName TableName IsMultiTable State DataSourceType CurrentTaskNum "
         "JobProperties DataSourceProperties CustomProperties Statistic Progress Lag ReasonOfStateChanged ErrorLogUrls "
-        "OtherMsg User Comment ComputeGroup"
+        "OtherMsg User Comment ComputeGroup FirstErrorMsg"
     ),
 }
 

@@ -31,7 +31,7 @@ from routine_load.statements.variables import choice
 
 
 def jobs(statement: ShowRoutineLoad, session: Session, context: Context) -> ResultTable:
-    """Live jobs, with ALL also those that ended; by id unless ORDER BY says otherwise."""
+    """Live jobs, with ALL also those that ended; by id (Doris: by CreateTime) unless ORDER BY says otherwise."""
     database = _database(statement, session, context)
     if statement.job is not None:
         found = context.jobs.find(database, statement.job.name, include_final=statement.all)
@@ -51,7 +51,9 @@ def jobs(statement: ShowRoutineLoad, session: Session, context: Context) -> Resu
         rows = [row for row in rows if condition(row)]
     if statement.job is not None and not rows:
         raise _no_such_job(statement, database, session.compat)
-    if statement.order_by or statement.job is None:
+    if not statement.order_by and session.compat is Compat.DORIS:
+        rows = sorted(rows, key=_by_time)
+    elif statement.order_by or statement.job is None:
         rows = sort_rows(rows, statement.order_by or (SortKey(column="Id"),))
     columns = ROUTINE_LOAD_COLUMNS[session.compat]
     chosen = map(as_shown, limit_rows(rows, statement.limit, statement.offset))
@@ -107,6 +109,11 @@ def _caught_up(job: Job, context: Context) -> Job:
     if job.placing or job.sink_incarnation != context.sink.incarnation:
         return job
     return job.placed(context.sink.progress(job.id))
+
+
+def _by_time(row: Mapping[str, Any]) -> tuple[str, int]:
+    """Doris: by the text of CreateTime; jobs of one second in the order in which they were made."""
+    return row["CreateTime"], int(row["Id"])
 
 
 def _database(statement: ShowRoutineLoad, session: Session, context: Context) -> str:

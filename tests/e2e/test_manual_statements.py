@@ -31,7 +31,7 @@ JOB_COLUMNS = {
     "doris": [
         *(*COMMON_JOB, "IsMultiTable", "State", "DataSourceType", "CurrentTaskNum", "JobProperties"),
         *("DataSourceProperties", "CustomProperties", "Statistic", "Progress", "Lag", "ReasonOfStateChanged"),
-        *("ErrorLogUrls", "OtherMsg", "User", "Comment", "ComputeGroup"),
+        *("ErrorLogUrls", "OtherMsg", "User", "Comment", "ComputeGroup", "FirstErrorMsg"),
     ],
 }
 VARIABLES = {

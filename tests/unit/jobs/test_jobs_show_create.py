@@ -76,7 +76,7 @@ JOBS = [
         {"clauses": LoadClauses(columns=(ColumnItem(name="a", is_default=True),))},
     ),
     (DORIS, {}, {}, {}),
-    (DORIS, {"log_rejected_record_num": "5", "workload_group": "normal"}, {"aws.region": "eu-west-1"}, {}),
+    (DORIS, {"log_rejected_record_num": "5", "workload_group": "normal"}, {"property.client.rack": "eu-west-1"}, {}),
     (DORIS, {}, {}, {"table": None}),
     (
         DORIS,

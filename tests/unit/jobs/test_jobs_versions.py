@@ -55,6 +55,8 @@ CHANGES = [
 @pytest.mark.parametrize(("before", "after", "told"), CHANGES)
 def test_a_change_is_told_in_a_line(compat, before, after, told):
     """Clause or property, what it was, what it is; secrets are named, never told; long values do not fill the screen."""
+    if compat is DORIS and "registry" in told:
+        pytest.skip("Doris takes no registry")
     old, new = (job_of(defined(compat, **parts)) for parts in (before, after))
     line = changes_text(old, new)
     if compat is DORIS and "TERMINATED" in told:
