@@ -8,7 +8,7 @@ remains. Memory is bounded by the chunks that the caller hands in.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import ClassVar, Protocol, Self
@@ -20,13 +20,16 @@ from routine_load.ids import NO_TXN, JobId, Label, PartitionId, TableRef, TaskId
 from routine_load.loads.ports import Sink
 from routine_load.loads.rejects import RejectLog, RejectSource
 from routine_load.loads.values import (
+    Decoded,
     Decoder,
     LoadCompiler,
     LoadSpec,
     Payloads,
     PayloadSlice,
     RejectedRow,
+    Routed,
     TableBatch,
+    Transformed,
     Transformer,
     WriteMode,
 )
@@ -67,7 +70,7 @@ class Routes(Protocol):
     @property
     def many_tables(self) -> bool: ...
 
-    def split(self, payloads: Payloads) -> Mapping[TableRef, Payloads]: ...
+    def split(self, payloads: Payloads) -> Routed: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,8 @@ class SingleTable:
     table: TableRef
     many_tables: ClassVar[bool] = False
 
-    def split(self, payloads: Payloads) -> Mapping[TableRef, Payloads]:
-        return {self.table: payloads}
+    def split(self, payloads: Payloads) -> Routed:
+        return Routed({self.table: payloads})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -131,8 +134,11 @@ class LoadTransaction:
 
     def add(self, payloads: Payloads, *, received_bytes: int) -> None:
         """Load one chunk. Raises SinkError, UnknownTable, AnalysisError; the transaction is then lost."""
-        for ref, part in self._routes.split(payloads).items():
+        routed = self._routes.split(payloads)
+        for ref, part in routed.parts.items():
             self._add_to(ref, part)
+        for ref, rows in routed.rejected.items():
+            self._reject(ref, payloads, rows)
         self.counts += Counts(received_bytes=received_bytes, messages=len(payloads.values))
 
     def commit(self, progressed: Progressed) -> CommitRecord:
@@ -176,24 +182,29 @@ class LoadTransaction:
         except LimitExceeded as error:
             self._add_halves(ref, payloads, error)
             return
-        self._rejects.add(ref, payloads, decoded.rejected, self._path.clock.now())
+        self._reject(ref, payloads, decoded.rejected)
         if decoded.rejected and not self.parse_error:
             self.parse_error = next((row.reason for row in decoded.rejected if row.reason.startswith(PARSE_ERROR)), "")
-        self._rejects.add(ref, payloads, transformed.rejected, self._path.clock.now())
-        if transformed.rows.num_rows:
-            self._transaction.write(TableBatch(ref, transformed.rows, load.mode))
-        self.counts += Counts(
-            loaded=transformed.rows.num_rows,
-            filtered=len(decoded.rejected) + len(transformed.rejected),
-            unselected=transformed.unselected,
-        )
+        self._reject(ref, payloads, transformed.rejected)
+        refused = self._write(ref, payloads, decoded, transformed) if transformed.rows.num_rows else 0
+        self.counts += Counts(loaded=transformed.rows.num_rows - refused, unselected=transformed.unselected)
+
+    def _write(self, ref: TableRef, payloads: Payloads, decoded: Decoded, transformed: Transformed) -> int:
+        """Hand rows to the sink; the rows that it refuses are rejected rows. Returns how many those are."""
+        refused = self._transaction.write(TableBatch(ref, transformed.rows, self._tables[ref].mode))
+        rows = [RejectedRow(_payload(decoded, transformed, r.row), b"", r.column, r.reason) for r in refused]
+        self._reject(ref, payloads, rows)
+        return len(rows)
+
+    def _reject(self, ref: TableRef, payloads: Payloads, rows: Sequence[RejectedRow]) -> None:
+        self._rejects.add(ref, payloads, rows, self._path.clock.now())
+        self.counts += Counts(filtered=len(rows))
 
     def _add_halves(self, ref: TableRef, payloads: Payloads, error: LimitExceeded) -> None:
         """A chunk that was too large is cut; a payload that is too large all alone is a rejected row."""
         count = len(payloads.values)
         if count == 1:
-            self._rejects.add(ref, payloads, [RejectedRow(0, b"", "", error.message)], self._path.clock.now())
-            self.counts += Counts(filtered=1)
+            self._reject(ref, payloads, [RejectedRow(0, b"", "", error.message)])
             return
         self._add_to(ref, PayloadSlice(payloads, 0, count // 2))
         self._add_to(ref, PayloadSlice(payloads, count // 2, count))
@@ -212,8 +223,16 @@ class LoadTransaction:
                 self._path.compiler.transformer(spec, table),
                 WriteMode(
                     partial_update=spec.partial_update,
+                    flexible=spec.flexible,
+                    refuses_new_keys=spec.refuses_new_keys,
                     sequence_column=spec.sequence_column,
                     merge_condition=spec.merge_condition,
                 ),
             )
         return load
+
+
+def _payload(decoded: Decoded, transformed: Transformed, row: int) -> int:
+    """Which payload a transformed row came from."""
+    source = row if transformed.kept is None else transformed.kept[row].as_py()
+    return int(source if decoded.payload_of is None else decoded.payload_of[source].as_py())

@@ -7,15 +7,15 @@ from typing import Protocol
 
 from routine_load.commit.values import CommitRecord, Counts, OffsetRange
 from routine_load.ids import JobId, Label, PartitionId, TableRef, TaskId, TxnId
-from routine_load.loads.values import TableBatch
+from routine_load.loads.values import RefusedRow, TableBatch
 from routine_load.sql.schema import Table
 
 
 class SinkTransaction(Protocol):
     """One load transaction. It is used by one thread, ends with commit or rollback, and is then spent."""
 
-    def write(self, batch: TableBatch) -> int:
-        """Add rows; returns how many were taken. Raises SinkError; the transaction is then lost."""
+    def write(self, batch: TableBatch) -> Sequence[RefusedRow]:
+        """Add rows; returns those that cannot be taken. Raises SinkError; the transaction is then lost."""
         ...
 
     def commit(self, commit: PendingCommit) -> CommitRecord:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -69,7 +69,9 @@ class LoadSpec:
 
     Delimiters are the characters meant. ``columns`` None means: the table's own columns, in order. ``jsonpaths`` is the
     property's text, parsed by the format. ``enclose``/``escape`` are one character or empty. ``timezone`` is a region
-    name or ``±HH:MM``. ``metadata`` are further source columns, behind the fields of the message.
+    name or ``±HH:MM``. ``metadata`` are further source columns, behind the fields of the message. ``flexible``: a
+    partial update whose rows each bring columns of their own; ``refuses_new_keys``: one in which an unknown key fails
+    the load.
     """
 
     compat: Compat
@@ -94,6 +96,8 @@ class LoadSpec:
     sequence_column: str | None = None
     merge_condition: str | None = None
     partial_update: bool = False
+    flexible: bool = False
+    refuses_new_keys: bool = False
     strict_mode: bool = False
     timezone: str = "Asia/Shanghai"
 
@@ -134,6 +138,12 @@ class SourceColumn:
 _NUMBERS = frozenset({MetadataField.PARTITION, MetadataField.OFFSET, MetadataField.TIMESTAMP_MS})
 
 
+SEQUENCE = "__doris_sequence_col__"
+"""Column of rows on their way into a table with a hidden sequence column (Doris)."""
+
+HAS = "__rl_has_"
+"""Begins the name of a mask: whether the row brings that column (Doris: flexible partial update)."""
+
 RAW_BYTES_MAX = 1024
 """A rejected row keeps at most so many bytes of its text."""
 
@@ -149,6 +159,14 @@ class RejectedRow:
     raw: bytes
     column: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """A chunk, dealt to its tables: each one's payloads, and the payloads that can be no row of it."""
+
+    parts: Mapping[TableRef, Payloads]
+    rejected: Mapping[TableRef, tuple[RejectedRow, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +187,13 @@ class Transformed:
 
     ``rows`` may have one more column, ``__op`` (int8: 0 upsert, 1 delete), where the load can delete. Columns that the
     load does not fill are absent: the sink fills their default (or keeps the old value in a partial update).
+    ``kept`` maps row → decoded row; None: row i is decoded row i.
     """
 
     rows: pa.Table
     rejected: tuple[RejectedRow, ...]
     unselected: int
+    kept: pa.Array | None = None
 
 
 class Decoder(Protocol):
@@ -207,11 +227,26 @@ class LoadCompiler(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteMode:
-    """How rows meet rows that are there: what the merging writer has to know beyond the table's own key model."""
+    """How rows meet rows that are there: what the merging writer has to know beyond the table's own key model.
+
+    ``partial_update``: columns that the rows lack keep their value. ``flexible``: so does, row by row, each column
+    whose mask (``HAS`` and its name) is false. ``refuses_new_keys``: a key that is not there fails the load.
+    """
 
     partial_update: bool = False
+    flexible: bool = False
+    refuses_new_keys: bool = False
     sequence_column: str | None = None
     merge_condition: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A row of a batch, by its number, that the sink cannot take, and why; it is a rejected row."""
+
+    row: int
+    column: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

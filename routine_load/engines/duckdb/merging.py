@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +22,7 @@ from routine_load.engines.duckdb.merge_sql import MergePlan, merge_statements, s
 from routine_load.engines.duckdb.names import Names, quote, quoted
 from routine_load.engines.duckdb.writers import OP, ORDINAL, Chunks, table_columns
 from routine_load.errors import SinkError
-from routine_load.loads.values import WriteMode
+from routine_load.loads.values import RefusedRow, WriteMode
 from routine_load.sql.schema import Table
 
 LOCK_WAIT_S = 60.0
@@ -86,15 +86,15 @@ class Staging:
         self._names = names
         self._stages: list[_Stage] = []
 
-    def add(self, table: Table, rows: pa.Table, mode: WriteMode) -> int:
-        """Stage a chunk. Raises SinkError where the key is not complete."""
+    def add(self, table: Table, rows: pa.Table, mode: WriteMode) -> Sequence[RefusedRow]:
+        """Stage a chunk; returns the rows that cannot be taken. Raises SinkError where the key is not complete."""
         columns = tuple(target for target, _ in table_columns(table, rows))
         merges = table.key_model.merges
         plan = MergePlan(table=table, columns=columns, has_op=merges and OP in rows.column_names, mode=mode)
         if merges:
             plan.check()
         if rows.num_rows == 0:
-            return 0
+            return ()
         stage = self._stage_for(plan)
         pairs = staged_columns(plan, rows.column_names)
         ordinals = pa.arange(stage.rows, stage.rows + rows.num_rows)
@@ -103,7 +103,7 @@ class Staging:
             sources = ", ".join([*(expression for _, expression in pairs), quote(ORDINAL)])
             self._cursor.execute(f"INSERT INTO temp.{quote(stage.name)} ({targets}) SELECT {sources} FROM {chunk}")
         stage.rows += rows.num_rows
-        return int(rows.num_rows)
+        return ()
 
     def _stage_for(self, plan: MergePlan) -> _Stage:
         """The stage that the rows go on to: the table's last one, where columns and mode are still the same."""

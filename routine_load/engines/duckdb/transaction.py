@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import duckdb
@@ -27,7 +27,7 @@ from routine_load.engines.duckdb.writers import Chunks, append
 from routine_load.errors import RoutineLoadError, SinkError, StaleRange
 from routine_load.ids import JobId, Label
 from routine_load.loads.ports import PendingCommit
-from routine_load.loads.values import TableBatch
+from routine_load.loads.values import RefusedRow, TableBatch
 from routine_load.sql.schema import Table
 
 
@@ -63,17 +63,17 @@ class LoadTransaction:
         self._has_lock = False
         self._spent = False
 
-    def write(self, batch: TableBatch) -> int:
+    def write(self, batch: TableBatch) -> Sequence[RefusedRow]:
         self._require_open()
         with self._undone_on_failure(f"Table {batch.table}"):
             table = self._catalog.table(batch.table)
             cursor = self._open_cursor()
             if self._load.many_tables or table.key_model.merges:
                 return self._stage(cursor, table, batch)
-            if batch.rows.num_rows == 0:
-                return 0
-            self._begin(cursor)
-            return append(cursor, self._open_chunks(cursor), self._warehouse.names.table(table.ref), table, batch.rows)
+            if batch.rows.num_rows:
+                self._begin(cursor)
+                append(cursor, self._open_chunks(cursor), self._warehouse.names.table(table.ref), table, batch.rows)
+            return ()
 
     def commit(self, commit: PendingCommit) -> CommitRecord:
         """Make everything visible, in this order: merge what was staged, move progress, write the record, COMMIT.
@@ -141,7 +141,7 @@ class LoadTransaction:
                 f"Job {record.job_id}: another transaction moved the progress of the batch's partitions"
             ) from error
 
-    def _stage(self, cursor: duckdb.DuckDBPyConnection, table: Table, batch: TableBatch) -> int:
+    def _stage(self, cursor: duckdb.DuckDBPyConnection, table: Table, batch: TableBatch) -> Sequence[RefusedRow]:
         if self._begun:
             raise SinkError(f"{table.ref}: a load into tables of both kinds has to say so before its first row")
         if self._staging is None:

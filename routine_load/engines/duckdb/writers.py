@@ -81,7 +81,7 @@ def source_expression(column: Column, source: str) -> str:
     return quote(source)
 
 
-def append(cursor: duckdb.DuckDBPyConnection, chunks: Chunks, target: str, table: Table, rows: pa.Table) -> int:
+def append(cursor: duckdb.DuckDBPyConnection, chunks: Chunks, target: str, table: Table, rows: pa.Table) -> None:
     """Append a chunk to ``target`` in the cursor's transaction. Columns that the chunk lacks get their default."""
     if OP in rows.column_names:
         rows = rows.drop_columns([OP])
@@ -93,4 +93,3 @@ def append(cursor: duckdb.DuckDBPyConnection, chunks: Chunks, target: str, table
     sources = ", ".join(source_expression(columns[target], source) for target, source in pairs)
     with chunks.view(rows) as chunk:
         cursor.execute(f"INSERT INTO {target} ({targets}) SELECT {sources} FROM {chunk}")
-    return int(rows.num_rows)
