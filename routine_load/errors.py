@@ -145,6 +145,10 @@ class ExpressionError(AnalysisError):
     sqlstate = "42000"
 
 
+class JsonPathsError(AnalysisError):
+    """The JSON paths of a job cannot be read."""
+
+
 class UnsupportedFeature(AnalysisError):
     """This cannot be kept here."""
 

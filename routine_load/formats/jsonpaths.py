@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from enum import Enum
 
-from routine_load.errors import AnalysisError
+from routine_load.errors import JsonPathsError
 
 PATHS_MAX = 10_000
 PATH_CHARS_MAX = 4_096
@@ -29,25 +29,25 @@ _STEP = re.compile(r'\.?"((?:[^"\\]|\\.)*)"|\.([^.\[\]"]+)|\[(\d{1,9})\]|(\[\*\]
 
 
 def parse_jsonpaths(text: str) -> tuple[Path, ...]:
-    """The paths of a ``jsonpaths`` property. Raises AnalysisError."""
+    """The paths of a ``jsonpaths`` property. Raises JsonPathsError."""
     try:
         listed = json.loads(text)
     except (ValueError, RecursionError) as cause:
-        raise AnalysisError(
+        raise JsonPathsError(
             f"Invalid json path: jsonpaths must be a JSON array of strings, got {text[:200]}"
         ) from cause
     if not isinstance(listed, list) or not all(isinstance(path, str) for path in listed):
-        raise AnalysisError(f"Invalid json path: jsonpaths must be a JSON array of strings, got {text[:200]}")
+        raise JsonPathsError(f"Invalid json path: jsonpaths must be a JSON array of strings, got {text[:200]}")
     if not 1 <= len(listed) <= PATHS_MAX:
-        raise AnalysisError(f"Invalid json path: jsonpaths has {len(listed)} paths, 1 to {PATHS_MAX} are allowed")
+        raise JsonPathsError(f"Invalid json path: jsonpaths has {len(listed)} paths, 1 to {PATHS_MAX} are allowed")
     return tuple(parse_path(path) for path in listed)
 
 
 def parse_path(text: str) -> Path:
-    """One path. ``$`` and ``$.`` are the whole document. Raises AnalysisError."""
+    """One path. ``$`` and ``$.`` are the whole document. Raises JsonPathsError."""
     stripped = text.strip()
     if len(stripped) > PATH_CHARS_MAX or not stripped.startswith("$"):
-        raise AnalysisError(f"Invalid json path: {text[:200]} (a path starts with $)")
+        raise JsonPathsError(f"Invalid json path: {text[:200]} (a path starts with $)")
     steps: list[Step] = []
     at = 1
     if stripped == "$.":
@@ -55,7 +55,7 @@ def parse_path(text: str) -> Path:
     while at < len(stripped):
         match = _STEP.match(stripped, at)
         if match is None or (match[1] is not None and match[0].startswith('"')):
-            raise AnalysisError(f"Invalid json path: {text[:200]} (at character {at + 1})")
+            raise JsonPathsError(f"Invalid json path: {text[:200]} (at character {at + 1})")
         if match[1] is not None:
             steps.append(re.sub(r"\\(.)", r"\1", match[1]))
         elif match[2] is not None:

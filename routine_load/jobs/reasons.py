@@ -35,6 +35,8 @@ class Cause(StrEnum):
     BEGIN_REFUSED = "begin_refused"
     PLAN_REFUSED = "plan_refused"
     """Columns, expressions or table do not fit any more."""
+    JSON_PATHS = "json_paths"
+    """The ``jsonpaths`` or the ``json_root`` cannot be read."""
     MULTI_TABLE_PLAN = "multi_table_plan"
     """A message of a multi-table job names a table that is not there."""
     FILTER_RATIO = "filter_ratio"
@@ -91,6 +93,7 @@ _STARROCKS: dict[Cause, _Told] = _ALIKE | {
     ),
     Cause.OFFSET_GONE: _Told(_S.TASKS_ABORT, "be {backend} abort task with reason: {detail}"),
     Cause.PLAN_REFUSED: _Told(_S.INTERNAL, "failed to create task: {detail}"),
+    Cause.JSON_PATHS: _Told(_S.INTERNAL, "failed to create task: {detail}"),
     Cause.FILTER_RATIO: _Told(_S.TOO_MANY_FAILURE_ROWS, "{detail}. " + _ADVICE.format("max_filter_ratio")),
     Cause.ERROR_WINDOW: _Told(
         _S.TOO_MANY_FAILURE_ROWS,
@@ -129,6 +132,7 @@ _DORIS: dict[Cause, _Told] = _ALIKE | {
         "LOAD command to modify it, and resume the job",
     ),
     Cause.PLAN_REFUSED: _Told(_D.CREATE_TASKS, "failed to create task: {detail}"),
+    Cause.JSON_PATHS: _Told(_D.CANNOT_RESUME, "{detail}, please check the jsonpaths"),
     Cause.ERROR_WINDOW: _Told(
         _D.TOO_MANY_FAILURE_ROWS,
         "current error rows is more than max_error_number or the max_filter_ratio is more than the value set",
