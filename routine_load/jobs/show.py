@@ -13,12 +13,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from routine_load.ids import NO_TXN, BackendId, Compat, JobId, PartitionId, TaskId, TxnId
+from routine_load.ids import NO_TXN, BackendId, Compat, JobId, PartitionId, TableRef, TaskId, TxnId
+from routine_load.jobs.definition import JobDefinition
 from routine_load.jobs.job import Job, Message
 from routine_load.jobs.show_properties import job_properties
 from routine_load.jobs.states import JobState, Reason
 from routine_load.jobs.statistics import doris_statistic, starrocks_statistic
 from routine_load.jobs.timezones import local_text
+from routine_load.sql.doris_casts import Columns
 
 OFFSET_ZERO = "OFFSET_ZERO"
 _UNSTABLE = "UNSTABLE"
@@ -36,14 +38,22 @@ def _no_url(rejects: str) -> str:
     return rejects
 
 
+def _all_columns(_table: TableRef) -> Columns | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """For whom rows are made: whose columns, on which clocks, with which address of rejected rows."""
+    """For whom rows are made: whose columns, on which clocks, with which address of rejected rows.
+
+    ``columns_of`` knows a table's columns, in lower case; None: it does not know.
+    """
 
     compat: Compat
     timezone: str
     now: datetime
     error_log_url: Callable[[str], str] = _no_url
+    columns_of: Callable[[TableRef], Columns | None] = _all_columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +124,9 @@ def _common(job: Job, facts: LiveFacts, view: View) -> Row:
         "State": job.state.value,
         "DataSourceType": "KAFKA",
         "CurrentTaskNum": str(facts.task_num if job.state is JobState.RUNNING else 0),
-        "JobProperties": compact(job_properties(definition, view.compat, facts.concurrency)),
+        "JobProperties": compact(
+            job_properties(definition, view.compat, facts.concurrency, _columns(definition, view))
+        ),
         "DataSourceProperties": compact(data_source),
         "CustomProperties": compact(dict(source.masked_properties)),
         "Progress": compact({str(partition): printed(offset) for partition, offset in job.progress.items()}),
@@ -122,6 +134,13 @@ def _common(job: Job, facts: LiveFacts, view: View) -> Row:
         "ErrorLogUrls": ", ".join(view.error_log_url(rejects) for rejects in job.error_logs),
         "OtherMsg": _message(job.other_msg, view),
     }
+
+
+def _columns(definition: JobDefinition, view: View) -> Columns | None:
+    """Doris: asked only where an expression may name a column that is none of them."""
+    clauses, table = definition.clauses, definition.table_ref
+    told = view.compat is Compat.DORIS and (clauses.preceding_filter or clauses.where or clauses.delete_on)
+    return view.columns_of(table) if told and table is not None else None
 
 
 def _starrocks(job: Job, facts: LiveFacts, view: View) -> Row:

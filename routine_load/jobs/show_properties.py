@@ -10,6 +10,7 @@ from decimal import Decimal
 from routine_load.ids import Compat
 from routine_load.jobs.definition import JobDefinition
 from routine_load.jobs.properties import JobFormat, JobProperties, UpdateMode
+from routine_load.sql.doris_casts import Columns, printed_for
 from routine_load.sql.expression_text import printed
 from routine_load.sql.statements import Expression, LoadClauses
 
@@ -17,9 +18,14 @@ _ANY = "*"
 _JAVA_PLAIN_MIN = 1e-3
 
 
-def job_properties(definition: JobDefinition, compat: Compat, concurrency: int) -> dict[str, str]:
-    """What ``compat`` prints of a job; ``concurrency`` is the number of tasks last computed."""
-    shown = _doris(definition, concurrency) if compat is Compat.DORIS else _starrocks(definition, concurrency)
+def job_properties(
+    definition: JobDefinition, compat: Compat, concurrency: int, columns: Columns | None = None
+) -> dict[str, str]:
+    """What ``compat`` prints of a job; ``concurrency`` is the number of tasks last computed, ``columns`` are the table's."""
+    if compat is Compat.DORIS:
+        shown = _doris(definition, concurrency) | _doris_expressions(definition.clauses, columns)
+    else:
+        shown = _starrocks(definition, concurrency)
     return shown | metadata_text(definition.clauses)
 
 
@@ -52,8 +58,8 @@ def metadata_text(clauses: LoadClauses) -> dict[str, str]:
     return {"metadata": ",".join(items)} if items else {}
 
 
-def _expression(expression: Expression | None, compat: Compat) -> str:
-    return _ANY if expression is None else printed(expression.text, compat)
+def _expression(expression: Expression | None) -> str:
+    return _ANY if expression is None else printed(expression.text, Compat.STARROCKS)
 
 
 def _partitions(clauses: LoadClauses) -> str:
@@ -70,7 +76,7 @@ def _starrocks(definition: JobDefinition, concurrency: int) -> dict[str, str]:
     shown = {
         "partitions": _partitions(clauses),
         "columnToColumnExpr": columns_text(clauses, Compat.STARROCKS),
-        "whereExpr": _expression(clauses.where, Compat.STARROCKS),
+        "whereExpr": _expression(clauses.where),
     }
     if properties.format is JobFormat.JSON:
         shown["dataFormat"] = "json"
@@ -113,9 +119,6 @@ def _doris(definition: JobDefinition, concurrency: int) -> dict[str, str]:
     shown = {
         "partitions": _partitions(clauses),
         "columnToColumnExpr": columns_text(clauses, Compat.DORIS),
-        "precedingFilter": _expression(clauses.preceding_filter, Compat.DORIS),
-        "whereExpr": _expression(clauses.where, Compat.DORIS),
-        "delete": _expression(clauses.delete_on, Compat.DORIS),
         "sequence_col": clauses.order_by or _ANY,
         "format": properties.format.value,
         "merge_type": definition.merge_type.value,
@@ -139,6 +142,12 @@ def _doris(definition: JobDefinition, concurrency: int) -> dict[str, str]:
     if properties.workload_group:
         shown["workload_group"] = properties.workload_group
     return shown | _doris_format(properties, clauses)
+
+
+def _doris_expressions(clauses: LoadClauses, columns: Columns | None) -> dict[str, str]:
+    """Doris: conditions as it analysed them against the table."""
+    told = {"precedingFilter": clauses.preceding_filter, "whereExpr": clauses.where, "delete": clauses.delete_on}
+    return {key: _ANY if condition is None else printed_for(condition.text, columns) for key, condition in told.items()}
 
 
 def _doris_format(properties: JobProperties, clauses: LoadClauses) -> dict[str, str]:

@@ -63,7 +63,12 @@ def _cached(text: str, compat: Compat) -> str:
 
 
 def _print(text: str, compat: Compat) -> str:
-    return _Printer(encloses=compat is Compat.DORIS).said(parse_expression(text))
+    return printed_tree(parse_expression(text), compat)
+
+
+def printed_tree(tree: exp.Expr, compat: Compat) -> str:
+    """The same of a tree that ``parse_expression`` made, or of a part of one."""
+    return _Printer(encloses=compat is Compat.DORIS).said(tree)
 
 
 class _Printer:

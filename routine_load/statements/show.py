@@ -6,10 +6,11 @@ What a column holds is ``jobs.show``'s; what a condition means is ``sql.predicat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from routine_load.errors import AnalysisError, ExecutionError, JobNotFound, NoDatabaseSelected
-from routine_load.ids import Compat
+from routine_load.errors import AnalysisError, JobNotFound, NoDatabaseSelected, RoutineLoadError
+from routine_load.ids import Compat, TableRef
 from routine_load.jobs.job import Job
 from routine_load.jobs.show import Row, View, as_shown, job_row, task_row
 from routine_load.jobs.show_create import create_text
@@ -122,7 +123,7 @@ def _database(statement: ShowRoutineLoad, session: Session, context: Context) ->
     if not database:
         raise NoDatabaseSelected("No database selected")
     if not context.engine.has_database(database):
-        raise ExecutionError(f"failed to find database by dbFullName {database}")
+        raise AnalysisError(f"failed to find database by dbFullName {database}")
     return database
 
 
@@ -131,10 +132,20 @@ def _no_such_job(statement: ShowRoutineLoad, database: str, compat: Compat) -> J
     history = str(statement.all).lower()
     if compat is Compat.DORIS:
         return JobNotFound(f"There is no job named {statement.job.name} in db {database}. Include history? {history}")
-    return JobNotFound(
+    return _NoneToShow(
         f"There is no running job named {statement.job.name} in db {database}. Include history? {history}, you can try "
         "`show all routine load job for job_name` if you want to list stopped and cancelled jobs"
     )
+
+
+class _NoneToShow(JobNotFound, AnalysisError):
+    """StarRocks: what SHOW finds wrong is an analysis error."""
+
+    errno = AnalysisError.errno
+    sqlstate = AnalysisError.sqlstate
+
+    def framed(self, compat: Compat) -> str:
+        return AnalysisError.framed(self, compat)
 
 
 def told_row(job: Job, viewer: Viewer, context: Context) -> Row:
@@ -148,4 +159,12 @@ def _view(viewer: Viewer, context: Context) -> View:
         timezone=viewer.timezone,
         now=context.clock.now(),
         error_log_url=context.error_log_url,
+        columns_of=cache(lambda table: _columns(table, context)),
     )
+
+
+def _columns(table: TableRef, context: Context) -> frozenset[str] | None:
+    try:
+        return frozenset(column.name.lower() for column in context.sink.table(table).columns)
+    except RoutineLoadError:  # the table is gone; its jobs are about to be cancelled
+        return None

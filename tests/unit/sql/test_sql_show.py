@@ -9,7 +9,7 @@ from routine_load.sql import show
 @pytest.mark.parametrize(
     ("columns", "starrocks", "doris"),
     [
-        (show.ROUTINE_LOAD_COLUMNS, 22, 23),
+        (show.ROUTINE_LOAD_COLUMNS, 22, 24),
         (show.ROUTINE_LOAD_TASK_COLUMNS, 11, 9),
         (show.CREATE_ROUTINE_LOAD_COLUMNS, 2, 3),
         (show.BACKENDS_COLUMNS, 30, 29),
