@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 
-from routine_load.ids import JobId
+from routine_load.ids import JobId, PartitionId
 from routine_load.scheduler.run import JobRun, Slice
 
 
@@ -21,6 +21,13 @@ class Roster:
         self._runs: dict[JobId, JobRun] = {}
         self._changes: defaultdict[JobId, int] = defaultdict(int)
         self._draining: defaultdict[JobId, list[JobRun]] = defaultdict(list)
+        self._last_ends: dict[JobId, tuple[str, dict[PartitionId, int]]] = {}
+
+    def last_ends(self, job_id: JobId, topic: str) -> dict[PartitionId, int]:
+        """Ends of that topic's log as a run of the job saw them last; they outlive PAUSE (StarRocks, Doris: SHOW)."""
+        run = self._runs.get(job_id)
+        of, ends = (run.plan.kafka.topic, run.ends) if run else self._last_ends.get(job_id, ("", {}))
+        return dict(ends) if of == topic else {}
 
     def get(self, job_id: JobId) -> JobRun | None:
         return self._runs.get(job_id)
@@ -35,6 +42,7 @@ class Roster:
     def open(self, run: JobRun) -> None:
         assert run.job_id not in self._runs, run.job_id
         self._runs[run.job_id] = run
+        self._last_ends.pop(run.job_id, None)
 
     def still(self, job_id: JobId) -> Callable[[], bool]:
         """Whether nothing has happened to the job since now."""
@@ -48,6 +56,7 @@ class Roster:
         if run is None:
             return
         run.closed = True
+        self._last_ends[job_id] = (run.plan.kafka.topic, run.ends)
         self._closed(job_id)
         run.note_idle()
         if run.running:
@@ -70,6 +79,7 @@ class Roster:
         """The job is over: it has no run and gets none."""
         assert job_id not in self._runs, job_id
         self._changes.pop(job_id, None)
+        self._last_ends.pop(job_id, None)
 
     async def drained(self, job_id: JobId) -> None:
         """Wait until no task of the job runs: it must have been withdrawn."""

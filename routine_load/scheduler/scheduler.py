@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from routine_load.backends.local import BackendFacts
@@ -104,6 +104,10 @@ class Scheduler:
     def run_of(self, job_id: JobId) -> JobRun | None:
         """The job's run, to be read only; None while it has no tasks."""
         return self._roster.get(job_id)
+
+    def last_ends(self, job: Job) -> Mapping[PartitionId, int]:
+        """Ends of the log as they were seen last; a job that is paused keeps them."""
+        return self._roster.last_ends(job.id, job.definition.source.topic)
 
     def backends(self) -> list[BackendFacts]:
         """What SHOW BACKENDS prints."""

@@ -19,7 +19,7 @@ def live_facts(job: Job, context: Context, ends: Mapping[PartitionId, int]) -> L
     """``ends`` are ends of the log that were asked for just now; they win over those that were seen."""
     run = context.scheduler.run_of(job.id)
     if run is None:
-        return LiveFacts(latest=ends, concurrency=_wanted(job, context))
+        return LiveFacts(latest={**context.scheduler.last_ends(job), **ends}, concurrency=_wanted(job, context))
     latest = {**run.ends, **ends}
     config = context.frontend_config(job.definition.compat)
     lags_s = lag_seconds(job.progress, latest, job.timestamps_ms, context.clock.now())
