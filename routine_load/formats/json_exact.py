@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from routine_load.formats.json_select import Selection
 from routine_load.formats.memory import MemoryDuckDB
-from routine_load.loads.values import Reading
 
 _LEXEME = r'("(?:[^"\\]|\\.)*")|(-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)'
 QUOTED_NUMBERS = (
@@ -38,7 +37,7 @@ def exact_values(duck: MemoryDuckDB, selection: Selection, rows: pa.Table, seen:
     columns = []
     for index, column in enumerate(selection.columns):
         values = table.column(index)
-        if column.reading not in {Reading.TEXT, Reading.DECIMAL, Reading.NUMBER}:
+        if not selection.is_reread(column):
             columns.append(values)
             continue
         first, kind = values.filter(doubtful), original.column(index)

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from routine_load.formats.jsonpaths import Path, dollar, is_single, parse_jsonpaths, pointer
+from routine_load.ids import Compat
 from routine_load.loads.values import LoadSpec, Reading, SourceColumn
 
 # A printed value that may not be what was written: a fraction, an exponent, or a boolean that the vendors write as 1/0.
@@ -19,6 +20,8 @@ class Selection:
 
     def __init__(self, spec: LoadSpec, columns: tuple[SourceColumn, ...]) -> None:
         self.columns = columns
+        # StarRocks: a boolean is no number. Doris: it is 1 or 0 for every column.
+        self._reread = _TEXTUAL if spec.compat is Compat.STARROCKS else {*_TEXTUAL, Reading.NUMBER}
         if spec.jsonpaths:
             paths = parse_jsonpaths(spec.jsonpaths)
             # Fewer paths than columns: the rest is NULL. More: they are not used.
@@ -72,6 +75,10 @@ class Selection:
         there = [f"json_exists(doc, {_literal(pointer(path))})" for path in self.paths if path is not None]
         return f"SELECT {' OR '.join(there)} AS known FROM src"
 
+    def is_reread(self, column: SourceColumn) -> bool:
+        """Values of this column may have to be read again, as they were written."""
+        return column.reading in self._reread
+
     def doubtful(self, table: pa.Table) -> pa.Array | None:
         """Which rows have a value that may have been printed anew; None when there is none."""
         found: pa.Array | None = None
@@ -81,7 +88,7 @@ class Selection:
                 here = pc.match_substring_regex(values, _REPRINTED_TEXT)
             elif column.reading is Reading.DECIMAL:
                 here = pc.match_substring_regex(values, _REPRINTED_DECIMAL)
-            elif column.reading is Reading.NUMBER:
+            elif self.is_reread(column):
                 here = pc.is_in(values, value_set=_BOOLEANS)
             else:
                 continue
@@ -91,6 +98,7 @@ class Selection:
         return found
 
 
+_TEXTUAL = {Reading.TEXT, Reading.DECIMAL}
 _BOOLEANS = pa.array(["true", "false"], pa.string())
 
 

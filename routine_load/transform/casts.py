@@ -51,5 +51,5 @@ def cast(value: Typed, to: ColumnType, context: Context) -> Typed:
     """The value as that type; NULL where it does not fit."""
     if value.kind in {Kind.ARRAY, Kind.OTHER}:
         raise AnalysisError("an array cannot be cast in a load expression")
-    rules = Rules(compat=context.compat, zone=context.zone, fraction_cut=True)
+    rules = Rules(compat=context.compat, zone=context.zone)
     return derived(f"({convert(value.sql, value.kind, to, rules)})", kind_of(to), value)

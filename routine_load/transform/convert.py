@@ -6,7 +6,7 @@ printing the converted value and comparing: only values that differ meet a regul
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from routine_load.ids import Compat
 from routine_load.sql.schema import ColumnType, TypeName
@@ -15,8 +15,15 @@ from routine_load.transform.typed import Kind, quoted
 
 _BLANKS = "' ' || chr(9) || chr(10) || chr(13)"
 _WHOLE = quoted(r"[+-]?\d+")
-_FRACTION = quoted(r"[+-]?\d*\.\d*")
+_FRACTION = {
+    Compat.STARROCKS: quoted(r"[+-]?(\d+\.\d*|\.\d+)"),
+    Compat.DORIS: quoted(r"[+-]?\d+\.\d*"),
+}
 _EXPONENT = quoted(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")
+
+# "-.5" → "-0", "12.9" → "012": the part before the point, which may be empty.
+_WHOLE_PART = r"^([+-]?)(\d*)\..*$"
+_ZERO_AND_DIGITS = r"\10\2"
 
 _PLAIN_TYPES = {
     TypeName.BOOLEAN: "BOOLEAN",
@@ -35,6 +42,7 @@ _PLAIN_TYPES = {
     TypeName.VARBINARY: "BLOB",
     TypeName.JSON: "VARCHAR",
 }
+_YEAR_0_US = 62_167_219_200_000_000
 _INTEGERS = {TypeName.TINYINT, TypeName.SMALLINT, TypeName.INT, TypeName.BIGINT, TypeName.LARGEINT}
 _TEXTS = {TypeName.CHAR, TypeName.VARCHAR, TypeName.STRING}
 _NESTED = {TypeName.ARRAY, TypeName.MAP, TypeName.STRUCT}
@@ -86,7 +94,7 @@ def kind_of(of: ColumnType) -> Kind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What a load decides about conversion. ``fraction_cut``: ``12.5`` is 12 for an integer column.
+    """What a load decides about conversion.
 
     ``usual_only``: integers, dates and times in any but their usual spelling are NULL; ``has_usual`` names the types.
     """
@@ -94,7 +102,6 @@ class Rules:
     compat: Compat
     zone: str
     strict: bool = False
-    fraction_cut: bool = False
     usual_only: bool = False
 
 
@@ -148,18 +155,20 @@ def to_text(sql: str, kind: Kind) -> str:
     return f"CAST({sql} AS VARCHAR)"
 
 
-def text_to_integer(text: str, duck: str, *, fraction_cut: bool, usual_only: bool = False) -> str:
-    """SQL: an integer of a DuckDB type, or NULL when the text is not one or out of range."""
+def text_to_integer(text: str, duck: str, compat: Compat, *, usual_only: bool = False) -> str:
+    """SQL: an integer of a DuckDB type, or NULL when the text is not one or out of range.
+
+    A fraction is cut. StarRocks reads what is no integer as a double, so ``1e2`` and ``.5`` are numbers; Doris not.
+    """
     cast, bare = f"TRY_CAST({text} AS {duck})", f"trim({text}, {_BLANKS})"
     if usual_only:
         return f"CASE WHEN {cast}::VARCHAR = {text} THEN {cast} END"
+    whole = f"regexp_replace({bare}, {quoted(_WHOLE_PART)}, {quoted(_ZERO_AND_DIGITS)})"
     slow = f"WHEN regexp_full_match({bare}, {_WHOLE}) THEN TRY_CAST({bare} AS {duck})"
-    if fraction_cut:
-        whole = f"regexp_replace({bare}, '\\..*$', '')"
-        slow += f" WHEN regexp_full_match({bare}, {_FRACTION}) THEN TRY_CAST({whole} AS {duck})"
-        slow += (
-            f" WHEN regexp_full_match({bare}, {_EXPONENT}) THEN TRY_CAST(trunc(TRY_CAST({bare} AS DOUBLE)) AS {duck})"
-        )
+    slow += f" WHEN regexp_full_match({bare}, {_FRACTION[compat]}) THEN TRY_CAST({whole} AS {duck})"
+    if compat is Compat.STARROCKS:
+        number = f"trunc(TRY_CAST({bare} AS DOUBLE))"
+        slow += f" WHEN regexp_full_match({bare}, {_EXPONENT}) THEN TRY_CAST({number} AS {duck})"
     return f"CASE WHEN {cast}::VARCHAR = {text} THEN {cast} {slow} END"
 
 
@@ -181,7 +190,7 @@ def text_to_bool(text: str, compat: Compat) -> str:
 
 def _from_text(text: str, to: ColumnType, rules: Rules) -> str:  # noqa: PLR0911 - a table of types
     if to.name in _INTEGERS:
-        return text_to_integer(text, duck_type(to), fraction_cut=rules.fraction_cut, usual_only=rules.usual_only)
+        return text_to_integer(text, duck_type(to), rules.compat, usual_only=rules.usual_only)
     if to.name in {TypeName.FLOAT, TypeName.DOUBLE}:
         return text_to_double(text, duck_type(to))
     if to.name is TypeName.DECIMAL:
@@ -193,11 +202,40 @@ def _from_text(text: str, to: ColumnType, rules: Rules) -> str:  # noqa: PLR0911
     if to.name is TypeName.DATETIME:
         return _rounded(text_to_datetime(text, rules.zone, usual_only=rules.usual_only), to, rules)
     if to.name is TypeName.VARBINARY:
-        return f"encode({text})"
+        fits = f"CASE WHEN strlen({text}) <= {to.length} THEN encode({text}) END"
+        return f"encode({text})" if to.length is None else fits
     if to.name is TypeName.JSON:
         return f"CASE WHEN json_valid({text}) THEN {text} END"
     # CASE, not AND: DuckDB may not parse what json_valid has not seen.
-    return f"CASE WHEN json_valid({text}) THEN TRY_CAST(TRY_CAST({text} AS JSON) AS {duck_type(to)}) END"
+    return f"CASE WHEN json_valid({text}) THEN {_nested(f'TRY_CAST({text} AS JSON)', to, rules)} END"
+
+
+def _nested(document: str, to: ColumnType, rules: Rules, depth: int = 0) -> str:
+    """SQL of a JSON document as ARRAY, MAP or STRUCT, each part converted as a column of its type would be."""
+    rules = replace(rules, usual_only=False)
+    name = f"e{depth}"
+
+    def part(value: str, of: ColumnType) -> str:
+        if of.name in _NESTED:
+            return _nested(f"TRY_CAST({value} AS JSON)", of, rules, depth + 1)
+        return f"({convert(value, Kind.TEXT, of, rules)})"
+
+    if to.name is TypeName.ARRAY:
+        return f"list_transform(TRY_CAST({document} AS VARCHAR[]), lambda {name}: {part(name, to.arguments[0])})"
+    if to.name is TypeName.MAP:
+        # Two keys may become one, or none: then it is no map.
+        entry = f"{{'k': {part(f'{name}.key', to.arguments[0])}, 'v': {part(f'{name}.value', to.arguments[1])}}}"
+        entries = f"map_entries(TRY_CAST({document} AS MAP(VARCHAR, VARCHAR)))"
+        return f"TRY(map_from_entries(list_transform({entries}, lambda {name}: {entry})))"
+    # One parse: a list of the fields' texts, each of which gets its name.
+    paths = ", ".join(quoted("/" + field.replace("~", "~0").replace("/", "~1")) for field in to.fields)
+    fields = ", ".join(
+        '"' + field.replace('"', '""') + '" := ' + part(f"{name}[{at}]", argument)
+        for at, (field, argument) in enumerate(zip(to.fields, to.arguments, strict=True), 1)
+    )
+    is_object = f"json_type({document}) = 'OBJECT'"
+    texts = f"CASE WHEN {is_object} THEN [json_extract_string({document}, [{paths}])] END"
+    return f"list_transform({texts}, lambda {name}: struct_pack({fields}))[1]"
 
 
 def _fitted(text: str, to: ColumnType, rules: Rules) -> str:
@@ -217,4 +255,6 @@ def _rounded(moment: str, to: ColumnType, rules: Rules) -> str:
     if rules.compat is Compat.STARROCKS or to.scale == 6:
         return moment
     unit = 10 ** (6 - (to.scale or 0))
-    return f"make_timestamp((epoch_us({moment}) + {unit // 2}) // {unit} * {unit})"
+    # Division cuts towards zero: counted from the year 0, every moment is positive.
+    since = f"(epoch_us({moment}) + {_YEAR_0_US + unit // 2}) // {unit} * {unit} - {_YEAR_0_US}"
+    return f"nullif(make_timestamp({since}), TIMESTAMP '10000-01-01 00:00:00')"

@@ -45,7 +45,7 @@ def _number(kind: str) -> Builder:
     def build(args: list[Typed], context: Context) -> Typed:
         text = context.stages.bind(derived(_value(args, f"get_json_{kind}"), Kind.TEXT, *args))
         if kind == "int":
-            return derived(text_to_integer(text.sql, "BIGINT", fraction_cut=True), Kind.INT, text)
+            return derived(text_to_integer(text.sql, "BIGINT", context.compat), Kind.INT, text)
         if kind == "bool":
             return derived(text_to_bool(text.sql, context.compat), Kind.BOOL, text)
         return derived(text_to_double(text.sql), Kind.DOUBLE, text)

@@ -12,7 +12,11 @@ from routine_load.errors import AnalysisError
 from routine_load.transform.typed import quoted
 
 _BLANKS = "' ' || chr(9) || chr(10) || chr(13)"
-_DAY = r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})"
+# DuckDB would take 24:00 as the next day, and prints the year 0 as a year before Christ.
+_HOUR = r"([01]?\d|2[0-3])"
+_YEAR = r"(000[1-9]|00[1-9]\d|0[1-9]\d{2}|[1-9]\d{3})"
+_FIRST, _LAST = "TIMESTAMP '0001-01-01 00:00:00'", "TIMESTAMP '9999-12-31 23:59:59.999999'"
+_DAY = rf"{_YEAR}[-/.](\d{{1,2}})[-/.](\d{{1,2}})"
 _SHORT_DAY = r"(\d{2})[-/.](\d{1,2})[-/.](\d{1,2})"
 _FRACTION = r"(\.\d{1,6})?\d*"
 _GAP = r"(?:[T:]| +)"
@@ -21,11 +25,11 @@ _OFFSET = re.compile(r"([+-])(\d{1,2}):(\d{2})")
 # (pattern, canonical form); a two-digit year is made four-digit first.
 _SPELLINGS = (
     (_DAY, r"\1-\2-\3"),
-    (rf"{_DAY}{_GAP}(\d{{1,2}})", r"\1-\2-\3 \4:00:00"),
-    (rf"{_DAY}{_GAP}(\d{{1,2}}):(\d{{1,2}})", r"\1-\2-\3 \4:\5:00"),
-    (rf"{_DAY}{_GAP}(\d{{1,2}}):(\d{{1,2}}):(\d{{1,2}}){_FRACTION}", r"\1-\2-\3 \4:\5:\6\7"),
-    (r"(\d{4})(\d{2})(\d{2})", r"\1-\2-\3"),
-    (rf"(\d{{4}})(\d{{2}})(\d{{2}})[T ]?(\d{{2}})(\d{{2}})(\d{{2}}){_FRACTION}", r"\1-\2-\3 \4:\5:\6\7"),
+    (rf"{_DAY}{_GAP}{_HOUR}", r"\1-\2-\3 \4:00:00"),
+    (rf"{_DAY}{_GAP}{_HOUR}:(\d{{1,2}})", r"\1-\2-\3 \4:\5:00"),
+    (rf"{_DAY}{_GAP}{_HOUR}:(\d{{1,2}}):(\d{{1,2}}){_FRACTION}", r"\1-\2-\3 \4:\5:\6\7"),
+    (rf"{_YEAR}(\d{{2}})(\d{{2}})", r"\1-\2-\3"),
+    (rf"{_YEAR}(\d{{2}})(\d{{2}})[T ]?([01]\d|2[0-3])(\d{{2}})(\d{{2}}){_FRACTION}", r"\1-\2-\3 \4:\5:\6\7"),
 )
 _SHORT_YEAR = r"(\d{6}|\d{12}|\d{2}[-/.].*)"
 
@@ -59,7 +63,8 @@ def _any_datetime(text: str, zone: str) -> str:
     )
     zoned = r"\d{4}-\d{1,2}-\d{1,2}[T ]\d{1,2}:\d{1,2}:\d{1,2}(?:\.\d+)? ?(?:Z|[+-]\d{2}:?\d{2})"
     moment = in_zone(f"TRY_CAST({bare} AS TIMESTAMPTZ)", zone)
-    cases += f" WHEN regexp_full_match({bare}, {quoted(zoned)}) THEN {moment}"
+    within = f"CASE WHEN {moment} BETWEEN {_FIRST} AND {_LAST} THEN {moment} END"
+    cases += f" WHEN regexp_full_match({bare}, {quoted(zoned)}) THEN {within}"
     return f"(CASE {cases} END)"
 
 

@@ -106,7 +106,7 @@ def _as_number(value: Typed) -> Typed:
 
 def _from_text(text: str, kind: Kind, context: Context) -> str:  # noqa: PLR0911 - a table of kinds
     if kind in {Kind.INT, Kind.LARGEINT}:
-        return text_to_integer(text, kind.value, fraction_cut=True)
+        return text_to_integer(text, kind.value, context.compat)
     if kind is Kind.DOUBLE:
         return text_to_double(text)
     if kind is Kind.DECIMAL:

@@ -22,6 +22,7 @@ DELETE_SIGN = "__doris_delete_sign__"
 _READINGS = {
     TypeName.BOOLEAN: Reading.BOOLEAN,
     TypeName.DECIMAL: Reading.DECIMAL,
+    TypeName.LARGEINT: Reading.DECIMAL,
     TypeName.JSON: Reading.JSON,
     TypeName.ARRAY: Reading.OTHER,
     TypeName.MAP: Reading.OTHER,

@@ -87,13 +87,10 @@ class _Builder:
 
     @property
     def rules(self) -> Rules:
-        # A JSON number with a fraction is cut for an integer column; so is text in Doris.
-        cut = self.spec.format is Format.JSON or self.spec.compat is Compat.DORIS
         return Rules(
             compat=self.spec.compat,
             zone=self.spec.timezone,
             strict=self.spec.strict_mode,
-            fraction_cut=cut,
             usual_only=self.usual_only,
         )
 

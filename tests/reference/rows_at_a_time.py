@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import re
 from decimal import ROUND_HALF_UP, Context, Decimal
 
@@ -21,14 +22,14 @@ class Bad(Exception):
     """The row is an error row."""
 
 
-def integer(text, bits, *, cut):
-    """Digits with a sign, blanks around; with ``cut`` also a fraction, which goes."""
+def integer(text, bits, compat):
+    """Digits with a sign, blanks around; a fraction goes. StarRocks: also what only a double can be."""
     bare = text.strip(BLANKS)
-    pattern = r"[+-]?\d+" if not cut else r"[+-]?\d+(\.\d*)?"
-    if not re.fullmatch(pattern, bare, re.ASCII):
+    doubles = rf"{NUMBER}([eE][+-]?\d+)?" if compat == "starrocks" else r"[+-]?\d+(\.\d*)?"
+    if not re.fullmatch(doubles, bare, re.ASCII):
         return None
-    number = int(Decimal(bare))
-    return number if -(2 ** (bits - 1)) <= number < 2 ** (bits - 1) else None
+    number = int(Decimal(bare)) if "e" not in bare.lower() or math.isfinite(float(bare)) else None
+    return number if number is not None and -(2 ** (bits - 1)) <= number < 2 ** (bits - 1) else None
 
 
 def decimal(text, precision, scale):
@@ -66,19 +67,23 @@ def fitted(text, size, compat, *, strict):
     return data[:size].decode("utf-8", "ignore") if compat == "doris" and not strict else None
 
 
-def converted(text, kind, *, compat, strict, cut):
-    """A field's text as its column's type; None where it does not convert."""
+def converted(value, kind, *, compat, strict):
+    """A field's text, or a boolean of JSON, as its column's type; None where it does not convert."""
     name, _, rest = kind.partition("(")
     sizes = [int(part) for part in rest.rstrip(")").split(",") if part]
+    if isinstance(value, bool):
+        if compat == "starrocks" and name in BITS and name != "LARGEINT":
+            return None
+        value = "01"[value]
     if name in BITS:
-        return integer(text, BITS[name], cut=cut)
+        return integer(value, BITS[name], compat)
     if name == "DECIMAL":
-        return decimal(text, *sizes)
+        return decimal(value, *sizes)
     if name == "DATE":
-        return day(text)
+        return day(value)
     if name == "BOOLEAN":
-        return boolean(text, compat)
-    return fitted(text, sizes[0], compat, strict=strict)
+        return boolean(value, compat)
+    return fitted(value, sizes[0], compat, strict=strict)
 
 
 def csv_rows(messages, columns, separator):
@@ -106,10 +111,7 @@ def json_rows(messages, columns):
             yield at, None
             continue
         first = dict(reversed(pairs))
-        yield (
-            at,
-            [{True: "1", False: "0"}[v] if isinstance(v := first.get(name), bool) else v for name, _, _ in columns],
-        )
+        yield at, [first.get(name) for name, _, _ in columns]
 
 
 def json_documents(messages, columns):
@@ -143,7 +145,7 @@ def with_metadata(rows, keys):
         yield at, None if fields is None else [*fields, key, str(at)]
 
 
-def load(rows, columns, *, compat, strict, cut):
+def load(rows, columns, *, compat, strict):
     """(loaded rows, messages of error rows). ``columns``: (name, type, nullable)."""
     loaded, bad = [], []
     for at, fields in rows:
@@ -152,7 +154,7 @@ def load(rows, columns, *, compat, strict, cut):
                 raise Bad
             row = []
             for text, (_, kind, nullable) in zip(fields, columns, strict=True):
-                value = None if text is None else converted(text, kind, compat=compat, strict=strict, cut=cut)
+                value = None if text is None else converted(text, kind, compat=compat, strict=strict)
                 if value is None and ((strict and text is not None) or not nullable):
                     raise Bad
                 row.append(value)
