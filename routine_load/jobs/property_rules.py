@@ -22,7 +22,7 @@ _LONG_MAX = 2**63 - 1
 _LONG_MIN = -(2**63)
 _TEXT_MAX = 20
 _JAVA_DOUBLE = re.compile(
-    r"[\x00-\x20]*[+-]?(?:NaN|Infinity|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,5})?[dDfF]?)[\x00-\x20]*", re.ASCII
+    r"[\x00-\x20]*[+-]?(?:NaN|Infinity|(?:\d++\.?\d*+|\.\d++)(?:[eE][+-]?\d{1,5})?[dDfF]?)[\x00-\x20]*", re.ASCII
 )
 
 

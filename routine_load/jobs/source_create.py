@@ -44,6 +44,7 @@ _WITHOUT_EFFECT = frozenset(
 _COMMON = frozenset({BROKERS, TOPIC, PARTITIONS, OFFSETS, REGISTRY, DISCOVERY}) | _WITHOUT_EFFECT
 
 _STARROCKS_BROKER = r".*?\[?([0-9a-zA-Z\-%._:]*)\]?:(\d+)"
+_BROKER = re.compile(r"[^\n]*:\d++", re.ASCII)
 _DORIS_BROKER = r"[-A-Za-z0-9+&@#/%?=~_|!:,.;]+[-A-Za-z0-9+&@#/%=~_|]"
 
 
@@ -161,11 +162,16 @@ def broker_list(text: str | None, compat: Compat) -> str:
     return brokers
 
 
+def is_broker(item: str) -> bool:
+    """Whether StarRocks' pattern lets the item pass; asked so, because that pattern takes hours over many colons."""
+    return _BROKER.fullmatch(item) is not None
+
+
 def check_broker(item: str, compat: Compat) -> None:
     if compat is Compat.DORIS:
-        if not re.fullmatch(_DORIS_BROKER, item) or not re.fullmatch(_STARROCKS_BROKER, item, re.ASCII):
+        if not re.fullmatch(_DORIS_BROKER, item) or not is_broker(item):
             raise PropertyError(f"KAFKA_BROKER_LIST:{item} not match pattern {_DORIS_BROKER}")
-    elif not re.fullmatch(_STARROCKS_BROKER, item, re.ASCII):
+    elif not is_broker(item):
         raise PropertyError(f"kafka_broker_list: {item} does not match pattern {_STARROCKS_BROKER}")
 
 

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable, Iterable, Mapping
 
 from routine_load.errors import PropertyError
+from routine_load.jobs.source_create import is_broker
 from routine_load.sources.connections import NOT_FOR_LIBRDKAFKA
 from routine_load.sources.property_rules import ALLOWED, IGNORED, REASONS
 
@@ -77,7 +78,7 @@ class KafkaPropertyPolicy:
             raise PropertyError(f"kafka_broker_list has {len(items)} brokers; allowed are 1 to {_BROKERS_MAX}")
         for item in items:
             shown = item.rpartition("@")[2]  # what stands before it may be a password
-            if not item.isascii() or re.fullmatch(BROKER_PATTERN, item) is None:
+            if not item.isascii() or not is_broker(item):
                 raise PropertyError(f"kafka_broker_list: {shown} does not match pattern {BROKER_PATTERN}")
             host, port = _host_and_port(item)
             if not _HOST.fullmatch(host) or not 1 <= int(port[:6]) <= _PORT_MAX:

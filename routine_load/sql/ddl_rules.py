@@ -5,11 +5,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from routine_load.errors import AnalysisError, UnsupportedFeature
+from routine_load.errors import AnalysisError
 from routine_load.ids import TableRef
 from routine_load.sql.ddl_columns import ColumnDraft
 from routine_load.sql.ddl_partitions import Partitioning
-from routine_load.sql.schema import Aggregation, Column, KeyModel, Table, TypeName
+from routine_load.sql.schema import (
+    SEQUENCE_COLUMN,
+    SEQUENCE_TYPE,
+    SEQUENCE_TYPES,
+    Aggregation,
+    Column,
+    KeyModel,
+    Table,
+    TypeName,
+)
 
 COLUMNS_MAX = 10_000
 RESERVED_PREFIX = "__rl_"
@@ -30,7 +39,7 @@ _SUMMABLE = frozenset(
     }
 )
 _INTEGER = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
-_NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)
+_NUMBER = re.compile(r"\s*[+-]?(?:\d++\.?\d*+|\.\d++)(?:e[+-]?\d++)?\s*", re.ASCII | re.IGNORECASE)
 _CONSTANTS = {
     **dict.fromkeys((TypeName.TINYINT, TypeName.SMALLINT, TypeName.INT, TypeName.BIGINT, TypeName.LARGEINT), _INTEGER),
     **dict.fromkeys((TypeName.FLOAT, TypeName.DOUBLE, TypeName.DECIMAL), _NUMBER),
@@ -200,15 +209,27 @@ def _check_default(column: Column) -> None:
 
 
 def _check_properties(draft: TableDraft, columns: tuple[Column, ...]) -> None:
+    """Doris: sequence column. One of the table, or a hidden one of a type that has an order."""
     properties = dict(draft.properties)
-    if "function_column.sequence_type" in properties:
-        raise UnsupportedFeature(
-            "A hidden sequence column (function_column.sequence_type) cannot be kept here; name a column of the table"
-            " with function_column.sequence_col"
+    kind, column = properties.get(SEQUENCE_TYPE), properties.get(SEQUENCE_COLUMN)
+    if kind is None and column is None:
+        return
+    if draft.key_model is not KeyModel.UNIQUE:
+        raise AnalysisError("sequence column only support UNIQUE_KEYS")
+    if kind is not None and column is not None:
+        raise AnalysisError(f"{SEQUENCE_TYPE} and {SEQUENCE_COLUMN} cannot be set at the same time")
+    if kind is not None and kind.lower() not in SEQUENCE_TYPES:
+        allowed = ", ".join(sorted(SEQUENCE_TYPES))
+        raise AnalysisError(f"sequence type only support integer types and date types, not {kind}: {allowed}")
+    if column is None or not columns:
+        return
+    found = next((c for c in columns if c.name.lower() == column.lower()), None)
+    if found is None:
+        raise AnalysisError(f"The sequence column[{column}] doesn't exist")
+    if found.type.name not in SEQUENCE_TYPES.values():
+        raise AnalysisError(
+            f"sequence type only support integer types and date types, but {found.name} is {found.type.name.upper()}"
         )
-    sequence = properties.get("function_column.sequence_col")
-    if sequence is not None and sequence.lower() not in {c.name.lower() for c in columns}:
-        raise AnalysisError(f"The sequence column[{sequence}] doesn't exist")
 
 
 def _check_mentioned(draft: TableDraft, columns: tuple[Column, ...]) -> None:

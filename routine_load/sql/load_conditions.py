@@ -15,6 +15,7 @@ from sqlglot import exp
 from routine_load.errors import AnalysisError
 from routine_load.ids import Compat
 from routine_load.sql.expressions import parse_expression
+from routine_load.sql.like import Matches, Wildcards, like
 from routine_load.sql.statement_parts import Expression, SortKey
 
 Row = Mapping[str, Any]
@@ -49,7 +50,7 @@ class TransactionCondition:
         if self.label is not None:
             return label == self.label
         if self.like is not None:
-            return label_pattern(self.like).fullmatch(label) is not None
+            return label_like(self.like)(label)
         return status == self.status
 
 
@@ -80,9 +81,9 @@ def _status(text: str) -> str:
     return text.upper()
 
 
-def label_pattern(pattern: str) -> re.Pattern[str]:
+def label_like(pattern: str) -> Matches:
     """LIKE over labels: the whole label, ``%`` any text; ``_`` is itself, because labels are full of them."""
-    return re.compile(".*".join(map(re.escape, pattern.split("%"))), re.DOTALL)
+    return like(pattern, Wildcards(one="", escapes=False))
 
 
 def load_filter(where: Expression) -> Callable[[Row], bool]:
@@ -106,8 +107,8 @@ def _load_test(node: exp.Expr) -> Callable[[Row], bool]:
         raise AnalysisError(_LOAD_FORMS)
     texts = [str(value.this) for value in values if value is not None]
     if name == "label" and isinstance(node, exp.Like):
-        pattern = label_pattern(texts[0])
-        return lambda row: pattern.fullmatch(str(row["Label"])) is not None
+        matches = label_like(texts[0])
+        return lambda row: matches(str(row["Label"]))
     column = {"label": "Label", "state": "State", "type": "Type", "jobid": "JobId"}.get(name)
     if column is None or not isinstance(node, exp.EQ | exp.NEQ | exp.In):
         raise AnalysisError(_LOAD_FORMS)

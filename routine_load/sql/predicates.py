@@ -16,7 +16,9 @@ from sqlglot import exp
 
 from routine_load.errors import AnalysisError
 from routine_load.ids import Compat
+from routine_load.sql.expression_text import printed_tree
 from routine_load.sql.expressions import parse_expression
+from routine_load.sql.like import Wildcards, like
 from routine_load.sql.statements import Expression, ShowRoutineLoadTask, SortKey
 
 Row = Mapping[str, Any]
@@ -37,6 +39,7 @@ _COMPARISONS: Final[dict[type[exp.Expr], tuple[str, Callable[[Any, Any], bool]]]
     exp.GTE: (">=", operator.ge),
 }
 _TEXT_OPERATORS: Final = (exp.EQ, exp.NEQ)
+_STARROCKS_WILDCARDS: Final = Wildcards(one="?", escapes=False)
 
 
 def row_filter(where: Expression) -> RowFilter:
@@ -50,9 +53,8 @@ def row_filter(where: Expression) -> RowFilter:
 
 def name_filter(pattern: str) -> RowFilter:
     """Doris' SHOW … LIKE: ``%`` any text, ``_`` any one character, by exact case."""
-    parts = (_doris_part(m) for m in re.finditer(r"\\.|.", pattern, re.DOTALL))
-    matcher = re.compile("".join(parts), re.DOTALL)
-    return lambda row: row.get("Name") is not None and matcher.fullmatch(str(row["Name"])) is not None
+    matches = like(pattern, Wildcards())
+    return lambda row: row.get("Name") is not None and matches(str(row["Name"]))
 
 
 def sort_rows(rows: Iterable[Row], keys: Sequence[SortKey]) -> list[Row]:
@@ -142,7 +144,9 @@ def _column(node: exp.Expr | None) -> str:
 
 
 def _said(node: exp.Expr | None) -> str:
-    return node.sql("mysql") if node is not None else ""
+    if node is None or isinstance(node, exp.Column):
+        return node.name if node is not None else ""
+    return printed_tree(node, Compat.STARROCKS)
 
 
 def _operator_error(symbol: str, column: str) -> AnalysisError:
@@ -169,9 +173,8 @@ def _like(node: exp.Expr) -> RowFilter:
     pattern = node.expression
     if not isinstance(pattern, exp.Literal) or not pattern.is_string:
         raise _wrong_value(column)
-    parts = {"%": ".*", "?": "."}
-    matcher = re.compile("".join(parts.get(c, re.escape(c)) for c in str(pattern.this).lower()), re.DOTALL)
-    return _on(column, lambda value: matcher.fullmatch(str(value).lower()) is not None)
+    matches = like(str(pattern.this).lower(), _STARROCKS_WILDCARDS)
+    return _on(column, lambda value: matches(str(value).lower()))
 
 
 def _comparison(node: exp.Expr) -> RowFilter:
@@ -236,9 +239,3 @@ def _sort_value(column: str) -> Callable[[Row], tuple[bool, Any]]:
 
     return key
 
-
-def _doris_part(match: re.Match[str]) -> str:
-    part = match.group()
-    if part in {"%", "_"}:
-        return ".*" if part == "%" else "."
-    return re.escape(part[-1])

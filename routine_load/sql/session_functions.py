@@ -16,6 +16,8 @@ from sqlglot.dialects.starrocks import StarRocks
 from sqlglot.errors import SqlglotError
 from sqlglot.parsers.starrocks import StarRocksParser
 
+from routine_load.errors import LimitExceeded
+
 Value = str | int | bool | None
 """What a variable or session function is."""
 
@@ -25,6 +27,7 @@ _MENTIONS = re.compile(
     re.IGNORECASE,
 )
 _LENGTH_MAX = 65_536
+_VALUES_CHARS_MAX = 1_048_576
 _OWNED = frozenset(
     {"DATABASE", "SCHEMA", "USER", "CURRENT_USER", "SESSION_USER", "SYSTEM_USER", "CONNECTION_ID", "VERSION"}
     | {"CURRENT_VERSION", "CURRENT_ROLE", "CURRENT_CATALOG", "CATALOG", "CURRENT_SCHEMA", "CURRENT_DATABASE"}
@@ -59,24 +62,37 @@ def resolve(text: str, variable: Callable[[str], Value], function: Callable[[str
     """
     try:
         tree = sqlglot.parse_one(text, read=_DIALECT)
-    except SqlglotError:
+        return _resolved(tree, variable, function) if _asks(tree) else text
+    except (SqlglotError, RecursionError):
         return text
-    if not _asks(tree):
-        return text
+
+
+def _resolved(
+    tree: exp.Expr, variable: Callable[[str], Value], function: Callable[[str], Value | type[LookupError]]
+) -> str:
+    length = 0
+
+    def literal(value: Value) -> exp.Expr:
+        nonlocal length
+        length += len(str(value))
+        if length > _VALUES_CHARS_MAX:
+            raise LimitExceeded(f"The variables of one query have more than {_VALUES_CHARS_MAX} characters together")
+        return _literal(value)
+
     for projection in tree.selects if isinstance(tree, exp.Query) else ():
         if not isinstance(projection, exp.Alias) and _asks(projection):
             projection.replace(exp.alias_(projection.copy(), _as_written(projection), quoted=True))
 
     def replaced(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.SessionParameter):
-            return _literal(variable(node.name.lower()))
+            return literal(variable(node.name.lower()))
         if isinstance(node, exp.Parameter):
-            return _literal(variable(f"@{node.name.lower()}"))
+            return literal(variable(f"@{node.name.lower()}"))
         name = _function_name(node)
         if name is not None:
             value = function(name)
             if value is not LookupError:
-                return _literal(value)  # type: ignore[arg-type] # the marker was excluded above
+                return literal(value)  # type: ignore[arg-type] # the marker was excluded above
         return node
 
     return tree.transform(replaced).sql(dialect=_DIALECT)

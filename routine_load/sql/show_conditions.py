@@ -15,11 +15,13 @@ from sqlglot import exp
 
 from routine_load.errors import AnalysisError, StatementSyntaxError
 from routine_load.sql.expressions import parse_expression
+from routine_load.sql.like import Wildcards, like
 from routine_load.sql.literals import string_value
 
 Row = Sequence[Any]
 Test = Callable[[Row], bool]
 
+_WILDCARDS: Final = Wildcards(any_case=True)
 _LIKE: Final = re.compile(r"like\s+('(?:[^'\\]|\\.|'')*+'|\"(?:[^\"\\]|\\.|\"\")*+\")\s*", re.IGNORECASE | re.DOTALL)
 _WHERE: Final = re.compile(r"where\b(.*)", re.IGNORECASE | re.DOTALL)
 _COMPARISONS: Final[dict[type[exp.Expr], Callable[[Any, Any], bool]]] = {
@@ -41,19 +43,11 @@ def row_condition(ending: str, columns: Sequence[str]) -> Test:
     if not ending:
         return lambda _: True
     if match := _LIKE.fullmatch(ending):
-        pattern = like_pattern(string_value(match[1]))
-        return lambda row: row[0] is not None and pattern.fullmatch(str(row[0])) is not None
+        matches = like(string_value(match[1]), _WILDCARDS)
+        return lambda row: row[0] is not None and matches(str(row[0]))
     if match := _WHERE.fullmatch(ending):
         return _test(parse_expression(match[1]), [column.lower() for column in columns])
     raise StatementSyntaxError("expected LIKE 'pattern', WHERE or the end")  # the rest may hold anything
-
-
-def like_pattern(pattern: str) -> re.Pattern[str]:
-    """A LIKE pattern: ``%`` any text, ``_`` one character, a backslash before either makes it plain; any case."""
-    wild = {"%": ".*", "_": "."}
-    parts = re.split(r"(\\.|%|_)", pattern)
-    text = "".join(wild.get(p) or re.escape(p[1:] if p.startswith("\\") and len(p) == 2 else p) for p in parts)
-    return re.compile(text, re.DOTALL | re.IGNORECASE)
 
 
 def _test(node: exp.Expr, columns: list[str]) -> Test:  # noqa: PLR0911 - one return per kind of condition
@@ -76,8 +70,7 @@ def _test(node: exp.Expr, columns: list[str]) -> Test:  # noqa: PLR0911 - one re
             wanted = {_value(value) for value in node.expressions}
             return _on(_column(node.this, columns), lambda seen: seen in wanted)
         case exp.Like():
-            pattern = like_pattern(_text(node.expression))
-            return _on(_column(node.this, columns), lambda seen: pattern.fullmatch(seen) is not None)
+            return _on(_column(node.this, columns), like(_text(node.expression), _WILDCARDS))
     compare = _COMPARISONS.get(type(node))
     if compare is None:
         raise AnalysisError(f"`{node.sql('mysql')[:64]}` is not allowed in `where` clause.")

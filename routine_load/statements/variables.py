@@ -53,7 +53,8 @@ _OF_NO_EFFECT = re.compile(
 _CATALOG = re.compile(r"catalog\s+[`'\"]?(\w+)[`'\"]?", re.IGNORECASE)
 _NULL = "NULL"
 _CONCAT = re.compile(r"concat\s*\((.*)\)", re.IGNORECASE | re.DOTALL)
-_PART = re.compile(rf"\s*({_QUOTED}|@?@[\w.]+|[\w.+-]+)\s*(?:,|$)", re.DOTALL)
+_PART = re.compile(rf"\s*+({_QUOTED}|@?@[\w.]++|[\w.+-]++)\s*+(?:,|$)", re.DOTALL)
+_PARTS_MAX = 100
 _SCOPE = re.compile(r"@@(?:(?:session|global|local)\.)?", re.IGNORECASE)
 
 
@@ -129,9 +130,11 @@ def _set(assignments: str, session: Session) -> Ok:
         return Ok()
     if _OF_NO_EFFECT.fullmatch(assignments):
         return Ok()
-    at = 0
+    at = count = 0
     while match := _NAMES.match(assignments, at) or _ASSIGNMENT.match(assignments, at):
-        at = match.end()
+        at, count = match.end(), count + 1
+        if count > _SET_MAX:
+            raise LimitExceeded(f"One SET may assign at most {_SET_MAX} variables")
         if match.re is _NAMES:  # every text is UTF-8 here
             continue
         variable, text = match[1] + match[2].lower(), match[3].strip()
@@ -154,8 +157,22 @@ def _reset(variable: str, session: Session) -> None:
 def _evaluated(text: str, session: Session) -> str:
     """What SET assigns: a literal, a word, another variable, or CONCAT of these, as drivers write it."""
     if match := _CONCAT.fullmatch(text):
-        return "".join(_evaluated(part, session) for part in _PART.findall(match[1]))
+        return "".join(_evaluated(part, session) for part in _parts(match[1]))
     return str(_value(_SCOPE.sub("", text).lower(), session)) if text.startswith("@") else _unquoted(text)
+
+
+def _parts(text: str) -> list[str]:
+    """What CONCAT puts together; each is bounded, so their number bounds what comes out."""
+    parts: list[str] = []
+    at = 0
+    while match := _PART.match(text, at):
+        parts.append(match[1])
+        at = match.end()
+        if len(parts) > _PARTS_MAX:
+            raise LimitExceeded(f"CONCAT takes at most {_PARTS_MAX} values in SET")
+    if text[at:].strip():
+        raise StatementSyntaxError("CONCAT takes texts, numbers and variables in SET, separated by commas")
+    return parts
 
 
 def _assign(variable: str, value: str, session: Session) -> None:

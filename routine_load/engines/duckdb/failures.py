@@ -10,25 +10,31 @@ from routine_load.errors import AnalysisError, EngineError, RoutineLoadError, Si
 from routine_load.ids import Compat
 
 MESSAGE_MAX = 500
+_LOOKED_AT_MAX = 4_096
+"""A message repeats what the statement said, and that may be megabytes that a regular expression trips over."""
 
 _PREFIX = re.compile(r"^(?:TransactionContext Error: Failed to commit: )?[A-Za-z ]{3,40} Error: ")
 _EXCERPT = re.compile(r"\n\n|\n\s*(?:LINE \d|Candidate|Did you mean)")
 _PATH = re.compile(r"(?<![\w<])/(?:[\w.\-]+/)+[\w.\-]*")
 _UNKNOWN_COLUMN = re.compile(r'Referenced column "([^"]+)" (?:was )?not found|does not have a column named "([^"]+)"')
-_UNKNOWN_FUNCTION = re.compile(r"(?:Scalar|Aggregate|Table)?.*Function with name (\S+) does not exist")
+_UNKNOWN_FUNCTION = re.compile(r"Function with name (\S+) does not exist")
 
 
 def plain(error: duckdb.Error) -> str:
     """The first sentence of a DuckDB message: no error class, no source excerpt, no file path."""
-    text = _EXCERPT.split(str(error))[0]
+    text = _EXCERPT.split(_told(error))[0]
     text = _PREFIX.sub("", text.strip())
     text = _PATH.sub("<file>", text).replace("\n", " ")
     return text[:MESSAGE_MAX] or type(error).__name__
 
 
+def _told(error: duckdb.Error) -> str:
+    return str(error)[:_LOOKED_AT_MAX]
+
+
 def query_failure(error: duckdb.Error, compat: Compat) -> RoutineLoadError:  # noqa: PLR0911 - one return per cause
     """What a client is told about a query that DuckDB refused."""
-    text = str(error)
+    text = _told(error)
     if match := _UNKNOWN_COLUMN.search(text):
         column = match.group(1) or match.group(2)
         if compat is Compat.DORIS:

@@ -6,23 +6,24 @@ shown.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 from routine_load.errors import AnalysisError
 from routine_load.sql.ddl_tokens import Kind, Reader
+from routine_load.sql.like import Matches, Wildcards, like
 from routine_load.sql.results import ResultTable, text_table
 
 Row = Sequence[Any]
-Keep = Callable[[str], bool]
+Keep = Matches
+_WILDCARDS: Final = Wildcards()
 
 
 def filtered(reader: Reader, columns: list[str], rows: Sequence[Row]) -> ResultTable:
     """The rows that the statement's end asks for; LIKE is about the first column."""
     keep: list[tuple[int, Keep]] = []
     if reader.accept("LIKE"):
-        keep.append((0, _matches(reader.string())))
+        keep.append((0, like(reader.string(), _WILDCARDS)))
     elif reader.accept("WHERE"):
         keep.append(_condition(reader, columns))
         while reader.accept("AND"):
@@ -45,7 +46,7 @@ def _condition(reader: Reader, columns: list[str]) -> tuple[int, Keep]:
 
 def _like_or_in(reader: Reader) -> Keep:
     if reader.accept("LIKE"):
-        return _matches(reader.string())
+        return like(reader.string(), _WILDCARDS)
     reader.expect("IN")
     reader.expect_symbol("(")
     values = [_value(reader)]
@@ -65,12 +66,3 @@ def _comparison(reader: Reader) -> Keep:
 
 def _value(reader: Reader) -> str:
     return (reader.next().text if reader.peek().kind is Kind.NUMBER else reader.string()).lower()
-
-
-def _matches(pattern: str) -> Keep:
-    """A LIKE pattern; names match case-sensitively."""
-    wild = {"%": ".*", "_": "."}
-    parts = re.split(r"(\\.|%|_)", pattern)
-    text = "".join(wild.get(p) or re.escape(p[1:] if p.startswith("\\") and len(p) == 2 else p) for p in parts)
-    expression = re.compile(text, re.DOTALL)
-    return lambda value: expression.fullmatch(value) is not None

@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 Parameter = None | int | float | str | bytes | date | datetime | timedelta
 """``bytes`` is text or binary, ``str`` a decimal number as text."""
 
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\Z")
+_NUMBER = re.compile(r"[+-]?(?:\d++\.?\d*+|\.\d++)(?:[eE][+-]?\d++)?\Z")
 _ESCAPES = {"\0": "\\0", "\n": "\\n", "\r": "\\r", "\x1a": "\\Z", "\\": "\\\\", "'": "''"}
 _ESCAPED = re.compile("[\0\n\r\x1a\\\\']")
 
