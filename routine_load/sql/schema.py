@@ -88,6 +88,16 @@ class TablePartition:
     upper: str | None = None
 
 
+SEQUENCE_COLUMN = "function_column.sequence_col"
+SEQUENCE_TYPE = "function_column.sequence_type"
+SEQUENCE_TYPES = {
+    **{name.value: name for name in (TypeName.TINYINT, TypeName.SMALLINT, TypeName.INT, TypeName.BIGINT)},
+    **{TypeName.LARGEINT.value: TypeName.LARGEINT, TypeName.DATE.value: TypeName.DATE, "datev2": TypeName.DATE},
+    **{TypeName.DATETIME.value: TypeName.DATETIME, "datetimev2": TypeName.DATETIME},
+}
+"""What ``function_column.sequence_type`` may say (Doris: sequence column)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """A table's whole declaration. Column names compare case-insensitively; ``column`` looks one up.
@@ -106,6 +116,19 @@ class Table:
     order_by: tuple[str, ...] = ()
     distribution: str = ""
     properties: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def sequence_column(self) -> str | None:
+        """The column whose greater or equal value wins (Doris: function_column.sequence_col)."""
+        named = dict(self.properties).get(SEQUENCE_COLUMN)
+        found = None if named is None else self.column(named)
+        return found.name if found is not None else named
+
+    @property
+    def sequence_type(self) -> ColumnType | None:
+        """The type of a hidden sequence column (Doris: function_column.sequence_type); None where there is none."""
+        named = dict(self.properties).get(SEQUENCE_TYPE)
+        return None if named is None else ColumnType(name=SEQUENCE_TYPES[named.lower()])
 
     @property
     def key_columns(self) -> tuple[Column, ...]:
