@@ -90,10 +90,10 @@ class TablePartition:
 
 SEQUENCE_COLUMN = "function_column.sequence_col"
 SEQUENCE_TYPE = "function_column.sequence_type"
-SEQUENCE_TYPES = {
-    **{name.value: name for name in (TypeName.TINYINT, TypeName.SMALLINT, TypeName.INT, TypeName.BIGINT)},
-    **{TypeName.LARGEINT.value: TypeName.LARGEINT, TypeName.DATE.value: TypeName.DATE, "datev2": TypeName.DATE},
-    **{TypeName.DATETIME.value: TypeName.DATETIME, "datetimev2": TypeName.DATETIME},
+_ORDERED = (TypeName.TINYINT, TypeName.SMALLINT, TypeName.INT, TypeName.BIGINT, TypeName.LARGEINT, TypeName.DATE)
+SEQUENCE_TYPES = {name.value: name for name in (*_ORDERED, TypeName.DATETIME)} | {
+    "datev2": TypeName.DATE,
+    "datetimev2": TypeName.DATETIME,
 }
 """What ``function_column.sequence_type`` may say (Doris: sequence column)."""
 

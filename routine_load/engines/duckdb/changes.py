@@ -10,7 +10,8 @@ from sqlglot import exp
 
 from routine_load.engines.duckdb.defaults import default_expression
 from routine_load.engines.duckdb.guard import Checked
-from routine_load.engines.duckdb.merge_sql import MergePlan, merge_statements
+from routine_load.engines.duckdb.merge_plan import MergePlan
+from routine_load.engines.duckdb.merge_sql import merge_of
 from routine_load.engines.duckdb.merging import MergeLock
 from routine_load.engines.duckdb.names import Names, quote, quoted
 from routine_load.engines.duckdb.writers import ORDINAL, source_expression
@@ -79,7 +80,7 @@ class Changes:
         cursor.execute(f"CREATE TEMP TABLE {quote(_STAGE)} ({plan.stage_columns()})")
         targets = quoted([*plan.columns, ORDINAL])
         inserted = _count(cursor.execute(f"INSERT INTO {stage} ({targets}) {query}"))
-        for statement in merge_statements(plan, stage, self._names):
+        for statement in merge_of(plan, stage, self._names).statements():
             cursor.execute(statement)
         return inserted
 

@@ -18,14 +18,18 @@ import duckdb
 import pyarrow as pa
 
 from routine_load.engines.duckdb.catalog import Catalog
-from routine_load.engines.duckdb.merge_sql import MergePlan, merge_statements, staged_columns
+from routine_load.engines.duckdb.merge_checks import take_out
+from routine_load.engines.duckdb.merge_plan import MergePlan
+from routine_load.engines.duckdb.merge_sql import merge_of
 from routine_load.engines.duckdb.names import Names, quote, quoted
 from routine_load.engines.duckdb.writers import OP, ORDINAL, Chunks, table_columns
 from routine_load.errors import SinkError
-from routine_load.loads.values import RefusedRow, WriteMode
+from routine_load.loads.values import SEQUENCE, RefusedRow, WriteMode
 from routine_load.sql.schema import Table
 
 LOCK_WAIT_S = 60.0
+KEY_CHARS = 64
+"""Of a key that is shown in an error, at most so much of each column."""
 
 
 class MergeLock:
@@ -90,20 +94,27 @@ class Staging:
         """Stage a chunk; returns the rows that cannot be taken. Raises SinkError where the key is not complete."""
         columns = tuple(target for target, _ in table_columns(table, rows))
         merges = table.key_model.merges
-        plan = MergePlan(table=table, columns=columns, has_op=merges and OP in rows.column_names, mode=mode)
+        plan = MergePlan(
+            table=table,
+            columns=columns,
+            has_op=merges and OP in rows.column_names,
+            mode=mode,
+            has_sequence=SEQUENCE in rows.column_names,
+        )
         if merges:
             plan.check()
         if rows.num_rows == 0:
             return ()
         stage = self._stage_for(plan)
-        pairs = staged_columns(plan, rows.column_names)
+        first = stage.rows
+        pairs = plan.staged_columns(rows.column_names)
         ordinals = pa.arange(stage.rows, stage.rows + rows.num_rows)
         with self._chunks.view(rows.append_column(ORDINAL, ordinals)) as chunk:
             targets = ", ".join([quoted([t for t, _ in pairs]), quote(ORDINAL)])
             sources = ", ".join([*(expression for _, expression in pairs), quote(ORDINAL)])
             self._cursor.execute(f"INSERT INTO temp.{quote(stage.name)} ({targets}) SELECT {sources} FROM {chunk}")
         stage.rows += rows.num_rows
-        return ()
+        return take_out(self._cursor, self._names, plan, (f"temp.{quote(stage.name)}", first))
 
     def _stage_for(self, plan: MergePlan) -> _Stage:
         """The stage that the rows go on to: the table's last one, where columns and mode are still the same."""
@@ -124,8 +135,22 @@ class Staging:
             if not stage.plan.table.key_model.merges:
                 self._append(stage.plan, source)
                 continue
-            for statement in merge_statements(stage.plan, source, self._names):
+            merge = merge_of(stage.plan, source, self._names)
+            for statement in merge.reduce:
                 self._cursor.execute(statement)
+            if merge.unknown_keys:
+                self._require_known(self._cursor.execute(merge.unknown_keys).fetchone())
+            for statement in merge.write:
+                self._cursor.execute(statement)
+
+    def _require_known(self, unknown: tuple[object, ...] | None) -> None:
+        """Doris: partial_update_new_key_behavior ERROR: one unknown key, and nothing of the batch is loaded."""
+        if unknown is not None:
+            key = ", ".join("NULL" if value is None else str(value)[:KEY_CHARS] for value in unknown)
+            raise SinkError(
+                "Can't append new rows in partial update when partial_update_new_key_behavior is ERROR. "
+                f"Row with key=[{key}] is not in table."
+            )
 
     def _append(self, plan: MergePlan, source: str) -> None:
         columns = quoted([column.name for column in plan.loaded])

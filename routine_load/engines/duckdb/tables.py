@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import duckdb
 
+from routine_load.engines.duckdb import sequences
 from routine_load.engines.duckdb.catalog import Catalog, Change
 from routine_load.engines.duckdb.defaults import default_expression
 from routine_load.engines.duckdb.merging import MergeLock
@@ -64,14 +65,24 @@ class Tables:
     def drop(self, statement: DropTable) -> None:
         if statement.if_exists and not self._exists(statement.ref):
             return
-        target = self._names.table(statement.ref)
-        self._catalog.drop_table(statement.ref, lambda cursor: cursor.execute(f"DROP TABLE {target}"))
+        table = self._catalog.table(statement.ref)
+
+        def change(cursor: duckdb.DuckDBPyConnection) -> None:
+            cursor.execute(f"DROP TABLE {self._names.table(table.ref)}")
+            sequences.forget(cursor, self._names, table)
+
+        with self._merge_lock.held():
+            self._catalog.drop_table(statement.ref, change)
 
     def truncate(self, statement: TruncateTable) -> None:
-        self._catalog.table(statement.ref)
-        target = self._names.table(statement.ref)
+        table = self._catalog.table(statement.ref)
+
+        def change(cursor: duckdb.DuckDBPyConnection) -> None:
+            cursor.execute(f"DELETE FROM {self._names.table(table.ref)}")
+            sequences.forget(cursor, self._names, table)
+
         with self._merge_lock.held():
-            self._catalog.change(lambda cursor: cursor.execute(f"DELETE FROM {target}"))
+            self._catalog.change(change)
 
     def alter(self, statement: AlterTable) -> None:
         with self._merge_lock.held():
@@ -101,9 +112,16 @@ class Tables:
             case RenameTable(to=to):
                 change = f"ALTER TABLE {target} RENAME TO {quote(to)}"
             case _:
-                self._catalog.replace_table(ref, new, lambda cursor: self._rebuild(cursor, old, new))
-                return
-        self._catalog.replace_table(ref, new, lambda cursor: cursor.execute(change))
+                change = ""
+
+        def whole(cursor: duckdb.DuckDBPyConnection) -> None:
+            if change:
+                cursor.execute(change)
+            else:
+                self._rebuild(cursor, old, new)
+            sequences.carry(cursor, self._names, old, new)
+
+        self._catalog.replace_table(ref, new, whole)
 
     def _rebuild(self, cursor: duckdb.DuckDBPyConnection, old: Table, new: Table) -> None:
         """Write the table again with other columns: their order in the file is the order of SELECT *."""
@@ -133,6 +151,7 @@ def altered(table: Table, action: AlterAction) -> Table:
             found = _required(table, name)
             if found.is_key:
                 raise UnsupportedFeature(f"Key column[{found.name}] cannot be dropped; create a new table")
+            _refuse_sequence(table, found)
             columns.remove(found)
         case ModifyColumn(column=column):
             found = _required(table, column.name)
@@ -144,6 +163,7 @@ def altered(table: Table, action: AlterAction) -> Table:
             columns[columns.index(found)] = changed
         case RenameColumn(name=name, to=to):
             found = _required(table, name)
+            _refuse_sequence(table, found)
             if table.column(to) is not None and to.lower() != name.lower():
                 raise AnalysisError(f"Column name[{to}] is already used")
             columns[columns.index(found)] = replace(found, name=to)
@@ -157,6 +177,11 @@ def _required(table: Table, name: str) -> Column:
     if found is None:
         raise AnalysisError(f"Column does not exists: {name}")
     return found
+
+
+def _refuse_sequence(table: Table, column: Column) -> None:
+    if table.sequence_column == column.name:
+        raise AnalysisError(f"Can not alter sequence column[{column.name}]")
 
 
 def _place(table: Table, after: str | None, column: Column) -> int:

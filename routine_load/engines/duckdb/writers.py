@@ -14,6 +14,7 @@ import pyarrow as pa
 from routine_load.engines.duckdb.defaults import default_expression
 from routine_load.engines.duckdb.names import quote, quoted
 from routine_load.errors import SinkError
+from routine_load.loads.values import HAS, SEQUENCE
 from routine_load.sql.schema import Column, Table
 
 OP = "__op"
@@ -67,10 +68,10 @@ def table_columns(table: Table, rows: pa.Table) -> list[tuple[str, str]]:
     given = {name.lower(): name for name in rows.column_names}
     if len(given) != rows.num_columns:
         raise SinkError(f"{table.ref}: a column comes twice in {', '.join(rows.column_names)}")
-    known = {column.name.lower() for column in table.columns}
-    unknown = [name for name in rows.column_names if name.lower() not in known and name != OP]
+    known = {column.name.lower() for column in table.columns} | {OP, SEQUENCE}
+    unknown = [name for name in given if name not in known and not name.startswith(HAS)]
     if unknown:
-        raise SinkError(f"{table.ref} has no column '{unknown[0]}'")
+        raise SinkError(f"{table.ref} has no column '{given[unknown[0]]}'")
     return [(c.name, given[c.name.lower()]) for c in table.columns if c.name.lower() in given]
 
 
