@@ -61,10 +61,16 @@ class DefineContext:
     user: str
     timezone: str
     uuid: str
+    send_batch_parallelism: int = 1
 
     @property
     def for_properties(self) -> PropertyContext:
-        return PropertyContext(compat=self.compat, config=self.config, timezone=self.timezone)
+        return PropertyContext(
+            compat=self.compat,
+            config=self.config,
+            timezone=self.timezone,
+            send_batch_parallelism=self.send_batch_parallelism,
+        )
 
 
 def define(statement: CreateRoutineLoad, context: DefineContext) -> JobDefinition:

@@ -132,6 +132,7 @@ class PropertyContext:
     compat: Compat
     config: FrontendConfig
     timezone: str = "Asia/Shanghai"
+    send_batch_parallelism: int = 1
 
 
 def default_properties(context: PropertyContext) -> JobProperties:
@@ -143,6 +144,7 @@ def default_properties(context: PropertyContext) -> JobProperties:
             max_batch_rows=20_000_000,
             max_batch_bytes=1_024 * _MIB,
             timezone=context.timezone,
+            send_batch_parallelism=context.send_batch_parallelism,
         )
     return JobProperties(
         desired_concurrent_number=context.config.max_routine_load_task_concurrent_num,

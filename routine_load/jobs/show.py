@@ -105,6 +105,7 @@ def job_row(job: Job, facts: LiveFacts, view: View) -> Row:
 
 def _common(job: Job, facts: LiveFacts, view: View) -> Row:
     definition, source = job.definition, job.definition.source
+    columns = _columns(definition, view)
     partitions = facts.partitions or source.partitions or tuple(job.progress)
     data_source = {
         "topic": source.topic,
@@ -124,9 +125,7 @@ def _common(job: Job, facts: LiveFacts, view: View) -> Row:
         "State": job.state.value,
         "DataSourceType": "KAFKA",
         "CurrentTaskNum": str(facts.task_num if job.state is JobState.RUNNING else 0),
-        "JobProperties": compact(
-            job_properties(definition, view.compat, facts.concurrency, _columns(definition, view))
-        ),
+        "JobProperties": compact(job_properties(definition, view.compat, facts.concurrency, columns)),
         "DataSourceProperties": compact(data_source),
         "CustomProperties": compact(dict(source.masked_properties)),
         "Progress": compact({str(partition): printed(offset) for partition, offset in job.progress.items()}),

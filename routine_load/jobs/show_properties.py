@@ -21,7 +21,10 @@ _JAVA_PLAIN_MIN = 1e-3
 def job_properties(
     definition: JobDefinition, compat: Compat, concurrency: int, columns: Columns | None = None
 ) -> dict[str, str]:
-    """What ``compat`` prints of a job; ``concurrency`` is the number of tasks last computed, ``columns`` are the table's."""
+    """What ``compat`` prints of a job; ``concurrency`` is the number of tasks last computed.
+
+    ``columns`` are the table's, in lower case, where they are known.
+    """
     if compat is Compat.DORIS:
         shown = _doris(definition, concurrency) | _doris_expressions(definition.clauses, columns)
     else:

@@ -31,6 +31,7 @@ from routine_load.sql.statements import (
 from routine_load.statements.context import Context
 from routine_load.statements.ports import Session
 from routine_load.statements.targets import check_first, check_target, topic_of, validates
+from routine_load.statements.variables import whole_number
 
 _IN_DOUBT = "in_doubt"
 _OUTCOMES = ("committed", "not_committed")
@@ -50,6 +51,7 @@ def create(statement: CreateRoutineLoad, session: Session, context: Context) -> 
             user=session.user,
             timezone=session.timezone,
             uuid=str(uuid.uuid4()),
+            send_batch_parallelism=whole_number(session, "send_batch_parallelism", 1),
         ),
     )
     job = new_job(definition, context.clock.now(), context.sink.incarnation)

@@ -74,6 +74,12 @@ def choice(session: Session, name: str) -> str | None:
     return session.variables.get(name, BY_VENDOR[session.compat].get(name))
 
 
+def whole_number(session: Session, name: str, default: int) -> int:
+    """What the session set a variable to, where that is a number of one or more."""
+    text = session.variables.get(name, "")
+    return int(text) if re.fullmatch(r"[1-9]\d{0,8}", text, re.ASCII) else default
+
+
 def with_session_values(text: str, session: Session) -> str:
     """A query whose ``@@x`` and session functions are literals."""
     if not mentions_session(text):

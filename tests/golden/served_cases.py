@@ -336,9 +336,9 @@ def _misfit(line: str, told: Answer, answer: Answer) -> str:
 
 
 def _error_pattern(line: str) -> str:
-    """``@`` is a number: a column of the statement depends on how long the job's name is; ``*`` at the end any text."""
+    """``@`` is a number, or itself: a column of the statement depends on how long the job's name is; ``*`` at the end any text."""
     text, star = (line[:-1], ".*") if line.endswith("*") else (line, "")
-    return re.escape(text).replace("@", r"\d+") + star
+    return re.escape(text).replace("@", r"(?:\d+|@)") + star
 
 
 def _unless(found: str, wanted: str) -> str:
