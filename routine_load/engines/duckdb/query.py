@@ -17,6 +17,7 @@ from routine_load.engines.duckdb.merging import MergeLock
 from routine_load.engines.duckdb.opening import Warehouse
 from routine_load.engines.duckdb.rows import result_table
 from routine_load.engines.duckdb.session import Session
+from routine_load.engines.duckdb.sleeping import seconds_asleep, sleep
 from routine_load.engines.duckdb.system_tables import SystemTables
 from routine_load.engines.duckdb.tables import Tables
 from routine_load.engines.duckdb.titles import titled
@@ -49,6 +50,8 @@ class Queries:
     def execute(self, text: str, session: Session) -> Result:
         tree = self._guard.read(text)
         self._warehouse.statements.current().check()
+        if (seconds := seconds_asleep(tree)) is not None:
+            return sleep(titled(tree, text), seconds, self._warehouse.statements.current())
         if isinstance(tree, _READS):
             return self._select(self._check(titled(tree, text), session), session)
         if isinstance(tree, exp.Describe) and isinstance(tree.this, exp.Expr) and isinstance(tree.this, _READS):

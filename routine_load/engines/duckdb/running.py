@@ -54,6 +54,7 @@ class Statement:
         self.deadline = Deadline.after(session.query_timeout_s)
         self.computing = True
         self.stopped: RoutineLoadError | None = None
+        self._told = threading.Event()
         self._timeout = _timeout(session)
         self._began_bytes = began_bytes
         self._cursors: list[weakref.ref[duckdb.DuckDBPyConnection]] = []
@@ -66,6 +67,12 @@ class Statement:
         """Raises the reason why the statement was stopped, if it was."""
         if self.stopped is not None:
             raise self.stopped
+
+    def wait(self, deadline: Deadline) -> None:
+        """Until the deadline, or until the statement is stopped: then raises the reason."""
+        self.check()
+        self._told.wait(deadline.remaining)
+        self.check()
 
     @property
     def abandoned(self) -> bool:
@@ -84,6 +91,7 @@ class Statement:
 
     def interrupt(self) -> None:
         """Told again and again: an interrupt between two calls of DuckDB is forgotten by the next."""
+        self._told.set()
         for reference in list(self._cursors):
             if (cursor := reference()) is not None:
                 with contextlib.suppress(duckdb.Error):
@@ -143,6 +151,9 @@ class Statements:
     def close(self) -> None:
         with self._changed:
             self._closed = True
+            for statement in self._running:
+                statement.stopped = statement.stopped or StatementKilled("Query execution was interrupted")
+                statement.interrupt()
             self._changed.notify_all()
 
     def _wake(self) -> None:

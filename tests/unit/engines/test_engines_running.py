@@ -134,3 +134,28 @@ def test_a_statement_of_too_many_words_is_refused_before_it_is_parsed(asked: Ask
     """Parsing holds up every other session for its time; 300,000 words are some 50,000 values."""
     with pytest.raises(RoutineLoadError, match="at most 300000 are allowed"):
         asked.run("SELECT 1 IN (" + ",".join(["1"] * 200_000) + ")")
+
+
+def test_sleep_only_waits_and_ends_with_its_statement(limited: Asked) -> None:
+    """SELECT sleep(n) answers 1 (StarRocks, Doris); its time limit ends it, and so does the engine's end."""
+    assert limited.rows("SELECT sleep(0.01)") == [(True,)]
+    assert [column.name for column in limited.table("select SLEEP(0)").columns] == ["SLEEP(0)"]
+    with pytest.raises(RoutineLoadError, match="reached its timeout"):
+        limited.run("SELECT sleep(3600)")
+
+
+def test_kill_wakes_a_sleeper(asked: Asked) -> None:
+    """KILL QUERY ends a sleep that would take an hour."""
+    ended: list[RoutineLoadError] = []
+
+    def sleep() -> None:
+        with pytest.raises(RoutineLoadError) as told:
+            asked.run("SELECT sleep(3600)")
+        ended.append(told.value)
+
+    sleeper = threading.Thread(target=sleep)
+    sleeper.start()
+    while sleeper.is_alive():
+        asked.engine.kill(asked.session.connection_id)
+        sleeper.join(0.01)
+    assert ended[0].number(Compat.STARROCKS) == 1317
