@@ -4,6 +4,7 @@ python scripts/functions_doc.py            writes the page
 python scripts/functions_doc.py --check    exit code 1 when the page is not up to date
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from routine_load.transform.functions import FAMILIES, SPECIAL
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "functions.md"
-GOLDEN = ROOT / "tests" / "golden" / "load" / "scalar.functions"
+GOLDEN = ROOT / "tests" / "golden" / "load"
+_CALL = re.compile(r"(\{[a-z0-9_ ]+\}|[a-z0-9_]+)(\(.*)")
 HEAD = """# Functions in load expressions
 
 What `COLUMNS (c = …)`, `WHERE`, `PRECEDING FILTER` and `DELETE ON` may call. Each function means what it means in
@@ -23,18 +25,26 @@ The examples are lines of the test suite: the columns `a`, `b`, `c` hold the tex
 
 def page() -> str:
     """The whole page."""
-    examples: dict[str, str] = {}
-    for line in GOLDEN.read_text().splitlines():
-        call, _, _ = line.partition(" | ")
-        name = call.partition("(")[0].strip().lower()
-        if "(" in call and "error" not in line and name not in examples:
-            examples[name] = line
+    examples = _examples()
     parts = [HEAD]
     families = [*((title, sorted(family.functions)) for title, family in FAMILIES), ("With a unit", sorted(SPECIAL))]
     for title, names in families:
         parts.append(f"\n## {title}\n\n| function | example |\n|---|---|\n")
         parts.extend(f"| `{name}` | `{examples.get(name, '').replace('|', chr(92) + '|')}` |\n" for name in names)
     return "".join(parts).replace("| `` |", "| |")
+
+
+def _examples() -> dict[str, str]:
+    """The first line of each function that is no error; how a line reads: tests/golden/function_cases.py."""
+    found: dict[str, str] = {}
+    for path in sorted(GOLDEN.glob("*.functions")):
+        for line in path.read_text().splitlines():
+            text = re.sub(r"^((doris|starrocks|at load): )+", "", line)
+            names, rest = _CALL.match(text).groups() if _CALL.match(text) else ("", "")
+            for name in names.strip("{}").split():
+                if "=> error" not in text:
+                    found.setdefault(name, name + rest)
+    return found
 
 
 if __name__ == "__main__":

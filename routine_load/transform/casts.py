@@ -49,7 +49,8 @@ def type_of(node: exp.DataType) -> ColumnType:
 
 def cast(value: Typed, to: ColumnType, context: Context) -> Typed:
     """The value as that type; NULL where it does not fit."""
-    if value.kind in {Kind.ARRAY, Kind.OTHER}:
-        raise AnalysisError("an array cannot be cast in a load expression")
+    nested = value.kind.is_nested and to.name not in {TypeName.STRING, TypeName.VARCHAR, TypeName.CHAR, TypeName.JSON}
+    if nested or value.kind is Kind.OTHER:
+        raise AnalysisError(f"a value of kind {value.kind.name} cannot be cast in a load expression")
     rules = Rules(compat=context.compat, zone=context.zone)
     return derived(f"({convert(value.sql, value.kind, to, rules)})", kind_of(to), value)

@@ -114,6 +114,8 @@ def convert(sql: str, kind: Kind, to: ColumnType, rules: Rules) -> str:  # noqa:
     """SQL of a value of ``kind`` as the column type. ``sql`` must be cheap to repeat."""
     if kind is Kind.NULL:
         return f"NULL::{duck_type(to)}"
+    if kind.is_nested:
+        return _from_nested(sql, kind, to, rules)
     if to.name in _TEXTS:
         return _fitted(to_text(sql, kind), to, rules)
     if kind in {Kind.TEXT, Kind.JSON}:
@@ -153,6 +155,26 @@ def to_text(sql: str, kind: Kind) -> str:
     if kind is Kind.JSON:
         return f"CASE WHEN starts_with({sql}, '\"') THEN json_extract_string({sql}, '$') ELSE {sql} END"
     return f"CAST({sql} AS VARCHAR)"
+
+
+def nested_text(sql: str, kind: Kind, compat: Compat) -> str:
+    """SQL of an array, map or struct as the vendors print it: JSON, in Doris with a blank behind each comma."""
+    if compat is Compat.STARROCKS or kind is Kind.STRUCT:
+        return f"to_json({sql})::VARCHAR"
+    if kind is Kind.ARRAY:
+        each = f"list_transform({sql}, lambda __v: coalesce(to_json(__v)::VARCHAR, 'null'))"
+        return f"('[' || array_to_string({each}, ', ') || ']')"
+    value = "coalesce(to_json(__v.value)::VARCHAR, 'null')"
+    each = f"list_transform(map_entries({sql}), lambda __v: to_json(__v.key)::VARCHAR || ':' || {value})"
+    return f"('{{' || array_to_string({each}, ', ') || '}}')"
+
+
+def _from_nested(sql: str, kind: Kind, to: ColumnType, rules: Rules) -> str:
+    if to.name in _TEXTS:
+        return _fitted(nested_text(sql, kind, rules.compat), to, rules)
+    if to.name is TypeName.JSON:
+        return f"to_json({sql})::VARCHAR"
+    return f"TRY_CAST({sql} AS {duck_type(to)})" if to.name in _NESTED else f"NULL::{duck_type(to)}"
 
 
 def text_to_integer(text: str, duck: str, compat: Compat, *, usual_only: bool = False) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from routine_load.errors import AnalysisError
-from routine_load.transform.convert import text_to_bool, text_to_double, text_to_integer, to_text
+from routine_load.transform.convert import nested_text, text_to_bool, text_to_double, text_to_integer, to_text
 from routine_load.transform.moments import text_to_date, text_to_datetime
 from routine_load.transform.registry import Context, common_kind
 from routine_load.transform.typed import Kind, Typed, derived, quoted
@@ -34,12 +34,17 @@ def as_kind(value: Typed, kind: Kind, context: Context) -> Typed:
     if value.kind is kind:
         return value
     if value.kind is Kind.NULL:
-        return Typed(f"NULL::{_duck(kind)}", kind, atomic=True)
-    if kind is Kind.OTHER or (value.kind in {Kind.ARRAY, Kind.OTHER} and kind is not Kind.TEXT):
+        return Typed(f"NULL::{duck_kind(kind)}", kind, atomic=True)
+    if kind.is_nested:
+        raise AnalysisError(f"{'an array' if kind is Kind.ARRAY else 'a map'} is needed here")
+    if kind is Kind.OTHER or (value.kind is Kind.OTHER and kind is not Kind.TEXT):
         raise AnalysisError(f"a value of kind {value.kind.name} cannot be used as {kind.name}")
-    if kind is Kind.ARRAY:
-        raise AnalysisError("an array is needed here")
+    if value.kind.is_nested and kind not in {Kind.TEXT, Kind.JSON}:
+        raise AnalysisError(f"a value of kind {value.kind.name} cannot be used as {kind.name}")
     bound = context.stages.bind(value)
+    if value.kind.is_nested:
+        made = nested_text(bound.sql, value.kind, context.compat)
+        return derived(made if kind is Kind.TEXT else f"to_json({bound.sql})::VARCHAR", kind, bound)
     if kind is Kind.TEXT:
         return Typed(f"({to_text(bound.sql, value.kind)})", kind, bound.level, literal=value.literal)
     if value.kind is Kind.JSON:
@@ -134,17 +139,18 @@ def _from_other(value: Typed, kind: Kind, context: Context) -> str:  # noqa: PLR
         return text_to_date(digits, context.zone) if kind is Kind.DATE else text_to_datetime(digits, context.zone)
     if value.kind.is_time:
         form = quoted("%Y%m%d" if value.kind is Kind.DATE else "%Y%m%d%H%M%S")
-        return f"TRY_CAST(strftime({sql}, {form}) AS {_duck(kind)})"
+        return f"TRY_CAST(strftime({sql}, {form}) AS {duck_kind(kind)})"
     if kind in {Kind.INT, Kind.LARGEINT} and value.kind in {Kind.DOUBLE, Kind.DECIMAL}:
         return f"TRY_CAST(trunc({sql}) AS {kind.value})"
     if kind is Kind.DECIMAL:
         # Whole numbers get no fraction of their own, so that 1.1 * 3 is 3.3 and not 3.3000000000.
         whole = {Kind.INT: "DECIMAL(19, 0)", Kind.LARGEINT: "DECIMAL(38, 0)", Kind.BOOL: "DECIMAL(1, 0)"}
-        return f"TRY_CAST({sql} AS {whole.get(value.kind, _duck(kind))})"
-    return f"TRY_CAST({sql} AS {_duck(kind)})"
+        return f"TRY_CAST({sql} AS {whole.get(value.kind, duck_kind(kind))})"
+    return f"TRY_CAST({sql} AS {duck_kind(kind)})"
 
 
-def _duck(kind: Kind) -> str:
+def duck_kind(kind: Kind) -> str:
+    """The DuckDB type of a value of that kind."""
     if kind is Kind.DECIMAL:
         return "DECIMAL(38, 9)"
     return "VARCHAR" if kind in {Kind.JSON, Kind.OTHER, Kind.NULL} else kind.value

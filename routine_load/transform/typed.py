@@ -24,6 +24,8 @@ class Kind(StrEnum):
     DATETIME = "TIMESTAMP"
     JSON = "JSON"
     ARRAY = "VARCHAR[]"
+    MAP = "MAP(VARCHAR, VARCHAR)"
+    STRUCT = "STRUCT"
     OTHER = "OTHER"
     NULL = "NULL"
 
@@ -32,19 +34,27 @@ class Kind(StrEnum):
         return self in {Kind.INT, Kind.LARGEINT, Kind.DECIMAL, Kind.DOUBLE}
 
     @property
+    def is_nested(self) -> bool:
+        return self in {Kind.ARRAY, Kind.MAP, Kind.STRUCT}
+
+    @property
     def is_time(self) -> bool:
         return self in {Kind.DATE, Kind.DATETIME}
 
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """SQL over the names of stage ``level``. ``literal`` is a constant's text; ``atomic`` costs nothing twice."""
+    """SQL over the names of stage ``level``. ``literal`` is a constant's text; ``atomic`` costs nothing twice.
+
+    ``item`` is what an array's elements are (OTHER: not known).
+    """
 
     sql: str
     kind: Kind
     level: int = 0
     atomic: bool = False
     literal: str | None = None
+    item: Kind = Kind.TEXT
 
 
 class Stages:
@@ -90,6 +100,6 @@ def text_literal(text: str) -> Typed:
     return Typed(quoted(text), Kind.TEXT, atomic=True, literal=text)
 
 
-def derived(sql: str, kind: Kind, *parts: Typed) -> Typed:
+def derived(sql: str, kind: Kind, *parts: Typed, item: Kind = Kind.TEXT) -> Typed:
     """SQL built of ``parts``; it can be evaluated where all of them can."""
-    return Typed(sql, kind, max((part.level for part in parts), default=0))
+    return Typed(sql, kind, max((part.level for part in parts), default=0), item=item)

@@ -1,9 +1,8 @@
-"""Golden cases of the load path: messages + table + load options → rows, rejected rows, unselected count; functions."""
+"""Golden cases of the load path: messages + table + load options → rows, rejected rows, unselected count."""
 
 import datetime as dt
 import json
 import re
-import runpy
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,7 +17,8 @@ from routine_load.sql.ddl import DdlContext, parse_create_table
 from routine_load.sql.expressions import read_expression
 from routine_load.sql.schema import Column, ColumnType, Table, TypeName
 from routine_load.sql.statements import ColumnItem, MergeType, MetadataColumn, MetadataField
-from routine_load.transform import KNOWN_FUNCTIONS, TransformCompiler
+from routine_load.transform import TransformCompiler
+from tests.golden.function_cases import unescaped
 
 FOLDER = Path(__file__).parent / "load"
 
@@ -54,15 +54,6 @@ def carried_of(line):
             (name, unescaped(value) if sign else None) for name, sign, value in pairs
         ]
     return what, unescaped(text) if what == "KEY" else int(text)
-
-
-def unescaped(text):
-    r"""``\n \r \t \x41 \\`` of a case file; every other character stands for itself."""
-    return re.sub(
-        rb"\\(n|r|t|\\|x[0-9a-f]{2})",
-        lambda m: {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"\\": b"\\"}.get(m[1]) or bytes([int(m[1][1:], 16)]),
-        text.encode(),
-    )
 
 
 def columns_of(text):
@@ -168,55 +159,3 @@ def test_case(lines):
     spec = spec_of(options)
     table = parse_create_table(f"CREATE TABLE t {ddl}", DdlContext("db", spec.compat))
     assert loaded(spec, table, messages, carried) == expected
-
-
-def function_cases():
-    for path in sorted(FOLDER.glob("*.functions")):
-        for number, line in enumerate(path.read_text().splitlines(), 1):
-            if line.strip() and not line.startswith("#"):
-                yield pytest.param(line, id=f"{path.stem}:{number}")
-
-
-def evaluated(line):
-    """A line ``expression | a=…, b=… => value``; ``doris:`` in front for that vendor only."""
-    head, _, expected = line.partition(" => ")
-    compat = Compat.DORIS if head.startswith("doris: ") else Compat.STARROCKS
-    expression, _, given = head.removeprefix("doris: ").partition(" | ")
-    values = {}
-    for pair in [part for part in given.split("; ") if part]:
-        name, _, value = pair.partition("=")
-        values[name.strip()] = None if value == "NULL" else unescaped(value).decode()
-    result = Column(name="result", type=ColumnType(name=TypeName.STRING))
-    table = Table(ref=TableRef("db", "t"), columns=(result,))
-    items = (*(ColumnItem(name=n) for n in "abc"), ColumnItem(name="result", expression=read_expression(expression)))
-    spec = LoadSpec(compat=compat, columns=items)
-    compiler = TransformCompiler()
-    try:
-        transformer = compiler.transformer(spec, table)
-    except AnalysisError as error:
-        return f"error {error.message}", expected.strip()
-    source = pa.table({name: pa.array([values.get(name)], pa.string()) for name in "abc"})
-    result = transformer.transform(Decoded(source, None))
-    transformer.close()
-    return shown(result.rows["result"][0].as_py()), expected.strip()
-
-
-@pytest.mark.parametrize("line", list(function_cases()))
-def test_function(line):
-    """Each line of tests/golden/load/*.functions: the expression over text columns has that value."""
-    actual, expected = evaluated(line)
-    assert actual == expected
-
-
-def test_every_function_has_fixtures():
-    """No known function is without a golden line."""
-    text = "\n".join(path.read_text() for path in FOLDER.glob("*.functions")).lower()
-    missing = [name for name in sorted(KNOWN_FUNCTIONS) if f"{name}(" not in text]
-    assert missing == []
-
-
-def test_the_functions_page_is_up_to_date():
-    """docs/functions.md is what scripts/functions_doc.py writes."""
-    script = Path(__file__).parents[2] / "scripts" / "functions_doc.py"
-    namespace = runpy.run_path(str(script))
-    assert namespace["PAGE"].read_text() == namespace["page"]()

@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 import routine_load
 from routine_load.errors import RoutineLoadError
-from tests.golden.test_golden_load import unescaped
-
-FIXTURES = Path(__file__).parent / "load" / "scalar.functions"
-
-
-def cases(compat):
-    """(number, expression, values of a, b, c, expected) of every fixture that holds for the vendor."""
-    for number, line in enumerate(FIXTURES.read_text().splitlines(), 1):
-        if not line.strip() or line.startswith("#") or (line.startswith("doris: ") and compat != "doris"):
-            continue
-        head, _, expected = line.removeprefix("doris: ").partition(" => ")
-        expression, _, given = head.partition(" | ")
-        values = dict.fromkeys("abc")
-        for pair in filter(None, given.split("; ")):
-            name, _, value = pair.partition("=")
-            values[name.strip()] = None if value == "NULL" else unescaped(value).decode()
-        yield number, expression, tuple(values.values()), expected.strip()
+from tests.golden.function_cases import cases, files
 
 
 def literal(text):
@@ -45,9 +27,28 @@ def world():
         yield connection
 
 
+AT_ONCE = 20
+
+
+def answers(connection, numbered):
+    """Texts of what SELECT gives; what goes wrong together is asked one by one."""
+    items = ", ".join(f"CAST(({case.expression}) AS STRING) x{i}" for i, (_, case) in enumerate(numbered))
+    rows = ", ".join(str(number) for number, _ in numbered)
+    try:
+        found = connection.query(f"SELECT {items} FROM f WHERE k IN ({rows}) ORDER BY k", "d").fetchall()
+        return ["NULL" if row[i] is None else str(row[i]) for i, row in enumerate(found)]
+    except RoutineLoadError as error:
+        if len(numbered) == 1:
+            return [f"error {error.message}"]
+        half = len(numbered) // 2
+        return answers(connection, numbered[:half]) + answers(connection, numbered[half:])
+
+
 @pytest.mark.parametrize("compat", ["starrocks", "doris"])
 def test_every_function_fixture_holds_in_a_query(compat):
     """One meaning: what an expression gives in COLUMNS it gives in SELECT, over columns of a table."""
+    asked = [case for path in files() for case in cases(path) if case.queried and compat in case.vendors]
+    numbered = list(enumerate(asked))
     wrong = []
     with routine_load.connect(compat=compat) as connection:
         connection.execute("CREATE DATABASE d")
@@ -55,18 +56,14 @@ def test_every_function_fixture_holds_in_a_query(compat):
             "CREATE TABLE f (k INT, a STRING, b STRING, c STRING) DUPLICATE KEY(k) DISTRIBUTED BY HASH(k) BUCKETS 1",
             "d",
         )
-        rows = list(cases(compat))
-        values = ", ".join(f"({n}, {', '.join(map(literal, given))})" for n, _, given, _ in rows)
+        values = ", ".join(f"({n}, {', '.join(map(literal, case.values))})" for n, case in numbered)
         connection.execute(f"INSERT INTO f VALUES {values}", "d")
-        for number, expression, _, expected in rows:
-            try:
-                found = connection.query(f"SELECT CAST(({expression}) AS STRING) FROM f WHERE k = {number}", "d")
-                value = found.fetchall()[0][0]
-                actual = "NULL" if value is None else str(value)
-            except RoutineLoadError as error:
-                actual = f"error {error.message}"
-            if actual != expected and not (actual.startswith("error") and expected.startswith("error")):
-                wrong.append(f"{number}: {expression} is {actual!r}, not {expected!r}")
+        good = [one for one in numbered if not one[1].is_error]
+        batches = [good[i : i + AT_ONCE] for i in range(0, len(good), AT_ONCE)]
+        for batch in batches + [[one] for one in numbered if one[1].is_error]:
+            for (_, case), actual in zip(batch, answers(connection, batch), strict=True):
+                if actual.replace("\n", "\\n") != case.expected and not (actual.startswith("error") and case.is_error):
+                    wrong.append(f"{case.where}: {case.expression} is {actual!r}, not {case.expected!r}")
     assert wrong == []
 
 
