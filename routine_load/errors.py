@@ -149,6 +149,13 @@ class JsonPathsError(AnalysisError):
     """The JSON paths of a job cannot be read."""
 
 
+class DelimiterLength(AnalysisError):
+    """A delimiter is too long."""
+
+    errno = 5605
+    sqlstate = "42000"
+
+
 class UnsupportedFeature(AnalysisError):
     """This cannot be kept here."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from routine_load.errors import AnalysisError
+from routine_load.errors import AnalysisError, DelimiterLength
 from routine_load.formats.csv import CsvDecoder
 from routine_load.formats.json import JsonDecoder
 from routine_load.formats.jsonpaths import parse_jsonpaths, parse_path
@@ -25,7 +25,7 @@ def check(spec: LoadSpec) -> None:
     for what, text in (("column separator", spec.column_separator), ("row delimiter", spec.row_delimiter)):
         size = len(text.encode())
         if not 1 <= size <= COLUMN_SEPARATOR_BYTES_MAX:
-            raise AnalysisError(f"Invalid {what} of {size} bytes: 1 to {COLUMN_SEPARATOR_BYTES_MAX} bytes are allowed")
+            raise DelimiterLength(f"The valid bytes length for '{what}' is [1, {COLUMN_SEPARATOR_BYTES_MAX}]")
     for what, text in (("enclose", spec.enclose), ("escape", spec.escape)):
         if len(text.encode()) > 1:
             raise AnalysisError(f"{what} must be a single-char")

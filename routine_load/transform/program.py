@@ -14,10 +14,13 @@ from sqlglot import exp
 
 from routine_load.errors import AnalysisError, ExpressionError
 from routine_load.ids import Compat
-from routine_load.loads.values import Format, LoadSpec, SourceColumn
-from routine_load.sql.schema import Table
+from routine_load.loads.values import HAS, Format, LoadSpec, SourceColumn
+from routine_load.sql.expression_text import printed
+from routine_load.sql.expressions import parse_expression
+from routine_load.sql.schema import Column, Table
 from routine_load.transform.convert import Rules, convert, has_usual, kind_of, to_text, type_text
 from routine_load.transform.expressions import Translator
+from routine_load.transform.keys import ABSENT
 from routine_load.transform.operators import as_kind
 from routine_load.transform.partitions import in_partitions
 from routine_load.transform.plan import DELETE_SIGN, OP_COLUMN, Derived, Plan, Target, default_text, make_plan
@@ -65,9 +68,12 @@ def make_program(spec: LoadSpec, table: Table) -> Program:
 
 @dataclass(slots=True)
 class _Filled:
+    """``brings``: whether the row has the column at all; None: every row has."""
+
     target: Target
     before: Typed
     after: Typed
+    brings: Typed | None = None
 
 
 @dataclass(slots=True)
@@ -110,6 +116,10 @@ class _Builder:
         status = _status(self._unusual(), (before, early), (where, late))
         outputs = [(f"c{i}", filled.after) for i, filled in enumerate(self.filled)]
         names = [filled.target.column.name for filled in self.filled]
+        for filled in self.filled:
+            if filled.brings is not None and not filled.target.column.is_key:
+                outputs.append((f"c{len(outputs)}", filled.brings))
+                names.append(HAS + filled.target.column.name)
         if op is not None:
             outputs.append((f"c{len(outputs)}", op))
             names.append(OP_COLUMN)
@@ -129,12 +139,21 @@ class _Builder:
         if target.expression is None:
             assert target.source is not None
             before = sources[self.plan.sources[target.source].name.lower()]
+            if target.masked:
+                return self._masked(target, before)
         else:
             before = self.stages.bind(self._translate(target.expression, sources, target.column.name))
+        return _Filled(target, before, self._converted(target, before))
+
+    def _converted(self, target: Target, before: Typed) -> Typed:
         after = derived(convert(before.sql, before.kind, target.column.type, self.rules), before.kind, before)
-        if after.sql == before.sql:
-            return _Filled(target, before, before)
-        return _Filled(target, before, self.stages.bind(after))
+        return before if after.sql == before.sql else self.stages.bind(after)
+
+    def _masked(self, target: Target, given: Typed) -> _Filled:
+        """Doris: flexible partial update: what a row does not bring is neither NULL nor the default."""
+        brings = self.stages.bind(derived(f"({given.sql} IS DISTINCT FROM {quoted(ABSENT)})", Kind.BOOL, given))
+        before = self.stages.bind(derived(f"nullif({given.sql}, {quoted(ABSENT)})", given.kind, given))
+        return _Filled(target, before, self._converted(target, before), brings)
 
     def _unusual(self) -> list[Typed]:
         """Conditions that a value may convert, but not by its usual spelling."""
@@ -152,7 +171,8 @@ class _Builder:
         except AnalysisError as cause:
             if self.spec.compat is Compat.DORIS:
                 raise
-            text = f"Expr '{expression.text}' analyze error: {cause.message}, derived column is '{column}'"
+            said = printed(expression.text, self.spec.compat)
+            text = f"Expr '{said}' analyze error: {cause.message}, derived column is '{column}'"
             raise ExpressionError(text) from cause
 
     def _filter(self, expression: Derived | None, scope: dict[str, Typed], what: str) -> Typed | None:
@@ -182,20 +202,34 @@ class _Builder:
 
     def _table_scope(self) -> dict[str, Typed]:
         """Every table column's value: converted, or its default where the load does not fill it."""
-        scope = {
-            filled.target.column.name.lower(): Typed(
-                filled.after.sql, kind_of(filled.target.column.type), filled.after.level, atomic=True
-            )
-            for filled in self.filled
-        }
+        scope: dict[str, Typed] = {}
+        for filled in self.filled:
+            column = filled.target.column
+            value = Typed(filled.after.sql, kind_of(column.type), filled.after.level, atomic=True)
+            if filled.brings is not None:
+                sql = f"CASE WHEN {filled.brings.sql} THEN {value.sql} ELSE {self._constant(column)} END"
+                value = self.stages.bind(derived(sql, value.kind, filled.brings, value))
+            scope[column.name.lower()] = value
         for column in self.plan.table.columns:
-            if column.name.lower() in scope:
-                continue
-            text = default_text(column)
-            sql = "NULL::VARCHAR" if text is None else quoted(text)
-            value = derived(f"({convert(sql, Kind.TEXT, column.type, self.rules)})", kind_of(column.type))
-            scope[column.name.lower()] = self.stages.bind(value)
+            if column.name.lower() not in scope and column.generated is None:
+                value = derived(f"({self._constant(column)})", kind_of(column.type))
+                scope[column.name.lower()] = self.stages.bind(value)
+        for column in self.plan.table.columns:
+            if column.generated is not None:
+                scope[column.name.lower()] = self._generated(column, scope)
         return scope
+
+    def _constant(self, column: Column) -> str:
+        """SQL of the default of a column that a row does not bring."""
+        text = default_text(column)
+        return convert("NULL::VARCHAR" if text is None else quoted(text), Kind.TEXT, column.type, self.rules)
+
+    def _generated(self, column: Column, scope: dict[str, Typed]) -> Typed:
+        """What the table will show in a generated column, for conditions on it."""
+        text = column.generated or ""
+        value = self.stages.bind(Translator(scope, self.context).translate(parse_expression(text)))
+        kept = derived(f"({convert(value.sql, value.kind, column.type, self.rules)})", kind_of(column.type), value)
+        return self.stages.bind(kept)
 
     def _conversion_faults(self) -> list[Fault]:
         """Strict mode: a value that was not NULL and became NULL. Derived columns are exempt in Doris."""
@@ -236,12 +270,18 @@ class _Builder:
         faults = []
         for filled in self.filled:
             column = filled.target.column
+            if filled.brings is not None and column.is_key:
+                reason = f"key column {_braced(column.name)} is missing in a flexible partial update"
+                when = derived(f"(NOT {filled.brings.sql})", Kind.BOOL, filled.brings)
+                faults.append(Fault(when=when, value=None, column=column.name, reason=reason))
             if column.nullable or column.auto_increment:
                 continue
             sql, parts = f"{filled.after.sql} IS NULL", [filled.after]
+            if filled.brings is not None:
+                sql, parts = f"{filled.brings.sql} AND {sql}", [filled.brings, *parts]
             if op is not None and not column.is_key:
                 # A delete needs only its key.
-                sql, parts = f"{sql} AND {op.sql} = 0", [filled.after, op]
+                sql, parts = f"{sql} AND {op.sql} = 0", [*parts, op]
             name = _braced(column.name)
             reason = f"NULL value in non-nullable column '{name}'"
             if self.spec.compat is Compat.DORIS:
