@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from routine_load.errors import AnalysisError, UnsupportedFeature
+from routine_load.errors import AnalysisError
 from routine_load.jobs.definition import JobDefinition
 from routine_load.jobs.properties import JobFormat, UpdateMode
 from routine_load.jobs.property_rules import last_values
@@ -59,7 +59,7 @@ def check_first(statement: CreateRoutineLoad, table: Table | None) -> None:
 
 
 def check_definition(definition: JobDefinition, table: Table, *, altering: bool = False) -> None:
-    """The same of a definition that was read. Raises AnalysisError; UnsupportedFeature for what is not there yet."""
+    """The same of a definition that was read. Raises AnalysisError."""
     properties = definition.properties
     mode = properties.unique_key_update_mode
     check_table_for(mode, table)
@@ -70,7 +70,6 @@ def check_definition(definition: JobDefinition, table: Table, *, altering: bool 
             jsonpaths=properties.jsonpaths,
             has_columns=bool(definition.clauses.columns),
         ).check(altering=altering)
-        raise UnsupportedFeature("unique_key_update_mode UPDATE_FLEXIBLE_COLUMNS is not supported here")
 
 
 def check_merge_type(merge_type: MergeType, table: Table) -> None:

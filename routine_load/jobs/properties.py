@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from routine_load.errors import PropertyError, UnsupportedFeature
+from routine_load.errors import PropertyError
 from routine_load.ids import Compat
 from routine_load.jobs import properties_doris, properties_starrocks
 from routine_load.jobs.frontend_config import FrontendConfig
@@ -213,9 +213,6 @@ def _update_mode(given: dict[str, Any], current: JobProperties) -> dict[str, Any
         mode = UpdateMode(given["unique_key_update_mode"])
     elif columns is not None or "partial_update" in given:
         mode = UpdateMode.FIXED if columns or given.get("partial_update") else UpdateMode.UPSERT
-    if "partial_update_new_key_behavior" in given:
-        if mode is UpdateMode.UPSERT:
-            raise PropertyError("partial_update_new_key_behavior can only be set when partial update is enabled")
-        if given["partial_update_new_key_behavior"] == "ERROR":
-            raise UnsupportedFeature("partial_update_new_key_behavior ERROR is not supported here, use APPEND")
+    if "partial_update_new_key_behavior" in given and mode is UpdateMode.UPSERT:
+        raise PropertyError("partial_update_new_key_behavior can only be set when partial update is enabled")
     return {"unique_key_update_mode": mode, "partial_update": mode is UpdateMode.FIXED}

@@ -16,6 +16,7 @@ from routine_load.ids import Compat, JobId, PartitionId
 from routine_load.jobs.checks import check_table
 from routine_load.jobs.frontend_config import FrontendConfig
 from routine_load.jobs.job import Job
+from routine_load.jobs.properties import UpdateMode
 from routine_load.jobs.splitting import concurrency, deal
 from routine_load.loads.path import SingleTable
 from routine_load.loads.ports import Sink
@@ -213,7 +214,9 @@ def load_spec(job: Job) -> LoadSpec:
         delete_on=clauses.delete_on,
         sequence_column=clauses.order_by,
         merge_condition=properties.merge_condition,
-        partial_update=properties.partial_update,
+        partial_update=properties.unique_key_update_mode is not UpdateMode.UPSERT,
+        flexible=properties.unique_key_update_mode is UpdateMode.FLEXIBLE,
+        refuses_new_keys=properties.partial_update_new_key_behavior == "ERROR",
         strict_mode=properties.strict_mode,
         timezone=properties.timezone,
     )

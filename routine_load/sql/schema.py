@@ -67,7 +67,10 @@ class Aggregation(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """``default`` is the SQL text of a constant or CURRENT_TIMESTAMP; None means no default was declared."""
+    """``default`` is the SQL text of a constant or CURRENT_TIMESTAMP; None means no default was declared.
+
+    ``generated`` is the expression of a generated column, as it was written; nothing loads it.
+    """
 
     name: str
     type: ColumnType
@@ -77,6 +80,7 @@ class Column:
     aggregation: Aggregation | None = None
     comment: str = ""
     auto_increment: bool = False
+    generated: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

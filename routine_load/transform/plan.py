@@ -11,13 +11,17 @@ from sqlglot import exp
 
 from routine_load.errors import AnalysisError, UnknownReference
 from routine_load.ids import Compat
-from routine_load.loads.values import Format, LoadSpec, Reading, SourceColumn
+from routine_load.loads.values import SEQUENCE, Format, LoadSpec, Reading, SourceColumn
+from routine_load.sql.expression_text import printed
 from routine_load.sql.expressions import parse_expression
-from routine_load.sql.schema import Column, KeyModel, Table, TypeName
+from routine_load.sql.schema import Column, Table, TypeName
 from routine_load.sql.statements import Expression, MergeType, MetadataColumn, MetadataField
+from routine_load.transform.keys import ABSENT, can_delete, check_partial, check_sequence, hidden_sequence
 
 OP_COLUMN = "__op"
 DELETE_SIGN = "__doris_delete_sign__"
+DOUBLE_DIGITS = 15
+"""Numbers of so many digits are the same after they were a double."""
 
 _READINGS = {
     TypeName.BOOLEAN: Reading.BOOLEAN,
@@ -44,11 +48,15 @@ class Derived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A table column that the load fills: from source column ``source`` (its index), or from an expression."""
+    """A table column that the load fills: from source column ``source`` (its index), or from an expression.
+
+    ``masked``: a row that lacks it (``ABSENT``) leaves it as it is.
+    """
 
     column: Column
     source: int | None = None
     expression: Derived | None = None
+    masked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,21 +77,13 @@ class Plan:
 
 def make_plan(spec: LoadSpec, table: Table) -> Plan:
     """Check the mapping and lay it out. Raises AnalysisError in the vendor's words."""
-    deletes = _deletes(spec, table)
-    items = spec.columns or ()
-    assigned = _assignments(spec, table, deletes=deletes)
-    plain = [item.name for item in items if item.expression is None and not item.is_default]
-    defaulted = {item.name.lower() for item in items if item.is_default}
+    deletes = can_delete(spec, table)
+    sequence = hidden_sequence(spec, table)
+    assigned = _assignments(spec, table, _hidden(spec, deletes=deletes, sequence=sequence))
     carried = {column.name.lower(): column for column in spec.metadata}
-    names = plain or [c.name for c in table.columns if not c.auto_increment and c.name.lower() not in carried]
-    _unique(names, "Duplicate column: {}")
-    _check_metadata(spec, names)
-    if deletes and not plain and spec.compat is Compat.STARROCKS and spec.format is Format.JSON:
-        names = [*names, OP_COLUMN]  # StarRocks reads the key __op by itself
-    elif deletes and plain and spec.format is Format.JSON and not _named(names, assigned, OP_COLUMN):
-        names = [*names, OP_COLUMN] if spec.compat is Compat.STARROCKS else names
+    names = _fields(spec, table, assigned, deletes=deletes)
     fields = len(names)
-    used = _used_columns(spec, assigned, {name.lower() for name in names} | set(carried))
+    used = _used_columns(spec, table, assigned, {name.lower() for name in names} | set(carried))
     kept = [column for key, column in carried.items() if key in used or table.column(key) is not None]
     names += [column.name for column in kept]
     index = {name.lower(): at for at, name in enumerate(names)}
@@ -91,16 +91,12 @@ def make_plan(spec: LoadSpec, table: Table) -> Plan:
         *(_source_column(spec, table, name, used) for name in names[:fields]),
         *(_metadata_column(table, column, used) for column in kept),
     )
-    targets = []
-    for column in table.columns:
-        key = column.name.lower()
-        if key in assigned:
-            targets.append(Target(column=column, expression=assigned[key]))
-        elif key in index and key not in defaulted:
-            targets.append(Target(column=column, source=index[key]))
-        elif not spec.partial_update and column.default is None and not column.nullable and not column.auto_increment:
-            raise AnalysisError(f"Column has no default value. column: {column.name}")
-    _check_sequence(spec, table, {target.column.name.lower() for target in targets})
+    targets = _targets(spec, table, assigned, index)
+    if sequence is not None:
+        targets += _sequence_target(spec, sequence, assigned, index)
+    filled = {target.column.name.lower() for target in targets}
+    check_sequence(spec, table, filled)
+    check_partial(spec, table, filled)
     op = OP_COLUMN if spec.compat is Compat.STARROCKS else DELETE_SIGN
     return Plan(
         spec=spec,
@@ -116,6 +112,60 @@ def make_plan(spec: LoadSpec, table: Table) -> Plan:
     )
 
 
+def _hidden(spec: LoadSpec, *, deletes: bool, sequence: Column | None) -> dict[str, bool]:
+    """Names that COLUMNS may assign though no column of the table has them, and whether it matters."""
+    hidden = {OP_COLUMN if spec.compat is Compat.STARROCKS else DELETE_SIGN: deletes}
+    return hidden if sequence is None else hidden | {SEQUENCE: True}
+
+
+def _fields(spec: LoadSpec, table: Table, assigned: dict[str, Derived], *, deletes: bool) -> list[str]:
+    """The fields of a message, in order: those of COLUMNS, or the table's (both vendors)."""
+    carried = {column.name.lower() for column in spec.metadata}
+    plain = [item.name for item in spec.columns or () if item.expression is None and not item.is_default]
+    own = [c.name for c in table.columns if not c.auto_increment and c.generated is None]
+    names = plain or [name for name in own if name.lower() not in carried]
+    _unique(names, "Duplicate column: {}")
+    _check_metadata(spec, names)
+    if not deletes or spec.format is not Format.JSON:
+        return names
+    if spec.compat is Compat.STARROCKS and not _named(names, assigned, OP_COLUMN):
+        return [*names, OP_COLUMN]  # StarRocks reads the key __op by itself
+    return [*names, DELETE_SIGN] if spec.flexible else names
+
+
+def _targets(spec: LoadSpec, table: Table, assigned: dict[str, Derived], index: dict[str, int]) -> list[Target]:
+    """What fills each table column. Raises AnalysisError for one that nothing fills and that may not be NULL."""
+    defaulted = {item.name.lower() for item in spec.columns or () if item.is_default}
+    targets = []
+    for column in table.columns:
+        key = column.name.lower()
+        if key in assigned:
+            targets.append(Target(column=column, expression=assigned[key]))
+        elif key in index and key not in defaulted:
+            targets.append(Target(column=column, source=index[key], masked=spec.flexible))
+        elif not spec.partial_update and needs_value(column):
+            raise AnalysisError(f"Column has no default value. column: {column.name}")
+    return targets
+
+
+def needs_value(column: Column) -> bool:
+    """A new row has to bring it."""
+    computed = column.auto_increment or column.generated is not None
+    return not computed and column.default is None and not column.nullable
+
+
+def _sequence_target(
+    spec: LoadSpec, column: Column, assigned: dict[str, Derived], index: dict[str, int]
+) -> list[Target]:
+    """Doris: ORDER BY maps a source column to the hidden sequence column; COLUMNS may fill it, too."""
+    for name in (SEQUENCE, (spec.sequence_column or "").lower()):
+        if name in assigned:
+            return [Target(column=column, expression=assigned[name])]
+        if name in index:
+            return [Target(column=column, source=index[name])]
+    return []
+
+
 def _named(names: list[str], assigned: dict[str, Derived], wanted: str) -> bool:
     return wanted in assigned or any(name.lower() == wanted for name in names)
 
@@ -124,33 +174,22 @@ def _tree(expression: Expression | None) -> Derived | None:
     return None if expression is None else Derived(text=expression.text, tree=parse_expression(expression.text))
 
 
-def _deletes(spec: LoadSpec, table: Table) -> bool:
-    """The load can delete rows. Raises AnalysisError for a merge type that the table does not take."""
-    if spec.compat is Compat.STARROCKS:
-        return table.key_model is KeyModel.PRIMARY
-    if spec.merge_type is not MergeType.APPEND and table.key_model is not KeyModel.UNIQUE:
-        raise AnalysisError("load by MERGE or DELETE is only supported in unique tables.")
-    if spec.merge_type is MergeType.MERGE and spec.delete_on is None:
-        raise AnalysisError("Excepted DELETE ON clause when merge type is MERGE.")
-    if spec.merge_type is not MergeType.MERGE and spec.delete_on is not None:
-        raise AnalysisError("not support DELETE ON clause when merge type is not MERGE.")
-    return table.key_model is KeyModel.UNIQUE
-
-
-def _assignments(spec: LoadSpec, table: Table, *, deletes: bool) -> dict[str, Derived]:
+def _assignments(spec: LoadSpec, table: Table, hidden: dict[str, bool]) -> dict[str, Derived]:
     """Lower-case table column → expression."""
     assigned: dict[str, Derived] = {}
-    hidden = {OP_COLUMN} if spec.compat is Compat.STARROCKS else {DELETE_SIGN}
     for item in spec.columns or ():
+        named = table.column(item.name)
+        if named is not None and named.generated is not None:
+            raise AnalysisError(f"generated column: {named.name} can not be specified")
         if item.expression is None and not item.is_default:
             continue
         key = item.name.lower()
         if key in assigned:
             raise AnalysisError(f"Duplicate column mapping: {item.name}")
         if key in hidden:
-            if not deletes:
+            if not hidden[key]:
                 continue
-        elif table.column(item.name) is None:
+        elif named is None:
             raise AnalysisError(f"Mapping column is not in table. column: {item.name}")
         if item.expression is not None:
             assigned[key] = Derived(text=item.expression.text, tree=parse_expression(item.expression.text))
@@ -195,12 +234,15 @@ def _metadata_column(table: Table, column: MetadataColumn, used: set[str]) -> So
     return SourceColumn(column.name, metadata=column.field)
 
 
-def _used_columns(spec: LoadSpec, assigned: dict[str, Derived], index: set[str]) -> set[str]:
+def _used_columns(spec: LoadSpec, table: Table, assigned: dict[str, Derived], index: set[str]) -> set[str]:
     """Source columns that expressions read. Raises AnalysisError for a name that is none."""
     used: set[str] = set()
     for target, derived in assigned.items():
         for column in derived.tree.find_all(exp.Column):
             if column.name.lower() not in index:
+                found = table.column(column.name)
+                if found is not None and found.generated is not None:
+                    raise AnalysisError(f"Mapping column can not ref generated column: {found.name}")
                 raise UnknownReference(_unknown_reference(spec, column.name, derived.text, target))
             used.add(column.name.lower())
     for expression in (spec.preceding_filter, spec.delete_on):
@@ -212,19 +254,21 @@ def _used_columns(spec: LoadSpec, assigned: dict[str, Derived], index: set[str])
 def _unknown_reference(spec: LoadSpec, name: str, text: str, target: str) -> str:
     if spec.compat is Compat.DORIS:
         return f"unknown reference column, column={target}, reference={name}"
-    return f"Referenced column '{name}' in expr '{text}' can't be found in column list, derived column is '{target}'"
+    return f"Referenced column '{name}' in expr '{printed(text, spec.compat)}' can't be found in column list, derived column is '{target}'"
 
 
 def _source_column(spec: LoadSpec, table: Table, name: str, used: set[str]) -> SourceColumn:
     column = table.column(name)
-    if name.lower() == OP_COLUMN:
+    if name.lower() in {OP_COLUMN, DELETE_SIGN}:
         return SourceColumn(name, Reading.NUMBER)
     if column is None:
         return SourceColumn(name, Reading.TEXT)
     missing = None
     if spec.compat is Compat.DORIS and spec.format is Format.JSON and not spec.jsonpaths:
-        missing = default_text(column)
+        missing = ABSENT if spec.flexible else default_text(column)
     reading = Reading.TEXT if name.lower() in used else _READINGS.get(column.type.name, Reading.NUMBER)
+    if reading is Reading.DECIMAL and (column.type.precision or 0) > DOUBLE_DIGITS:
+        reading = Reading.EXACT
     # JSON text column: values keep their quotes unless an expression reads them as text.
     return SourceColumn(name if spec.columns else column.name, reading, missing)
 
@@ -238,15 +282,3 @@ def default_text(column: Column) -> str | None:
     if len(text) >= 2 and text[0] == text[-1] and text[0] in "'\"":
         return text[1:-1].replace(text[0] * 2, text[0])
     return text
-
-
-def _check_sequence(spec: LoadSpec, table: Table, filled: set[str]) -> None:
-    """Doris: the sequence column must be loaded. Hidden ones are refused when the table is created."""
-    declared = dict(table.properties).get("function_column.sequence_col", "").lower()
-    if spec.sequence_column is not None:
-        if table.key_model is not KeyModel.UNIQUE:
-            raise AnalysisError("sequence column only support UNIQUE_KEYS")
-        if spec.sequence_column.lower() not in filled:
-            raise AnalysisError(f"There is no sequence column in the table {table.ref.table}: {spec.sequence_column}")
-    elif spec.compat is Compat.DORIS and declared and declared not in filled:
-        raise AnalysisError(f"Table {table.ref.table} has sequence column, need to specify the sequence column")

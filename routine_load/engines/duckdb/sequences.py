@@ -29,16 +29,19 @@ def made(plan: MergePlan, names: Names) -> str:
 
 
 def remembered(plan: MergePlan, names: Names, winners: str) -> list[str]:
-    """SQL: what the winning rows of a merge leave. Nothing is lower than NULL, so that need not be kept."""
+    """SQL: the sequences of a merge's winning rows that no row shows. Nothing is lower than NULL: that is not kept."""
     kept = sequences_table(names, plan.table.ref)
     assert plan.sequence_column is not None
     sequence = quote(plan.sequence_column)
-    which = [f"{sequence} IS NOT NULL"]
-    if plan.table.sequence_type is None:
-        which.append(f"NOT {IS_UPSERT}" if plan.has_op else "false")
+    shown = plan.table.column(plan.sequence_column)
+    which = f"{sequence} IS NOT NULL"
+    if shown is not None:
+        unseen = [f"NOT {IS_UPSERT}"] if plan.has_op else []
+        unseen += [f"NOT {plan.brings(shown)}"] if shown in plan.masked else []
+        which += f" AND ({' OR '.join(unseen) or 'false'})"
     return [
         f"DELETE FROM {kept} AS t USING {winners} AS r WHERE {plan.same_key('t', 'r')}",
-        f"INSERT INTO {kept} SELECT {plan.keys()}, {sequence} FROM {winners} WHERE {' AND '.join(which)}",
+        f"INSERT INTO {kept} SELECT {plan.keys()}, {sequence} FROM {winners} WHERE {which}",
     ]
 
 

@@ -283,7 +283,6 @@ def test_the_update_mode_wins_over_partial_columns():
     ("compat", "given"),
     [
         (SR, {"format": "avro"}),
-        (DORIS, {"partial_columns": "true", "partial_update_new_key_behavior": "ERROR"}),
     ],
 )
 def test_what_cannot_be_kept_is_refused(compat, given):
