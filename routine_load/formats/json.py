@@ -62,7 +62,7 @@ class JsonDecoder:
         """The source columns of row documents; ``rows`` says which payload and document each came from."""
         table = self._duck.query(self._selection.sql(), docs)
         payload_of = None if rows is None else rows["payload"].combine_chunks()
-        doubtful = self._selection.doubtful(table)
+        doubtful = self._selection.doubtful(table, docs)
         if doubtful is not None:
             table = exact_values(self._duck, self._selection, docs if rows is None else rows, (table, doubtful))
         if self._spec.compat is Compat.DORIS and not self._spec.jsonpaths:

@@ -11,8 +11,13 @@ from routine_load.loads.values import LoadSpec, Reading, SourceColumn
 
 # A printed value that may not be what was written: a fraction, an exponent, or a boolean that the vendors write as 1/0.
 _REPRINTED_TEXT = r"^(-?[0-9]+(\.[0-9]+([eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)|true|false)$"
-# As a decimal only more digits than a double keeps, or an exponent, can differ.
+# As a number only more digits than a double keeps, or an exponent, can differ.
 _REPRINTED_DECIMAL = r"^(-?[0-9.]{16,}|-?[0-9.]+[eE].*|true|false)$"
+
+
+# Digits that a double may lose show in the document only: 0.10000000000000000001 is printed as 0.1.
+_MANY_DIGITS = r"[0-9.]{17}"
+_FRACTION = r"[.eE]"
 
 
 class Selection:
@@ -79,15 +84,23 @@ class Selection:
         """Values of this column may have to be read again, as they were written."""
         return column.reading in self._reread
 
-    def doubtful(self, table: pa.Table) -> pa.Array | None:
-        """Which rows have a value that may have been printed anew; None when there is none."""
+    def doubtful(self, table: pa.Table, docs: pa.Table) -> pa.Array | None:
+        """Which rows of ``docs`` have a value that may have been printed anew; None when there is none."""
         found: pa.Array | None = None
+        many_digits: pa.ChunkedArray | None = None
         for index, column in enumerate(self.columns):
             values = table.column(index)
             if column.reading is Reading.TEXT:
                 here = pc.match_substring_regex(values, _REPRINTED_TEXT)
             elif column.reading is Reading.DECIMAL:
                 here = pc.match_substring_regex(values, _REPRINTED_DECIMAL)
+            elif column.reading is Reading.EXACT:
+                here = pc.match_substring_regex(values, _FRACTION)
+                if pc.any(here).as_py():
+                    if many_digits is None:
+                        many_digits = pc.match_substring_regex(docs["doc"], _MANY_DIGITS)
+                    here = pc.and_(here, many_digits)
+                here = pc.or_(here, pc.is_in(values, value_set=_BOOLEANS))
             elif self.is_reread(column):
                 here = pc.is_in(values, value_set=_BOOLEANS)
             else:
@@ -98,7 +111,7 @@ class Selection:
         return found
 
 
-_TEXTUAL = {Reading.TEXT, Reading.DECIMAL}
+_TEXTUAL = {Reading.TEXT, Reading.DECIMAL, Reading.EXACT}
 _BOOLEANS = pa.array(["true", "false"], pa.string())
 
 

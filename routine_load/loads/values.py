@@ -103,10 +103,14 @@ class LoadSpec:
 
 
 class Reading(StrEnum):
-    """How a source column's value will be used, so that a format keeps what that use needs of it."""
+    """How a source column's value will be used, so that a format keeps what that use needs of it.
+
+    EXACT: a decimal of more digits than a double has.
+    """
 
     TEXT = "text"
     DECIMAL = "decimal"
+    EXACT = "exact"
     NUMBER = "number"
     BOOLEAN = "boolean"
     JSON = "json"
