@@ -69,10 +69,13 @@ TABLES = {
 PREPARATIONS = """
 ! topic <partitions>            a topic of the case's own
 ! produce <partition> <text>    one message into it
+! aged <seconds> <partition> <text>  one that is so many seconds old
 ! drop <partition> <offset>     what lies before that offset is gone, as by retention
 ! broker down | up              the broker refuses connections, or is there again
 ! table <name> <definition>     a table of the case's own, ``{j}`` in its name
 ! without database              a new connection that has not chosen a database
+! as <user>                     a new connection of that user, without database
+! setting <name> <value>        of the front end, until the case ends or it is said anew
 ! SQL <statement>               a statement that must not fail
 """
 
@@ -169,6 +172,7 @@ class Served:
         self.coordinator = Coordinator(settings)
         self.coordinator.start()
         self.numbers = itertools.count(1)
+        self.settings: dict[str, str] = {}
         self.common = f"{COMMON_TOPIC}_{compat}"
         kafka.create_topic(self.common, 2)
         for partition in range(2):
@@ -255,15 +259,24 @@ class Served:
         elif what == "produce":
             partition, _, value = rest.partition(" ")
             self.kafka.produce(words.topic, [value], partition=int(partition))
+        elif what == "aged":
+            age, partition, value = rest.split(" ", 2)
+            then = int(time.time() - int(age)) * 1000
+            self.kafka.produce(words.topic, [value], partition=int(partition), timestamp_ms=then)
         elif what == "drop":
             self.kafka.delete_records(words.topic, *map(int, rest.split()))
         elif what == "broker":
             (self.kafka.down if rest == "down" else self.kafka.up)()
         elif what == "table":
             self.ask(f"CREATE TABLE {rest}", must=True)
-        elif what == "without":
+        elif what in {"without", "as"}:
             self.connection.close()
-            self.connection = self.connect(None)
+            self.connection = self.connect(None, rest if what == "as" else "root")
+        elif what == "setting":
+            name, _, value = rest.partition(" ")
+            was = self.ask(f"ADMIN SHOW FRONTEND CONFIG LIKE '{name}'", must=True).values("Value")[0]
+            self.settings.setdefault(name, was)
+            self.ask(f'ADMIN SET FRONTEND CONFIG ("{name}" = "{value}")', must=True)
         elif what == "SQL":
             self.ask(rest, must=True)
         else:
@@ -273,6 +286,9 @@ class Served:
         """Nothing of the case is left that another could see."""
         self.connection.close()
         self.connection = self.connect("d")
+        for name, value in self.settings.items():
+            self.ask(f'ADMIN SET FRONTEND CONFIG ("{name}" = "{value}")', must=True)
+        self.settings.clear()
         for database in ("d", "other"):
             for name in self.ask(f"SHOW ROUTINE LOAD FROM {database}", must=True).values("Name"):
                 self.ask(f"STOP ROUTINE LOAD FOR {database}.`{name}`", must=True)
@@ -310,22 +326,24 @@ def _misfit(line: str, told: Answer, answer: Answer) -> str:
         return _unless(", ".join(answer.columns), line.removeprefix("COLUMNS "))
     if line.startswith("ROWS "):
         return _unless(str(len(answer.rows)), line.removeprefix("ROWS "))
-    match = re.match(
-        r"(?P<column>[^.:~{}\[\]]+?)(?:\.(?P<key>[^:~]+?))?(?P<kind>\{\}|\[\])?(?:: ?| (?P<like>~) )", line
-    )
+    match = _VALUE.match(line)
     assert match, f"not an answer: {line}"
-    wanted = line[match.end() :]
     if match["column"] not in told.columns:
         return f"columns {', '.join(told.columns)}"
-    values = told.values(match["column"])
+    return _value_misfit(match, line[match.end() :], told.values(match["column"]))
+
+
+_VALUE = re.compile(r"(?P<column>[^.:~{}\[\]]+?)(?:\.(?P<key>[^:~]+?))?(?P<kind>\{\}|\[\])?(?:: ?| (?P<like>~) )")
+
+
+def _value_misfit(match: re.Match[str], wanted: str, values: list[Any]) -> str:
     if match["kind"] == "[]":
         return _unless(", ".join(map(_shown, values)), wanted)
     if not values:
         return "no rows"
     if match["kind"] == "{}":
-        return _unless(
-            ", ".join(sorted(json.loads(values[0]))), ", ".join(sorted(wanted.split(", ")) if wanted else [])
-        )
+        keys = sorted(wanted.split(", ")) if wanted else []
+        return _unless(", ".join(sorted(json.loads(values[0]))), ", ".join(keys))
     found = _shown(values[0])
     if match["key"]:
         inside = json.loads(values[0])
