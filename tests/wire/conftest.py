@@ -22,6 +22,8 @@ from routine_load.sql.results import Ok, Result, ResultColumn, ResultTable, Resu
 from routine_load.sql.splitting import split
 from routine_load.statements.ports import Session
 
+pytest.register_assert_rewrite("real_clients")
+
 TYPED_COLUMNS = [ResultColumn(kind.value, kind, scale=2) for kind in ResultType]
 TYPED_ROW = (
     True,
@@ -256,3 +258,30 @@ def tls_door(open_door: Callable[..., Door], tls_files: TlsFiles) -> Door:
 @pytest.fixture
 def certificate(tls_files: TlsFiles) -> Path:
     return tls_files.certificate
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The page is compared when every client has run, in whatever order tests come."""
+    items.sort(key=lambda item: item.name == "test_the_page_says_what_the_clients_do")
+
+
+@pytest.fixture(scope="session")
+def places(embedded_kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Compat], object]]:
+    """A running service for each mode, started when it is asked for."""
+    from real_clients.places import Service
+
+    running: dict[Compat, Service] = {}
+    topic = "what-real-clients-load"
+    embedded_kafka.create_topic(topic, partitions=1)
+    embedded_kafka.produce(topic, ["1,a", "2,漢"])
+
+    def place(compat: Compat) -> object:
+        if compat not in running:
+            folder = tmp_path_factory.mktemp("places")
+            running[compat] = Service(folder, compat, embedded_kafka.bootstrap, topic)
+        return running[compat].place
+
+    yield place
+    for service in running.values():
+        service.stop()

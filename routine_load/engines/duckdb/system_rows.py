@@ -6,12 +6,13 @@ Owns columns and values. Refuses to know which tables exist, and how a query fin
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pyarrow as pa
 
 from routine_load.sql.ddl_text import default_text
 from routine_load.sql.ddl_types import spell
-from routine_load.sql.schema import Column, Table, TypeName
+from routine_load.sql.schema import Column, KeyModel, Table, TypeName
 
 _INTEGERS = {
     TypeName.BOOLEAN: 3,
@@ -86,6 +87,15 @@ TABLES_CONFIG = {
     **dict.fromkeys(("SORT_KEY", "PROPERTIES"), _TEXT),
     "TABLE_ID": _NUMBER,
 }
+STATISTICS = {
+    **dict.fromkeys(("TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME"), _TEXT),
+    "NON_UNIQUE": _NUMBER,
+    **dict.fromkeys(("INDEX_SCHEMA", "INDEX_NAME"), _TEXT),
+    "SEQ_IN_INDEX": _NUMBER,
+    **dict.fromkeys(("COLUMN_NAME", "COLLATION"), _TEXT),
+    **dict.fromkeys(("CARDINALITY", "SUB_PART"), _NUMBER),
+    **dict.fromkeys(("PACKED", "NULLABLE", "INDEX_TYPE", "COMMENT", "INDEX_COMMENT"), _TEXT),
+}
 _ROUTINE = (
     *("SPECIFIC_NAME", "ROUTINE_CATALOG", "ROUTINE_SCHEMA", "ROUTINE_NAME", "ROUTINE_TYPE", "DTD_IDENTIFIER"),
     *("ROUTINE_BODY", "ROUTINE_DEFINITION", "EXTERNAL_NAME", "EXTERNAL_LANGUAGE", "PARAMETER_STYLE"),
@@ -115,11 +125,6 @@ EMPTY: dict[str, tuple[str, ...]] = {
     "table_constraints": (
         *("CONSTRAINT_CATALOG", "CONSTRAINT_SCHEMA", "CONSTRAINT_NAME", "TABLE_SCHEMA", "TABLE_NAME"),
         "CONSTRAINT_TYPE",
-    ),
-    "statistics": (
-        *("TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", "NON_UNIQUE", "INDEX_SCHEMA", "INDEX_NAME"),
-        *("SEQ_IN_INDEX", "COLUMN_NAME", "COLLATION", "CARDINALITY", "SUB_PART", "PACKED", "NULLABLE"),
-        *("INDEX_TYPE", "COMMENT", "INDEX_COMMENT"),
     ),
     "partitions": (
         *("TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", "PARTITION_NAME", "SUBPARTITION_NAME"),
@@ -157,7 +162,7 @@ EMPTY: dict[str, tuple[str, ...]] = {
 """What tools ask for and what is never there: no views, constraints or routines are kept; grants are in SHOW GRANTS."""
 
 _COUNTS = frozenset(
-    {"ORDINAL_POSITION", "SEQ_IN_INDEX", "NON_UNIQUE", "CARDINALITY", "TABLE_ROWS", "DATA_LENGTH"}
+    {"ORDINAL_POSITION", "TABLE_ROWS", "DATA_LENGTH"}
     | {"CHARACTER_MAXIMUM_LENGTH", "CHARACTER_OCTET_LENGTH", "NUMERIC_PRECISION", "NUMERIC_SCALE"}
     | {"DATETIME_PRECISION"}
 )
@@ -180,6 +185,14 @@ def config_row(table: Table, number: int) -> tuple[object, ...]:
         *(columns.removesuffix(")"), kind or "RANDOM", int(buckets) if buckets.isdigit() else 0),
         *(", ".join(f"`{name}`" for name in table.order_by) or keys, json.dumps(dict(table.properties)), number),
     )
+
+
+def statistics_rows(table: Table) -> Iterator[tuple[object, ...]]:
+    """The key by which rows are told apart, column by column, as ``SHOW KEYS`` names it."""
+    if table.key_model in (KeyModel.PRIMARY, KeyModel.UNIQUE):
+        front = ("def", table.ref.database, table.ref.table, 0, table.ref.database, "PRIMARY")
+        for position, column in enumerate(table.key_columns, start=1):
+            yield (*front, position, column.name, "A", None, None, None, "", "", "", "")
 
 
 def table_row(database: str, name: str, kind: tuple[str, str, str]) -> tuple[object, ...]:

@@ -15,11 +15,13 @@ from routine_load.engines.duckdb.system_rows import (
     COLUMNS,
     EMPTY,
     SCHEMATA,
+    STATISTICS,
     TABLES,
     TABLES_CONFIG,
     column_row,
     config_row,
     empty_columns,
+    statistics_rows,
     table_row,
 )
 from routine_load.errors import UnknownTable
@@ -102,6 +104,7 @@ class SystemTables:
             "tables": _Told(lambda _: TABLES, self._tables_rows),
             "columns": _Told(lambda _: COLUMNS, self._columns),
             "tables_config": _Told(lambda _: TABLES_CONFIG, self._tables_config),
+            "statistics": _Told(lambda _: STATISTICS, self._statistics),
             **{name: _empty(name) for name in EMPTY},
         }
 
@@ -187,6 +190,9 @@ class SystemTables:
 
     def _tables_config(self, viewer: Viewer, wanted: Wanted) -> Rows:
         return [config_row(t, number) for number, t in self._declarations(viewer, wanted)]
+
+    def _statistics(self, viewer: Viewer, wanted: Wanted) -> Rows:
+        return [row for _, table in self._declarations(viewer, wanted) for row in statistics_rows(table)]
 
     def _columns(self, viewer: Viewer, wanted: Wanted) -> Rows:
         own = [self.declaration(name, viewer.compat) for name in self.names()]

@@ -64,7 +64,8 @@ def fresh_nonce() -> bytes:
 class RsaKey:
     """The key that passwords are encrypted with outside TLS; made when first needed, kept in memory only."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, old_padding: bool = False) -> None:
+        self._old_padding = old_padding
         self._lock = threading.Lock()
         self._key: rsa.RSAPrivateKey | None = None
 
@@ -76,10 +77,19 @@ class RsaKey:
         )
 
     def decrypt(self, data: bytes) -> bytes | None:
-        """The plain bytes, or None when they were not encrypted with our key."""
+        """The plain bytes, or None when they were not encrypted with our key.
+
+        ``old_padding``: Connector/J pads by PKCS #1 v1.5 for a server that calls itself older than 8.0.5. A wrong
+        padding then gives random bytes, thus a wrong password like any other: the answer tells nothing about it.
+        """
         oaep = padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None)  # noqa: S303 - the protocol fixes SHA-1
         try:
             return self._private().decrypt(data, oaep)
+        except ValueError:
+            if not self._old_padding:
+                return None
+        try:
+            return self._private().decrypt(data, padding.PKCS1v15())
         except ValueError:
             return None
 
@@ -109,12 +119,12 @@ class FastPath:
 
 
 class Authenticator:
-    """One for a door; shared by its connections, used on the loop only."""
+    """One for a door; shared by its connections, used on the loop only. ``old_padding``: see ``RsaKey.decrypt``."""
 
-    def __init__(self, users: Users, blocking: Blocking) -> None:
+    def __init__(self, users: Users, blocking: Blocking, *, old_padding: bool) -> None:
         self._users = users
         self._blocking = blocking
-        self._rsa = RsaKey()
+        self._rsa = RsaKey(old_padding=old_padding)
         self._fast = FastPath()
         self._throttle = Throttle()
         self._decoy = make_verifiers(secrets.token_urlsafe())

@@ -48,7 +48,7 @@ class MySqlDoor:
         self._logins = ThreadPoolExecutor(_LOGIN_WORKERS, thread_name_prefix="mysql-login")
         self._house = House(
             service=service,
-            authenticator=Authenticator(users, self._blocking_login),
+            authenticator=Authenticator(users, self._blocking_login, old_padding=compat is Compat.DORIS),
             compat=compat,
             limits=limits,
             tls=server_context(tls) if tls else None,

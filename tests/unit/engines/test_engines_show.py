@@ -67,6 +67,9 @@ def test_a_key_that_tells_rows_apart_is_the_primary_index(shown, model):
     shown.run(f"CREATE TABLE k (x INT NOT NULL, y INT NOT NULL, v INT) {model} KEY (x, y) DISTRIBUTED BY HASH(x)")
     rows = list(shown.table("SHOW KEYS FROM k FROM d").rows)
     assert [row[:5] for row in rows] == [("k", "0", "PRIMARY", "1", "x"), ("k", "0", "PRIMARY", "2", "y")]
+    columns = "table_name, non_unique, index_name, seq_in_index, column_name"
+    text = f"SELECT {columns} FROM information_schema.statistics WHERE table_name = 'k' ORDER BY seq_in_index"
+    assert list(shown.table(text).rows) == [("k", 0, "PRIMARY", 1, "x"), ("k", 0, "PRIMARY", 2, "y")]
 
 
 def test_a_table_is_not_a_view(shown):

@@ -7,7 +7,8 @@ import ssl
 import stat
 
 import pytest
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
 
 from routine_load.errors import LimitExceeded, PropertyError
 from routine_load.server.mysql.authentication import FastPath, RsaKey, denied, fresh_nonce
@@ -109,6 +110,15 @@ def test_rsa_key_refuses_garbage():
     assert key.public_pem() == key.public_pem()
     assert key.decrypt(b"x" * 256) is None
     assert key.decrypt(b"") is None
+
+
+def test_the_old_padding_is_taken_where_it_is_asked_for():
+    """Connector/J pads by PKCS #1 v1.5 for a server older than 8.0.5, as Doris calls itself; OAEP is taken too."""
+    oaep = padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None)
+    for key, taken in [(RsaKey(old_padding=True), b"secret"), (RsaKey(), None)]:
+        public = serialization.load_pem_public_key(key.public_pem())
+        assert key.decrypt(public.encrypt(b"secret", padding.PKCS1v15())) == taken
+        assert key.decrypt(public.encrypt(b"secret", oaep)) == b"secret"
 
 
 def test_denied_shows_no_control_characters():

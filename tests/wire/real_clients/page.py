@@ -1,0 +1,98 @@
+"""docs/clients.md: written from what the clients did, and read back to be compared with what they do now."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from types import MappingProxyType
+
+YES = "yes"
+NO = "**no**"
+_IN_A_MODE = "with `--compat`"
+COMMAND = "WRITE_CLIENTS=1 .venv/bin/python -m pytest tests/wire/test_real_clients.py"
+_HEAD = f"""# Clients
+
+What real clients do with a running service. The tests do all of it, in StarRocks mode and in Doris mode, and compare
+the outcome with this page; `{COMMAND}`
+writes it anew. A number stands for the reason below the tables. The
+[list of differences](differences.md) says where answers are not those of the originals on purpose.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is known of one client: its version, and YES, NO or a reason for every line it was asked for."""
+
+    version: str
+    cells: Mapping[str, str]
+
+
+Known = Mapping[str, Told]
+Lines = Sequence[tuple[str, str]]
+"""Group and line of every feat, in order."""
+
+
+def page(known: Known, lines: Lines) -> str:
+    """The whole page."""
+    reasons: dict[str, int] = {}
+    parts = [_HEAD, "\n| client | version |\n|---|---|\n"]
+    parts += [f"| {name} | {told.version} |\n" for name, told in known.items()]
+    for group, members in groupby(lines, key=lambda line: line[0]):
+        wanted = [line for _, line in members]
+        asked = [name for name, told in known.items() if any(line in told.cells for line in wanted)]
+        parts.append(f"\n## {group}\n\n| | {' | '.join(asked)} |\n|---|{'---|' * len(asked)}\n")
+        for line in wanted:
+            cells = [_cell(known[name].cells.get(line, ""), reasons) for name in asked]
+            parts.append(f"| {line} | {' | '.join(cells)} |\n")
+    parts.append("\n## Why not\n\n")
+    parts += [f"{number}. {reason}\n" for reason, number in reasons.items()]
+    return "".join(parts)
+
+
+def together(outcomes: Mapping[str, str]) -> str:
+    """One outcome out of each mode's: NO before reasons, reasons of one mode only under its name, YES if all agree."""
+    found = set(outcomes.values())
+    if NO in found or len(found) == 1:
+        return NO if NO in found else found.pop()
+    return "; ".join(f"{_IN_A_MODE} {mode}: {said}" for mode, said in sorted(outcomes.items()) if said != YES)
+
+
+def _cell(outcome: str, reasons: dict[str, int]) -> str:
+    if outcome in (YES, NO, ""):
+        return outcome
+    front = "partly" if outcome.startswith(_IN_A_MODE) else "–"
+    return f"{front} ({reasons.setdefault(outcome, len(reasons) + 1)})"
+
+
+def read(text: str) -> dict[str, Told]:
+    """What a page says."""
+    reasons = dict(re.findall(r"^(\d+)\. (.*)$", text, re.MULTILINE))
+    first, *groups = text.partition("\n## Why not")[0].split("\n## ")
+    known = {name: Told(version, {}) for name, version in re.findall(r"^\| (.+?) \| (.+?) \|$", first, re.MULTILINE)}
+    known.pop("client", None)
+    cells: dict[str, dict[str, str]] = {name: {} for name in known}
+    for group in groups:
+        head, _, *rows = [row for row in group.splitlines() if row.startswith("|")]
+        names = [name.strip() for name in head.strip("|").split("|")][1:]
+        for row in rows:
+            line, *found = [cell.strip() for cell in row.strip("|").split("|")]
+            for name, cell in zip(names, found, strict=True):
+                number = re.fullmatch(r"(?:–|partly) \((\d+)\)", cell)
+                cells[name][line] = reasons[number[1]] if number else cell
+    return {name: replace(told, cells=MappingProxyType(cells[name])) for name, told in known.items()}
+
+
+def merged(committed: Known, now: Known, *, names: Sequence[str], pinned: Sequence[str]) -> dict[str, Told]:
+    """The page as it would be: what ran in this run is told anew, the others as before.
+
+    The version of a client that nobody pins is whatever the machine has; it is told as it was when the page was written.
+    """
+    found = {}
+    for name in names:
+        told = now.get(name) or committed.get(name)
+        if told is not None:
+            keeps = name in committed and name not in pinned
+            found[name] = replace(told, version=committed[name].version) if keeps else told
+    return found
