@@ -16,6 +16,7 @@ from typing import Final
 from routine_load.errors import LimitExceeded, Position, StatementSyntaxError
 
 STATEMENTS_MAX: Final = 1000
+_ENDS_MAX: Final = 100_000
 
 _STRING: Final = r"'(?:[^'\\]++|\\.|'')*+'|\"(?:[^\"\\]++|\\.|\"\")*+\"|`(?:[^`]++|``)*+`"
 _REMARK: Final = r"--[^\r\n]*|#[^\r\n]*|/\*(?:[^*]++|\*(?!/))*+\*/"
@@ -45,6 +46,8 @@ def split(text: str) -> list[Piece]:
     Every character keeps its place; what stands in a comment becomes a blank.
     """
     scan = _scanned(text)
+    if len(scan.ends) > _ENDS_MAX:
+        raise LimitExceeded(f"one text may hold at most {_ENDS_MAX} semicolons, empty statements included")
     pieces: list[Piece] = []
     start = seen = 0
     line = 1

@@ -7,6 +7,7 @@ on a list cannot reach DuckDB: no table function, no file, no setting, no second
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 from collections.abc import Callable
@@ -45,6 +46,10 @@ WORDS_MAX = 300_000
 """Tokens of one statement: reading takes tens of microseconds for each, and cannot be interrupted."""
 
 NODES_MAX = 1_000_000
+DEPTH_MAX = 1_000
+_WORD = re.compile(
+    r"'(?:[^'\\]++|\\.|'')*+'|\"(?:[^\"\\]++|\\.|\"\")*+\"|`(?:[^`]++|``)*+`|\d++(?:\.\d*+)?|\w++|[^\w\s]", re.DOTALL
+)
 _LABELLED = re.compile(r"\s*insert\s+(?:into|overwrite)\s+[\w`.]+\s+with\s+label\b", re.IGNORECASE)
 _DIALECT = QueryDialect()
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
@@ -75,6 +80,7 @@ class Guard:
     def read(text: str) -> exp.Expr:
         """The one statement that the text is. Raises StatementSyntaxError."""
         try:
+            _check_words(text)
             words = _DIALECT.tokenize(text)
             if len(words) > WORDS_MAX:
                 raise LimitExceeded(f"The statement has {len(words)} words, at most {WORDS_MAX} are allowed")
@@ -89,6 +95,7 @@ class Guard:
             raise StatementSyntaxError("Empty statement")
         if len(trees) > 1:
             raise UnsupportedFeature("One statement at a time")
+        _check_depth(trees[0])
         return trees[0]
 
     def check(self, tree: exp.Expr, session: Session, system: Callable[[str], str]) -> Checked:
@@ -148,6 +155,21 @@ class Guard:
             )
         if not node.args.get("alias") and isinstance(node.parent, exp.From | exp.Join):
             node.set("alias", alias)
+
+
+def _check_words(text: str) -> None:
+    """Count before sqlglot makes an object of each word: four megabytes of words took a gigabyte."""
+    if len(text) > WORDS_MAX and next(itertools.islice(_WORD.finditer(text), WORDS_MAX, None), None) is not None:
+        raise LimitExceeded(f"The statement has too many words, at most {WORDS_MAX} are allowed")
+
+
+def _check_depth(tree: exp.Expr) -> None:
+    """A deeper tree is refused in any case, where Python's stack ends; but only after much work on all of it."""
+    level, depth = [tree], 0
+    while level:
+        level, depth = [child for node in level for child in node.iter_expressions()], depth + 1
+        if depth > DEPTH_MAX:
+            raise AnalysisError("The statement is nested too deeply")
 
 
 def _named(node: exp.Table, session: Session) -> TableRef:

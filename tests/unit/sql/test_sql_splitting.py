@@ -17,7 +17,7 @@ from sqlglot.dialects import Doris, MySQL, StarRocks
 from sqlglot.errors import TokenError
 from sqlglot.tokens import TokenType
 
-from routine_load.errors import Position, StatementSyntaxError
+from routine_load.errors import LimitExceeded, Position, StatementSyntaxError
 from routine_load.ids import Compat
 from routine_load.sql import statements as s
 from routine_load.sql.parser import parse
@@ -191,3 +191,10 @@ def test_what_does_not_end_is_refused_with_its_place(text, message, position):
     with pytest.raises(StatementSyntaxError) as caught:
         parse(text, Compat.DORIS)
     assert (caught.value.message, caught.value.position) == (message, position)
+
+
+def test_empty_statements_have_a_bound():
+    """Millions of semicolons are refused before each is looked at."""
+    assert parse(";" * 1000 + "select 1", Compat.DORIS) == [s.EngineStatement(text="select 1")]
+    with pytest.raises(LimitExceeded, match="semicolons"):
+        parse(";" * 200_000, Compat.DORIS)
