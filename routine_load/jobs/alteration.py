@@ -22,7 +22,8 @@ class Alteration:
     """``offsets`` are those of the partitions that shall go on elsewhere.
 
     ``restarts``: of these alone, because the topic is another one; what was known of the old one's partitions goes.
-    ``topic_id`` is the identity of the topic that they were read from, where that is known.
+    ``topic_id`` is the identity of the topic that they were read from, where that is known. ``basis_number`` is the
+    version that was the newest when it was worked out, where that matters: one may have been left and come back.
     """
 
     basis: JobDefinition
@@ -30,6 +31,12 @@ class Alteration:
     offsets: Mapping[PartitionId, int] = field(default_factory=dict)
     restarts: bool = False
     topic_id: str = ""
+    basis_number: int | None = None
+
+    def check_basis(self, newest: int) -> None:
+        """Raises StaleVersion where other versions came meanwhile than those that this was worked out from."""
+        if self.basis_number not in {None, newest}:
+            raise StaleVersion(f"version {newest} of the job came meanwhile; try again")
 
     def applied(self, job: Job, incarnation: str, at: datetime) -> Job:
         """The job with the new definition, to be planned anew if it was running; ``incarnation`` is the sink's.
@@ -54,5 +61,8 @@ class Alteration:
             is_unchecked=job.is_unchecked and not self.restarts,
             timestamps_ms={} if self.restarts else job.timestamps_ms,
         )
+        if self.definition.table != self.basis.table:
+            # These tell rows that were meant for the other table, which who may load into this one may not read.
+            job = replace(job, error_logs=(), first_error="", other_msg=None)
         # Where all offsets are new, whatever target and topic there are now are those they are meant for.
         return replace(job, sink_incarnation=incarnation, topic_id=self.topic_id) if job.places_all else job

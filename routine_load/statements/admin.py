@@ -20,6 +20,7 @@ from routine_load.statements.ports import Session
 _INFO_CHARS = 100
 """MySQL: what SHOW PROCESSLIST without FULL tells of a statement."""
 
+_FIRST_WORDS = re.compile(r"(?:\s*[A-Za-z_]+(?=\s)){0,4}")
 _SECRETS = re.compile(r"password|secret|identified|jaas|token|\bkey\b|\bdata:", re.IGNORECASE)
 
 
@@ -137,8 +138,13 @@ def kill(statement: Kill, session: Session, context: Context) -> Ok:
 
 
 def _without_secrets(text: str) -> str:
-    """A statement that may hold a secret shows its first words only (StarRocks, Doris: audit of secrets)."""
-    return f"{' '.join(text.split()[:4])} …" if _SECRETS.search(text) else text
+    """A statement that may hold a secret shows its first words only (StarRocks, Doris: audit of secrets).
+
+    Words, up to the first sign: ``SET PASSWORD='x'`` has two.
+    """
+    words = _FIRST_WORDS.match(text)
+    assert words is not None, "no words are words, too"
+    return f"{words.group().strip()} …" if _SECRETS.search(text) else text
 
 
 def _row(columns: tuple[str, ...], known: Mapping[str, object]) -> list[object]:

@@ -8,7 +8,7 @@ transaction. Both vendors take ALTER of a PAUSED job only; here NEED_SCHEDULE an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from routine_load.errors import ExecutionError, StaleVersion
@@ -21,7 +21,7 @@ from routine_load.jobs.source import OffsetKind, OffsetSpec
 from routine_load.jobs.source_alter import SourceChange, alter_source, check_same_type
 from routine_load.jobs.source_create import SourceContext
 from routine_load.jobs.timezones import local_text
-from routine_load.jobs.versions import Revision, last_in_topic, version_to_return_to
+from routine_load.jobs.versions import JobVersion, Revision, last_in_topic, version_to_return_to
 from routine_load.observe.failpoints import failpoint
 from routine_load.sql.results import Ok, ResultTable, text_table
 from routine_load.sql.show import ROUTINE_LOAD_VERSIONS_COLUMNS
@@ -87,9 +87,11 @@ def _revise(name: JobName, session: Session, context: Context, work_out: Callabl
 
 
 def _take_effect(job: Job, alteration: Alteration, session: Session, context: Context) -> None:
-    now = context.clock.now()
-    revision = Revision(user=session.user, at=now, kept_max=context.settings.job_versions_max)
     with context.scheduler.exclusively(job.id):
+        now = context.clock.now()  # later than the last load of the definition before
+        revision = Revision(user=session.user, at=now, kept_max=context.settings.job_versions_max)
+        if alteration.basis_number is not None:
+            alteration.check_basis(context.jobs.versions(job)[-1].number)
         failpoint("job.alter.before")
         context.jobs.revise(job.id, lambda j: alteration.applied(j, context.sink.incarnation, now), revision)
         failpoint("job.alter.after")
@@ -152,17 +154,20 @@ def _with_source(job: Job, alteration: Alteration, change: SourceChange, context
 
 
 def _return(job: Job, number: int, context: Context) -> Alteration:
-    definition = version_to_return_to(context.jobs.versions(job), number).definition
-    alteration = Alteration(basis=job.definition, definition=definition)
+    versions = context.jobs.versions(job)
+    definition = version_to_return_to(versions, number).definition
+    alteration = Alteration(basis=job.definition, definition=definition, basis_number=versions[-1].number)
     source = definition.source
     context.check_client_properties(job.database, source.brokers, source.client_properties)
     if source != job.definition.source:
-        alteration = _back_in_source(job, alteration, number, context)
+        alteration = _back_in_source(job, alteration, versions, number, context)
     check_target(replace(job, definition=definition), context)
     return alteration
 
 
-def _back_in_source(job: Job, alteration: Alteration, number: int, context: Context) -> Alteration:
+def _back_in_source(
+    job: Job, alteration: Alteration, versions: Sequence[JobVersion], number: int, context: Context
+) -> Alteration:
     """Kafka has to be there; in another topic the job goes on where it stood when it left it, or not at all."""
     source = alteration.definition.source
     topic = topic_of(replace(job, definition=alteration.definition), context)
@@ -171,7 +176,7 @@ def _back_in_source(job: Job, alteration: Alteration, number: int, context: Cont
     if source.topic == job.definition.source.topic:
         return alteration
     instead = f"say where to read it: ALTER ROUTINE LOAD … FROM KAFKA with kafka_topic = {source.topic} and offsets"
-    left = last_in_topic(context.jobs.versions(job), source.topic)
+    left = last_in_topic(versions, source.topic)
     if left is None or not left.left_at:
         raise ExecutionError(f"the job never read topic {source.topic} of version {number}; {instead}")
     identity = topic.identity()

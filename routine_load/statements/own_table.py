@@ -20,8 +20,10 @@ def in_own_database(statement: Statement, session: Session, context: Context) ->
         return statement
     database = statement.job.database or session.database
     prefix, dot, table = statement.table.partition(".")
-    if not dot or prefix != database or not context.engine.has_database(database):
+    if not dot or prefix != database:
         return statement
-    if statement.table in context.engine.tables(database):
+    if not session.rights.sees(database, statement.table):
+        return replace(statement, table=table)  # not looked for: whether it is there would show in the refusal
+    if not context.engine.has_database(database) or statement.table in context.engine.tables(database):
         return statement
     return replace(statement, table=table)
