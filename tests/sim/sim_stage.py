@@ -29,6 +29,10 @@ class Hang(AssertionError):
     """Nothing can go on, or nothing comes to an end."""
 
 
+class Violation(AssertionError):
+    """A promise was broken."""
+
+
 class Stage:
     """The hub. ``alive`` is the process that runs now: threads of an earlier one end at their next pause."""
 
@@ -37,6 +41,7 @@ class Stage:
         self.time = 0.0
         self.alive = 0
         self.steps = 0
+        self.broken: Violation | None = None
         self.loop: StageLoop | None = None
         self.agenda: StageAgenda | None = None
         self._threads: list[_Actor] = []
@@ -70,6 +75,11 @@ class Stage:
     def sleep(self, seconds: float) -> None:
         self.pause(lambda: False, self.time + seconds)
 
+    def violated(self, what: str) -> Violation:
+        """To be raised where it is seen; whatever the code under test makes of that, the play ends with it."""
+        self.broken = self.broken or Violation(what)
+        return self.broken
+
     def check_alive(self, process: int) -> None:
         if process != self.alive:
             raise Killed
@@ -77,6 +87,8 @@ class Stage:
     def run(self, finished: Callable[[], bool], *, steps_max: int = 60_000) -> None:
         """Play until ``finished``. Raises Hang where that does not come."""
         for _ in range(steps_max):
+            if self.broken is not None:
+                raise self.broken
             if finished():
                 return
             self._step()

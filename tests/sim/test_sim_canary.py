@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from dataclasses import replace
+
 import pytest
 
 from routine_load.commit.values import OffsetRange
+from routine_load.jobs.alteration import Alteration
+from routine_load.jobs.job import Job
+from routine_load.jobs.states import JobState
 from routine_load.loads import path
+from routine_load.scheduler import planning
 from routine_load.scheduler.bookkeeping import Bookkeeper
 from routine_load.scheduler.dispatch import Dispatcher
+from routine_load.scheduler.doors import Doors
 from routine_load.scheduler.roster import Roster
 from routine_load.scheduler.scheduler import Scheduler
-from tests.sim import sim_play, sim_world
-from tests.sim.sim_stage import Hang
-from tests.sim.sim_world import Violation
+from routine_load.tasks.control import TaskControl
+from tests.sim import sim_play, sim_store
+from tests.sim.sim_stage import Hang, Violation
 
 SEEDS = range(60)
 
 
 def unfenced(patch) -> None:
     """The sink takes a batch wherever it starts."""
-    patch.setattr(sim_world.Sink, "fenced", False, raising=False)
+    patch.setattr(sim_store.Sink, "fenced", False, raising=False)
 
 
 def a_record_is_skipped(patch) -> None:
@@ -82,7 +90,123 @@ def a_booking_that_fails_is_given_up(patch) -> None:
     patch.setattr(Dispatcher, "_book", book)
 
 
+def statements_do_not_wait_for_each_other(patch) -> None:
+    """The lock of a job is no lock."""
+
+    @contextmanager
+    def enter(self, job_id, timeout_s):
+        yield
+
+    patch.setattr(Doors, "enter", enter)
+
+
+def committing_tasks_are_not_waited_for(patch) -> None:
+    """A statement asks tasks to end, and does not look whether they did."""
+
+    async def take_out(self, job_id):
+        self._roster.withdraw(job_id)
+
+    patch.setattr(Scheduler, "_take_out", take_out)
+
+
+def a_job_is_planned_once(patch) -> None:
+    """What ALTER changed does not reach the tasks."""
+    real, first = planning.load_spec, {}
+    patch.setattr(planning, "load_spec", lambda job: first.setdefault((id(patch), job.id, job.created_at), real(job)))
+
+
+def the_topic_stays(patch) -> None:
+    """ALTER of the topic reaches the record, and where the new one is read, but not the tasks."""
+    real, first = planning.kafka_spec, {}
+    patch.setattr(planning, "kafka_spec", lambda job, files: first.setdefault(job.created_at, real(job, files)))
+
+
+def alter_leaves_the_job_running(patch) -> None:
+    """And what was planned before goes on."""
+    real_applied, real_quiesce = Alteration.applied, Scheduler._quiesce
+
+    def applied(self, job, incarnation, at):
+        changed = real_applied(self, job, incarnation, at)
+        return replace(changed, state=job.state)
+
+    @contextmanager
+    def exclusively(self, job_id, timeout_s=60.0):
+        with self._doors.enter(job_id, timeout_s):
+            yield
+
+    patch.setattr(Alteration, "applied", applied)
+    patch.setattr(Scheduler, "exclusively", exclusively)
+    patch.setattr(Scheduler, "_quiesce", real_quiesce)
+
+
+def a_task_that_was_given_up_commits(patch) -> None:
+    """Its successor has begun by then."""
+
+    def enter_commit(self):
+        self._committing = True
+        return True
+
+    patch.setattr(TaskControl, "enter_commit", enter_commit)
+
+
+def a_version_is_written_behind_the_definition(patch) -> None:
+    """In a transaction of its own."""
+
+    def revise(self, job_id, change, revision):
+        before = self.jobs[job_id]
+        changed = self._modify(job_id, change, revision.user)
+        self._strike("store.write")
+        self.really_keep_version(before, changed, revision.user)
+        return changed
+
+    patch.setattr(sim_store.Store, "really_keep_version", sim_store.Store.keep_version, raising=False)
+    patch.setattr(sim_store.Store, "keep_version", lambda self, before, after, by: None)
+    patch.setattr(sim_store.Store, "revise", revise)
+
+
+def a_batch_of_which_nothing_is_loaded_is_booked_twice(patch) -> None:
+    """As an aborted task, and as a batch."""
+    real = Job.after_commit
+
+    def after_commit(self, record, *, is_error=False):
+        booked = real(self, record, is_error=is_error)
+        if is_error and booked is not self:
+            statistic = booked.statistic.committed(record.counts, record.execute_ms, is_error=False)
+            return replace(booked, statistic=statistic)
+        return booked
+
+    patch.setattr(Job, "after_commit", after_commit)
+
+
+def rollback_starts_at_the_beginning(patch) -> None:
+    """Not where the job left the topic."""
+    real = Alteration.applied
+
+    def applied(self, job, incarnation, at):
+        offsets = dict.fromkeys(self.offsets, 0) if self.topic_id else self.offsets
+        return real(replace(self, offsets=offsets), job, incarnation, at)
+
+    patch.setattr(Alteration, "applied", applied)
+
+
+def the_cleaner_forgets_jobs_that_live(patch) -> None:
+    """A paused job is taken for one that ended."""
+    patch.setattr(
+        sim_store.Store, "final", lambda self: [j for j in self.jobs.values() if j.state is not JobState.RUNNING]
+    )
+
+
 TWINS = [
+    statements_do_not_wait_for_each_other,
+    committing_tasks_are_not_waited_for,
+    a_job_is_planned_once,
+    the_topic_stays,
+    alter_leaves_the_job_running,
+    a_task_that_was_given_up_commits,
+    a_version_is_written_behind_the_definition,
+    a_batch_of_which_nothing_is_loaded_is_booked_twice,
+    rollback_starts_at_the_beginning,
+    the_cleaner_forgets_jobs_that_live,
     unfenced,
     a_record_is_skipped,
     pause_does_not_wait,
