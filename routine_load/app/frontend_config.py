@@ -27,6 +27,8 @@ class LiveFrontendConfig:
     def __init__(self, file: Mapping[str, str], kept: Kept) -> None:
         """Raises UnknownConfig and ConfigRefused where the file, or what was kept, does not make sense."""
         self._lock = threading.Lock()
+        # who sets waits for who sets, so that what is kept is what is in force; who asks waits for nobody
+        self._setting = threading.Lock()
         self._kept = kept
         self._overrides = {**file, **kept.all()}
         self._configs = {compat: FrontendConfig.of(compat, self._overrides) for compat in Compat}
@@ -42,11 +44,12 @@ class LiveFrontendConfig:
     def set(self, name: str, value: str, compat: Compat) -> None:
         """Change one setting, now and for later starts. Raises UnknownConfig, ConfigRefused in the vendor's words."""
         settable_item(name, compat).read(value)
-        self._kept.put(name, value)
-        with self._lock:
-            self._overrides = {**self._overrides, name: value}
-            self._configs = {each: FrontendConfig.of(each, self._overrides) for each in Compat}
-            listeners = list(self._listeners)
+        with self._setting:
+            self._kept.put(name, value)
+            with self._lock:
+                self._overrides = {**self._overrides, name: value}
+                self._configs = {each: FrontendConfig.of(each, self._overrides) for each in Compat}
+                listeners = list(self._listeners)
         for listener in listeners:
             listener(name)
 

@@ -44,17 +44,24 @@ class _Shelf(Generic[T]):
 
     def take(self, key: Key, make: Callable[[], T]) -> T:
         with self._lock:
-            if self._idle[key]:
+            if key in self._idle:
                 self._order.remove(key)
-                return self._idle[key].pop()
-            del self._idle[key]
+                return self._pop(key, -1)
         return make()
+
+    def _pop(self, key: Key, index: int) -> T:
+        """A definition that is not used any more leaves nothing behind."""
+        parts = self._idle[key]
+        part = parts.pop(index)
+        if not parts:
+            del self._idle[key]
+        return part
 
     def put_back(self, key: Key, part: T) -> None:
         with self._lock:
             self._idle[key].append(part)
             self._order.append(key)
-            excess = self._idle[self._order.pop(0)].pop(0) if len(self._order) > self._idle_max else None
+            excess = self._pop(self._order.pop(0), 0) if len(self._order) > self._idle_max else None
         if excess is not None:
             excess.close()
 

@@ -126,4 +126,8 @@ class Agenda:
     def _tick(self) -> None:
         now = self._clock.monotonic()
         while self._heap and self._heap[0].at <= now and not self.stopping:
-            heapq.heappop(self._heap).action()
+            action = heapq.heappop(self._heap).action
+            try:
+                action()
+            except Exception:  # what else is due has nothing to do with it
+                log.exception(events.SCHEDULER_FAULT)

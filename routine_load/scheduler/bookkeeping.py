@@ -77,6 +77,8 @@ class Bookkeeper:
             )
             return job.paused(reason(Cause.IN_DOUBT, job.definition.compat, detail=text), self.clock.now())
         now = self.clock.now()
+        if job.is_unchecked:
+            return job  # the sink knows nothing of it yet; planning places all its partitions at once
         if job.placing:
             self.sink.place(job.id, job.placing, only=job.places_all)
             return job.settled(self._newest(job.id))

@@ -74,6 +74,7 @@ class Dispatcher:
         part.last_scheduled_at = parts.clock.now()
         if not self._may_begin(run):
             return
+        batch = parts.planner.batch(run.plan.job, run.lag_of(part))
         backend = parts.backends.place(run.job_id, part.backend)
         if backend is None:
             run.say(part, NO_SLOT.format(wait=NO_SLOT_S, slots=parts.backends.slots), parts.clock.now())
@@ -87,7 +88,6 @@ class Dispatcher:
         run.note_idle()
         self._running[run.database] += 1
         parts.history.began(run.load_of(part))
-        batch = parts.planner.batch(run.plan.job, run.lag_of(part))
         self._time(run, part, batch.timeout_s)
         task = run.task_of(part, batch.limits)
         parts.backends.run(backend, run.job_id, lambda: self._execute(run, part, task, control))
@@ -112,11 +112,13 @@ class Dispatcher:
             self._look_at_timeout_later(run, part)
 
     def _look_at_timeout_later(self, run: JobRun, part: Slice) -> None:
-        part.looked_at = part.gives_up_at
-        after_s = max(0.0, part.gives_up_at - self._parts.clock.monotonic())
-        self._agenda.due(after_s, lambda: self._look_at_timeout(run, part))
+        at = part.looked_at = part.gives_up_at
+        after_s = max(0.0, at - self._parts.clock.monotonic())
+        self._agenda.due(after_s, lambda: self._look_at_timeout(run, part, at))
 
-    def _look_at_timeout(self, run: JobRun, part: Slice) -> None:
+    def _look_at_timeout(self, run: JobRun, part: Slice, at: float) -> None:
+        if part.looked_at != at:
+            return  # an earlier look was asked for meanwhile, which goes on instead
         part.looked_at = None
         control = part.control
         if control is None:

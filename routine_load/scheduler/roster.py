@@ -6,6 +6,7 @@ its last change finds that ``still`` says no, and does nothing.
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Callable
 
@@ -19,7 +20,8 @@ class Roster:
     def __init__(self, closed: Callable[[JobId], None]) -> None:
         self._closed = closed
         self._runs: dict[JobId, JobRun] = {}
-        self._changes: defaultdict[JobId, int] = defaultdict(int)
+        self._changes: dict[JobId, int] = {}
+        self._numbers = itertools.count(1)
         self._draining: defaultdict[JobId, list[JobRun]] = defaultdict(list)
         self._last_ends: dict[JobId, tuple[str, dict[PartitionId, int]]] = {}
 
@@ -46,12 +48,12 @@ class Roster:
 
     def still(self, job_id: JobId) -> Callable[[], bool]:
         """Whether nothing has happened to the job since now."""
-        change = self._changes[job_id]
-        return lambda: self._changes[job_id] == change
+        change = self._changes.get(job_id, 0)
+        return lambda: self._changes.get(job_id, 0) == change
 
     def withdraw(self, job_id: JobId) -> None:
         """No new task of the job, and nothing that is under way for it counts any more."""
-        self._changes[job_id] += 1
+        self._changes[job_id] = next(self._numbers)
         run = self._runs.pop(job_id, None)
         if run is None:
             return

@@ -300,4 +300,9 @@ class Scheduler:
             job = self._parts.bookkeeper.failed(run.job_id, verdict, still)
             self._agenda.call(self._consider_if, still, job)
 
-        self._insist(work, still)
+        async def fail() -> None:
+            # what the other tasks commit is booked first: nothing becomes visible behind the job's end
+            await self._roster.drained(run.job_id)
+            self._insist(work, still)
+
+        self._agenda.spawn(fail())

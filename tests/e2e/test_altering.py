@@ -14,6 +14,7 @@ from routine_load.config import Settings
 from routine_load.errors import RoutineLoadError
 from routine_load.ids import Compat
 from routine_load.observe import failpoints
+from routine_load.statements import alter as altering
 
 NUMBERS = itertools.count(1)
 TABLE = "CREATE TABLE {t} (p INT, n BIGINT, v INT) DUPLICATE KEY(p, n) DISTRIBUTED BY HASH(p)"
@@ -247,6 +248,32 @@ def test_a_way_back_to_another_topic_goes_on_where_the_job_stood_in_it(s):
     s.until_rows(7)
     assert s.run("SELECT count(DISTINCT n) FROM {t}") == [(7,)]
     assert s.versions()[-1][4] == f"kafka_topic: {second} -> {first}; offsets: partition 0 at 3"
+
+
+def test_a_way_back_that_others_went_meanwhile_is_worked_out_anew(s, monkeypatch):
+    """The job left the topic, came back, read on and left it again: what it read then is not read twice."""
+    first, second = s.topic("a", 1), s.topic("b", 1)
+    s.create(first, FROM_START)
+    s.produce(first, 3)
+    s.until_rows(3)
+    s.run(f'ALTER ROUTINE LOAD FOR {{j}} FROM KAFKA ("kafka_topic" = "{second}")')
+    real, late = altering._take_effect, []
+
+    def take_effect(*arguments):
+        if not late:
+            late.append(arguments)
+            s.run("ALTER ROUTINE LOAD FOR {j} ROLLBACK TO VERSION 1")
+            s.produce(first, 2, 3)
+            s.until_rows(5)
+            s.run("ALTER ROUTINE LOAD FOR {j} ROLLBACK TO VERSION 2")
+        real(*arguments)
+
+    monkeypatch.setattr(altering, "_take_effect", take_effect)
+    s.run("ALTER ROUTINE LOAD FOR {j} ROLLBACK TO VERSION 1")
+    s.produce(first, 1, 5)
+    s.until_rows(6)
+    assert s.run("SELECT count(DISTINCT n) FROM {t}") == [(6,)]
+    assert [version[0] for version in s.versions()] == ["1", "2", "3", "4", "5"]
 
 
 @pytest.mark.kafka

@@ -110,3 +110,13 @@ def test_the_number_kept_is_bounded_and_close_leaves_none():
     assert len(plain.parts) == 4
     kept.close()
     assert plain.log.count("closed") == 3
+
+
+def test_definitions_that_are_used_no_more_leave_nothing_behind():
+    """A job that is altered again and again: what is kept is bounded, whatever the definitions were."""
+    kept = KeptCompiler(Plain(), idle_max=2)
+    for number in range(50):
+        kept.decoder(SPEC, table(f"t{number}")).close()
+    assert len(kept._decoders._idle) == 2
+    kept.decoder(SPEC, table("t49"))
+    assert len(kept._decoders._idle) == 1
