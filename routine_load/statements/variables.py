@@ -33,9 +33,14 @@ _SHOW = re.compile(r"show\s+(.*)", re.IGNORECASE | re.DOTALL)
 _VARIABLES = re.compile(r"(?:(?:session|global|local)\s+)?(verbose\s+)?variables\b(.*)", re.IGNORECASE | re.DOTALL)
 _STATUS = re.compile(r"(?:(?:session|global|local)\s+)?status\b(.*)", re.IGNORECASE | re.DOTALL)
 _TRANSACTION = re.compile(
-    r"(?:begin|start\s+transaction\b.*|commit|rollback|savepoint\b.*|release\s+savepoint\b.*|unlock\s+tables)\s*",
+    r"(?:begin|start\s+transaction\b.*|commit|rollback|savepoint\b.*|release\s+savepoint\b.*)\s*",
     re.IGNORECASE | re.DOTALL,
 )
+_OF_DUMPS = re.compile(
+    r"(?:(?:un)?lock\s+tables?\b.*|alter\s+table\s+(?:[\w.]+|`[^`]+`)\s+(?:disable|enable)\s+keys)\s*",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What a dump puts around its rows; Doris takes LOCK TABLES likewise, and both take the other for a comment."""
 _SET = re.compile(r"set\s+(.*)", re.IGNORECASE | re.DOTALL)
 _QUOTED = r"'(?:[^'\\]|\\.|'')*+'|\"(?:[^\"\\]|\\.|\"\")*+\""
 _NAMES = re.compile(
@@ -50,6 +55,9 @@ _ASSIGNMENT = re.compile(
 _OF_NO_EFFECT = re.compile(
     r"(?:(?:session|global|local)\s+)?transaction\b.*|(?:default\s+)?role\b.*|property\b.*", re.IGNORECASE | re.DOTALL
 )
+_UNSET = re.compile(r"unset\s+(?:(?:session|global|local)\s+)?variable\s+[`']?(\w{1,64})[`']?\s*", re.IGNORECASE)
+_SWITCH = re.compile(r"switch\s+([`\w]{1,66})\s*", re.IGNORECASE)
+_KEPT_BY_UNSET = frozenset({"max_allowed_packet", "validate"})
 _CATALOG = re.compile(r"catalog\s+[`'\"]?(\w+)[`'\"]?", re.IGNORECASE)
 _NULL = "NULL"
 _CONCAT = re.compile(r"concat\s*\((.*)\)", re.IGNORECASE | re.DOTALL)
@@ -60,12 +68,17 @@ _SCOPE = re.compile(r"@@(?:(?:session|global|local)\.)?", re.IGNORECASE)
 
 def answer(text: str, session: Session) -> Result | None:
     """The answer to a client's small talk; None where the text is something else."""
-    if _TRANSACTION.fullmatch(text):
+    if _TRANSACTION.fullmatch(text) or _OF_DUMPS.fullmatch(text):
         return Ok()
     if match := _SET.fullmatch(text):
         return _set(match[1], session)
     if match := _SHOW.fullmatch(text):
         return _show(match[1], session)
+    if match := _UNSET.fullmatch(text):
+        _unset(match[1].lower(), session)
+        return Ok()
+    if match := _SWITCH.fullmatch(text):
+        return _set(f"catalog {match[1]}", session)
     return None
 
 
@@ -151,6 +164,13 @@ def _set(assignments: str, session: Session) -> Ok:
     if assignments[at:].strip():
         raise StatementSyntaxError("SET takes name = value, separated by commas")  # the rest may hold a password
     return Ok()
+
+
+def _unset(variable: str, session: Session) -> None:
+    """Doris: one variable, or all of them, as it was when the session began."""
+    for name in [*session.variables, "time_zone"] if variable == "all" else [variable]:
+        if variable != "all" or name not in _KEPT_BY_UNSET:
+            _reset(name, session)
 
 
 def _reset(variable: str, session: Session) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -122,6 +124,24 @@ def test_the_page_says_what_the_clients_do(outcomes):
     assert page(told, LINES) == PAGE.read_text(), f"docs/clients.md is not true any more; to write it anew: {COMMAND}"
     if missing:
         pytest.skip(f"docs/clients.md is true of {list(now)}; these did not run, or not whole: {missing}")
+
+
+@pytest.mark.skipif(shutil.which("mariadb-dump") is None, reason="needs mariadb-dump")
+@pytest.mark.parametrize("compat", Compat)
+def test_a_dump_is_restored(compat, places):
+    """mariadb-dump writes a database, the mariadb shell reads it back, and the rows are the same."""
+    place = places(compat)
+    options = ["--no-defaults", "-h127.0.0.1", f"-P{place.port}", "-uroot", "--default-character-set=utf8mb4"]
+    dump = ["mariadb-dump", *options, "--no-tablespaces", "--hex-blob", "shop", "kinds", "bytes"]
+    dumped = subprocess.run(dump, capture_output=True, timeout=60)
+    assert (dumped.returncode, dumped.stderr) == (0, b"")
+    place.onlooker.rows("CREATE DATABASE restored")
+    restored = subprocess.run(["mariadb", *options, "restored"], input=dumped.stdout, capture_output=True, timeout=60)
+    assert (restored.returncode, restored.stderr) == (0, b"")
+    for table in ("kinds", "bytes"):
+        rows, back = (place.onlooker.rows(f"SELECT * FROM {name}.{table} ORDER BY id") for name in ("shop", "restored"))
+        assert rows == back
+    place.onlooker.rows("DROP DATABASE restored")
 
 
 def test_what_a_page_says_can_be_read_back():

@@ -126,6 +126,19 @@ def test_names_may_stand_among_assignments(session, names):
         variables.answer(f"SET {names} nonsense", session)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("LOCK TABLES `t` READ /*!32311 LOCAL */", "lock tables a write, b read", "UNLOCK TABLES"),
+        *("ALTER TABLE `a b` DISABLE KEYS", "alter table d.t enable keys "),
+    ],
+)
+def test_what_a_dump_puts_around_its_rows_is_done(session, text):
+    """mysqldump, mariadb-dump: locks and switches of keys, which mean nothing here, stop neither dump nor restore."""
+    assert variables.answer(text, session) == Ok()
+    assert variables.answer("ALTER TABLE t ADD COLUMN keys INT", session) is None
+
+
 def test_status_tells_how_the_connection_is_encrypted(session):
     """MySQL: SHOW STATUS LIKE 'Ssl_cipher' is empty without TLS, as mysqlclient and mycli ask."""
     assert list(variables.answer('SHOW STATUS LIKE "Ssl_cipher"', session).rows) == [("Ssl_cipher", "")]
