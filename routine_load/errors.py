@@ -83,10 +83,12 @@ class RoutineLoadError(Exception):
 
 
 class StatementSyntaxError(RoutineLoadError):
-    """The statement cannot be parsed."""
+    """The statement cannot be parsed.
+
+    Both vendors send the general SQLSTATE with it, where MySQL sends 42000.
+    """
 
     errno_doris = 1105
-    sqlstate = "42000"
 
     def framed(self, compat: Compat) -> str:
         if compat is Compat.DORIS or self.position is None:

@@ -83,9 +83,9 @@ class Looking:
         """Run a statement that answers no rows."""
         self._sessions.run(text, purpose=Purpose.JOBS)
 
-    def job(self, name: JobName, job_id: int | None = None) -> JobStatus:
+    def job(self, name: JobName, job_id: int | None = None, *, asked: bool = False) -> JobStatus:
         """The job of this id, or the newest of this name. Raises JobNotFound, NoDatabaseSelected, UnknownDatabase."""
-        shown = [read_job(row) for row in self.rows(f"SHOW ALL ROUTINE LOAD FOR {render_job(name)}")]
+        shown = [read_job(row, asked=asked) for row in self.rows(f"SHOW ALL ROUTINE LOAD FOR {render_job(name)}")]
         found = [status for status in shown if job_id in {None, status.id}]
         if not found:
             which = "" if job_id is None else f" with the id {job_id}"
@@ -96,7 +96,7 @@ class Looking:
         """Likewise, with log ends that Kafka was asked for now. Raises SourceError, SourceUnavailable, too."""
         self.act(_LAG_NOW)
         try:
-            return self.job(name, job_id)
+            return self.job(name, job_id, asked=True)
         finally:
             self.act(_LAG_SEEN)
 

@@ -131,22 +131,26 @@ class JobStatus:
     error_log_urls: tuple[str, ...]
 
 
-def read_job(row: Row) -> JobStatus:
-    """A row of SHOW ROUTINE LOAD."""
+def read_job(row: Row, *, asked: bool = False) -> JobStatus:
+    """A row of SHOW ROUTINE LOAD.
+
+    ``asked``: Kafka was asked for the log's ends; else only those of a job that runs are of now, and tell its lag.
+    """
     progress = _next_offsets(row.get("Progress"))
+    state = JobState(row["State"])
     return JobStatus(
         id=int(row["Id"]),
         name=str(row["Name"]),
         database=str(row["DbName"]),
         table=row["TableName"] or None,
-        state=JobState(row["State"]),
+        state=state,
         reason=_reason(row.get("ReasonOfStateChanged")),
         created_at=_moment(row["CreateTime"]) or datetime.fromtimestamp(0, UTC),
         paused_at=_moment(row.get("PauseTime")),
         ended_at=_moment(row.get("EndTime")),
         task_count=int(row.get("CurrentTaskNum") or 0),
         progress=progress,
-        lag=_lag(row, progress),
+        lag=_lag(row, progress) if asked or state.is_running else Lag(partitions={}, unknown=tuple(sorted(progress))),
         statistic=_statistic(row.get("Statistic")),
         properties=_texts(row.get("JobProperties")),
         source=_texts(row.get("DataSourceProperties")),

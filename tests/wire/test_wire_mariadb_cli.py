@@ -81,7 +81,7 @@ def test_use_and_completion(plain_door):
 def test_errors_and_force(plain_door):
     """An error has its number and SQLSTATE, and ``--force`` goes on after it."""
     done = shell(plain_door, "--force", stdin="NONSENSE;\nSELECT 7;\n")
-    assert "ERROR 1064 (42000) at line 1: Unexpected input 'NONSENSE'" in done.stderr
+    assert "ERROR 1064 (HY000) at line 1: Unexpected input 'NONSENSE'" in done.stderr
     assert done.stdout.split() == ["7", "7"]
 
 

@@ -188,7 +188,7 @@ def test_caught_up_counts_what_was_produced_before_the_call(place):
 @pytest.mark.parametrize(
     ("text", "kind", "errno", "sqlstate", "position"),
     [
-        ("CREATE ROUTINE LOAD x\nFORM KAFKA", StatementSyntaxError, (1064, 1105), ("42000", "HY000"), (2, 1)),
+        ("CREATE ROUTINE LOAD x\nFORM KAFKA", StatementSyntaxError, (1064, 1105), ("HY000", "HY000"), (2, 1)),
         ("PAUSE ROUTINE LOAD FOR {d}.nope", JobNotFound, (5089, 1105), ("42000", "HY000"), None),
         ("SHOW ROUTINE LOAD FOR nowhere.j", RoutineLoadError, (1064, 1105), ("HY000", "HY000"), None),
         ("USE nowhere", UnknownDatabase, (5501, 1049), ("3F000", "42000"), None),
