@@ -21,6 +21,7 @@ from routine_load.loads.values import Decoded, LoadSpec, Payloads, SourceColumn
 
 NULL_TEXT = "\\N"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_ESCAPES = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
 class CsvDecoder:
@@ -106,10 +107,13 @@ class CsvDecoder:
             and joined.count(b"\n") == messages - 1
             and b"\r" not in joined  # pyarrow ends a line there as well
             # pyarrow would find bad UTF-8 as well, but not in a row of a wrong field count without noise on stderr.
-            and (joined.isascii() or is_utf8(joined))
-            and not joined.startswith(BYTE_ORDER_MARK)  # pyarrow would drop it
+            and (joined.isascii() or (is_utf8(joined) and not self._is_marked(joined)))
             and (self._row_delimiter == b"\n" or self._row_delimiter not in joined)
         )
+
+    def _is_marked(self, joined: bytes) -> bool:
+        """A byte order mark is there that pyarrow would drop, or Doris."""
+        return joined.startswith(BYTE_ORDER_MARK) or (self._spec.compat is Compat.DORIS and BYTE_ORDER_MARK in joined)
 
     def _parse_options(self, invalid_row_handler: object) -> pacsv.ParseOptions:
         enclose = self._spec.enclose or False
@@ -129,7 +133,8 @@ class CsvDecoder:
         rejects = Rejects()
         duck = self._duck = self._duck or MemoryDuckDB()
         if self._enclosed is not None:
-            rows = self._enclosed.split(valid_text(present(values), rejects, duck), rejects, duck)
+            messages = valid_text(self._present(values), rejects, duck, self._not_utf8)
+            rows = self._enclosed.split(messages, rejects, duck)
         else:
             rows = self._split(values, rejects, duck)
         counts = pc.list_value_length(rows["fields"])
@@ -145,9 +150,21 @@ class CsvDecoder:
             columns = [self._with_nulls(column) for column in columns]
         return Decoded(pa.table(columns, names=self._names), rows["payload"].combine_chunks(), rejects.sorted())
 
+    def _present(self, values: Sequence[bytes | None]) -> pa.Table:
+        """The messages that are not empty. Doris drops a byte order mark in front of one."""
+        messages = present(values)
+        if self._spec.compat is Compat.STARROCKS:
+            return messages
+        raw = messages["raw"].combine_chunks()
+        marked = pc.starts_with(raw, BYTE_ORDER_MARK)
+        if pc.any(marked).as_py():
+            bare = pc.binary_replace_slice(raw.filter(marked), 0, len(BYTE_ORDER_MARK), b"")
+            messages = messages.set_column(1, "raw", pc.replace_with_mask(raw, marked, bare))
+        return messages
+
     def _split(self, values: Sequence[bytes | None], rejects: Rejects, duck: MemoryDuckDB) -> pa.Table:
         """``payload``, ``text`` and ``fields`` of every row that is not blank."""
-        messages = present(values)
+        messages = self._present(values)
         lines = pc.split_pattern(messages["raw"].combine_chunks(), self._row_delimiter)
         raw = pc.list_flatten(lines)
         payload = messages["payload"].combine_chunks().take(pc.list_parent_indices(lines))
@@ -155,7 +172,7 @@ class CsvDecoder:
             # Doris: a carriage return right before the default row delimiter is dropped.
             raw = pc.if_else(pc.ends_with(raw, b"\r"), pc.binary_slice(raw, 0, -1), raw)
         rows = pa.table({"payload": payload, "raw": raw}).filter(pc.greater(pc.binary_length(raw), 0))
-        texts = valid_text(rows, rejects, duck)
+        texts = valid_text(rows, rejects, duck, self._not_utf8)
         fields = pc.split_pattern(texts["text"], self._spec.column_separator)
         return texts.append_column("fields", fields)
 
@@ -165,11 +182,25 @@ class CsvDecoder:
         is_null = pc.is_in(column, value_set=pa.array(self._null_values, pa.string()))
         return pc.if_else(is_null, pa.scalar(None, pa.string()), column)
 
+    @property
+    def _not_utf8(self) -> str:
+        if self._spec.compat is Compat.DORIS:
+            return "Unable to display, only support csv data in utf8 codec, please check the data encoding"
+        return "Invalid UTF-8 row"
+
     def _wrong_count(self, found: int) -> str:
+        wanted = len(self._columns)
+        separator, delimiter = _visible(self._spec.column_separator), _visible(self._spec.row_delimiter)
+        if self._spec.compat is Compat.DORIS:
+            # The blanks are the vendor's.
+            than = " more than " if found > wanted else " less than "
+            return (
+                f"actual column number in csv file is {than} schema column number.actual number: {found}, "
+                f"schema column number: {wanted}; line delimiter: [{delimiter}], column separator: [{separator}]"
+            )
         return (
-            f"Target column count: {len(self._columns)} doesn't match source value column count: {found}. "
-            f"Column separator: '{_visible(self._spec.column_separator)}', "
-            f"Row delimiter: '{_visible(self._spec.row_delimiter)}'"
+            f"Target column count: {wanted} doesn't match source value column count: {found}. "
+            f"Column separator: '{separator}', Row delimiter: '{delimiter}'"
         )
 
 
@@ -188,4 +219,4 @@ def _is_plain(spec: LoadSpec) -> bool:
 
 def _visible(text: str) -> str:
     """The delimiter as the vendors print it: control characters as their escapes."""
-    return text.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    return "".join(_ESCAPES.get(char, f"\\x{ord(char):02x}" if char < " " else char) for char in text)

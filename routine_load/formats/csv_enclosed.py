@@ -42,8 +42,14 @@ class EnclosedSplitter:
         cut = duck.query(self._cut_sql(separator, delimiter), messages)
         whole = pc.equal(cut["size"], cut["covered"])
         for row in cut.filter(pc.invert(whole)).select(["payload", "text"]).to_pylist():
-            rejects.add(row["payload"], row["text"], f"Enclosed field is not closed by [{self._spec.enclose}]")
+            rejects.add(row["payload"], row["text"], self._open_ended)
         return duck.query(self._fields_sql(separator, delimiter), cut.filter(whole).select(["payload", "rows"]))
+
+    @property
+    def _open_ended(self) -> str:
+        if self._spec.enclose:
+            return f"Enclosed field is not closed by [{self._spec.enclose}]"
+        return f"The message ends with the escape character [{self._spec.escape}]"
 
     def _stand_ins(self, texts: pa.ChunkedArray) -> tuple[str | None, str | None]:
         free = (char for char in STAND_INS if not pc.any(pc.match_substring(texts, char)).as_py())

@@ -44,15 +44,15 @@ def present(values: Sequence[bytes | None]) -> pa.Table:
     return table.filter(pc.greater(pc.fill_null(pc.binary_length(raw), 0), 0))
 
 
-def valid_text(rows: pa.Table, rejects: Rejects, duck: MemoryDuckDB) -> pa.Table:
-    """``payload`` and ``text`` of the rows whose ``raw`` is UTF-8; the others are rejected."""
+def valid_text(rows: pa.Table, rejects: Rejects, duck: MemoryDuckDB, reason: str = "Invalid UTF-8 row") -> pa.Table:
+    """``payload`` and ``text`` of the rows whose ``raw`` is UTF-8; the others are rejected for the reason."""
     try:
         text = rows["raw"].cast(pa.string())
     except pa.ArrowInvalid:
         decoded = duck.query("SELECT payload, raw, try(decode(raw)) AS text FROM src", rows)
         broken = decoded.filter(pc.is_null(decoded["text"]))
         for row in broken.select(["payload", "raw"]).to_pylist():
-            rejects.add(row["payload"], row["raw"], "Invalid UTF-8 row")
+            rejects.add(row["payload"], row["raw"], reason)
         return decoded.filter(pc.is_valid(decoded["text"])).select(["payload", "text"])
     return pa.table({"payload": rows["payload"], "text": text})
 
