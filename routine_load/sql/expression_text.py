@@ -21,7 +21,7 @@ from routine_load.sql.literals import quote_name
 _CACHED_MAX: Final = 8192
 _CACHED_TEXT_MAX: Final = 2048
 
-_BINARY: Final[dict[type[exp.Expr], str]] = {
+BINARY: Final[dict[type[exp.Expr], str]] = {
     exp.Or: "OR",
     exp.Xor: "XOR",
     exp.And: "AND",
@@ -43,6 +43,7 @@ _BINARY: Final[dict[type[exp.Expr], str]] = {
     exp.BitwiseXor: "^",
     exp.Like: "LIKE",
 }
+"""Operators between two operands, as they are printed."""
 _CLOSED: Final = (
     *(exp.Column, exp.Literal, exp.Null, exp.Boolean, exp.Var),
     *(exp.Anonymous, exp.Cast, exp.TryCast, exp.Case),
@@ -92,7 +93,7 @@ class _Printer:
         return text if closed and not isinstance(node, exp.Neg) else f"({text})"
 
     def _plain(self, node: exp.Expr) -> str:
-        if symbol := _BINARY.get(type(node)):
+        if symbol := BINARY.get(type(node)):
             return f"{self._operand(node.this)} {symbol} {self._operand(node.expression)}"
         return _SHAPES[type(node)](self, node)
 

@@ -16,7 +16,7 @@ from sqlglot import exp
 
 from routine_load.errors import AnalysisError
 from routine_load.ids import Compat
-from routine_load.sql.expression_text import printed_tree
+from routine_load.sql.expression_text import BINARY, printed_tree
 from routine_load.sql.expressions import parse_expression
 from routine_load.sql.like import Wildcards, like
 from routine_load.sql.statements import Expression, ShowRoutineLoadTask, SortKey
@@ -130,7 +130,7 @@ def _condition(node: exp.Expr) -> RowFilter:
     if type(inner) in _COMPARISONS:
         return _comparison(inner)
     if isinstance(inner, exp.Binary | exp.Between):
-        raise _operator_error(type(inner).__name__.upper(), _column(inner.this))
+        raise _operator_error(BINARY.get(type(inner), type(inner).__name__.upper()), _column(inner.this))
     raise AnalysisError(f"`{_said(inner)}` is not allowed in `where` clause.")
 
 
