@@ -55,7 +55,7 @@ FORMS: dict[str, dict[int, str]] = {
     # time
     "now": {0: f"date_trunc('second', {_NOW})", 1: _NOW},
     "current_timestamp": {0: f"date_trunc('second', {_NOW})", 1: _NOW},
-    "curtime": {0: f"CAST(date_trunc('second', {_NOW}) AS TIME)"},
+    **dict.fromkeys(("curtime", "current_time"), {0: f"CAST(date_trunc('second', {_NOW}) AS TIME)"}),
     "week": {1: f"CAST(strftime({_TIME}, '%U') AS INTEGER)"},
     "from_days": {1: "CAST(DATE '1970-01-01' + CAST(a0 - 719528 AS INTEGER) AS DATE)"},
     # numbers

@@ -376,6 +376,15 @@ def test_the_time_needs_no_parentheses(asked: Asked, name: str) -> None:
     assert getattr(next(iter(table.rows))[0], "microsecond", 0) == 0
 
 
+@pytest.mark.parametrize("name", ["curtime()", "CURRENT_TIME()"])
+def test_the_time_of_day_is_the_one_of_now(asked: Asked, name: str) -> None:
+    """CURTIME() and CURRENT_TIME() are the session's, in whole seconds, a TIME without a zone."""
+    table = asked.table(f"SELECT {name} AS a, CAST(now() AS STRING) AS b")
+    assert table.columns[0].type is ResultType.TIME
+    [[at, now]] = table.rows
+    assert str(at) == now[11:]
+
+
 def test_hints_are_read_over(asked: Asked) -> None:
     """SET_VAR and join hints advise another planner."""
     assert asked.rows("SELECT /*+ SET_VAR(query_timeout = 1, parallel_fragment_exec_instance_num = 2) */ 1") == [(1,)]
