@@ -123,7 +123,6 @@ def test_functions_mean_what_the_vendors_mean(asked: Asked, expression: str, val
         "SELECT getvariable('x')",
         "SELECT getenv('HOME')",
         "SELECT nextval('routine_load.auto_increment')",
-        "SELECT sleep(100)",
         "SELECT * FROM routine_load.commits",
         "SELECT * FROM pg_catalog.pg_tables",
         "SELECT * FROM main.x",
