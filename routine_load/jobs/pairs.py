@@ -161,9 +161,13 @@ _ALWAYS_IN_DORIS = frozenset({"num_as_string", "fuzzy_parse", "exec_mem_limit"})
 def _where_used(properties: JobProperties) -> Pairs:
     """Doris' own properties that are not at their defaults."""
     memory, parallelism = properties.exec_mem_limit, properties.send_batch_parallelism
+    mode, new_key = properties.unique_key_update_mode, properties.partial_update_new_key_behavior
     return [
+        ("unique_key_update_mode", mode.value if mode is UpdateMode.FLEXIBLE else ""),
+        ("partial_update_new_key_behavior", new_key if new_key != "APPEND" and mode is not UpdateMode.UPSERT else ""),
         ("num_as_string", _if_true(properties.num_as_string)),
         ("fuzzy_parse", _if_true(properties.fuzzy_parse)),
+        ("fill_missing_columns", _if_true(properties.fill_missing_columns)),
         ("exec_mem_limit", "" if memory == _EXEC_MEM_LIMIT else str(memory)),
         ("send_batch_parallelism", "" if parallelism == 1 else str(parallelism)),
         ("workload_group", properties.workload_group),

@@ -68,6 +68,7 @@ class JobProperties:
     json_root: str = ""
     strip_outer_array: bool = False
     num_as_string: bool = False
+    fill_missing_columns: bool = False
     fuzzy_parse: bool = False
     enclose: str = ""
     escape: str = ""
@@ -188,7 +189,10 @@ def _apply(current: JobProperties, values: Values, context: PropertyContext) -> 
         given["merge_condition"] = None
     given.update(_task_times(given))
     given.update(_update_mode(given, current))
-    return replace(current, **given)
+    altered = replace(current, **given)
+    if altered.fill_missing_columns and altered.format is not JobFormat.JSON:
+        raise PropertyError("fill_missing_columns is only supported for JSON format")
+    return altered
 
 
 def _task_times(given: dict[str, Any]) -> dict[str, int]:

@@ -108,6 +108,7 @@ OWN: tuple[rules.Rule, ...] = (
     rules.Rule(key="json_root", field="json_root", create=_TEXT, alter=_TEXT),
     rules.Rule(key="strip_outer_array", field="strip_outer_array", create=_BOOL, alter=_BOOL),
     rules.Rule(key="num_as_string", field="num_as_string", create=_BOOL, alter=_BOOL),
+    rules.Rule(key="fill_missing_columns", field="fill_missing_columns", create=_BOOL, alter=_BOOL),
     rules.Rule(key="fuzzy_parse", field="fuzzy_parse", create=_BOOL, alter=_BOOL),
     rules.Rule(key="enclose", field="enclose", create=enclose, alter=enclose),
     rules.Rule(key="escape", field="escape", create=escape, alter=escape),
@@ -127,6 +128,7 @@ LENT_TO_STARROCKS: tuple[rules.Rule, ...] = tuple(
         "unique_key_update_mode",
         "partial_update_new_key_behavior",
         "num_as_string",
+        "fill_missing_columns",
         "fuzzy_parse",
         "empty_field_as_null",
     }

@@ -161,6 +161,7 @@ def _doris_format(properties: JobProperties, clauses: LoadClauses) -> dict[str, 
             "strip_outer_array": boolean(properties.strip_outer_array),
             "num_as_string": boolean(properties.num_as_string),
             "fuzzy_parse": boolean(properties.fuzzy_parse),
+            **({"fill_missing_columns": "true"} if properties.fill_missing_columns else {}),
         }
     separator, delimiter = clauses.column_separator, clauses.row_delimiter
     return {

@@ -86,6 +86,7 @@ class LoadSpec:
     json_root: str = ""
     strip_outer_array: bool = False
     num_as_string: bool = False
+    fill_missing_columns: bool = False
     columns: tuple[ColumnItem, ...] | None = None
     metadata: tuple[MetadataColumn, ...] = ()
     where: Expression | None = None

@@ -205,6 +205,7 @@ def load_spec(job: Job) -> LoadSpec:
         json_root=properties.json_root,
         strip_outer_array=properties.strip_outer_array,
         num_as_string=properties.num_as_string,
+        fill_missing_columns=properties.fill_missing_columns,
         columns=clauses.columns,
         metadata=clauses.metadata or (),
         where=clauses.where,

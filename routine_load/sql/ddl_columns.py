@@ -20,6 +20,9 @@ _UNKEPT_AGGREGATIONS = {
 }
 
 
+_WORDS = {"NULL": "NULL", "TRUE": "TRUE", "FALSE": "FALSE", "PI": "3.141592653589793", "E": "2.718281828459045"}
+
+
 @dataclass(slots=True, kw_only=True)
 class ColumnDraft:
     """A column as far as it has been read; ``nullable`` None means nothing was said."""
@@ -120,8 +123,8 @@ def _default_value(reader: Reader, column: str) -> str:
     if reader.peek().kind is Kind.NUMBER:
         return ("-" if negative else "") + reader.next().text
     word = reader.name().upper()
-    if word in ("NULL", "TRUE", "FALSE"):
-        return word
+    if word in _WORDS:
+        return _WORDS[word]
     called = reader.peek().text == "("
     if called:
         reader.skip_parentheses()

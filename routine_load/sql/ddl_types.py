@@ -108,6 +108,11 @@ def _simple(reader: Reader, word: str, column: str) -> ColumnType:
         reader.accept("PRECISION")
     if name not in (TypeName.DATE, TypeName.JSON):
         _arguments(reader, 2)
+    if word == "VARIANT" and reader.accept_symbol("<"):  # types of its paths: a hint how to store them
+        while not reader.accept_symbol(">"):
+            if reader.at_end():
+                raise reader.unexpected("'>'")
+            reader.next()
     if reader.looks_at("UNSIGNED"):
         raise UnsupportedFeature(f"Column[{column}]: type {word} UNSIGNED cannot be kept here; use a wider signed type")
     return ColumnType(name=name)

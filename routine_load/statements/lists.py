@@ -61,6 +61,16 @@ _COMMON: dict[str, _List] = {
         ("Engine", "Support", "Comment", "Transactions", "XA", "Savepoints"),
         [("OLAP", "DEFAULT", "Columnar tables", "YES", "NO", "NO")],
     ),
+    "data": (("TableName", "Size", "ReplicaCount", "RemoteSize"), []),
+    "tablets": (
+        (
+            *("TabletId", "ReplicaId", "BackendId", "SchemaHash", "Version", "LstSuccessVersion", "LstFailedVersion"),
+            *("LstFailedTime", "LocalDataSize", "RemoteDataSize", "RowCount", "State", "LstConsistencyCheckTime"),
+            *("CheckVersion", "VersionCount", "QueryHits", "PathHash", "Path", "MetaUrl", "CompactionStatus"),
+        ),
+        [],
+    ),
+    "repositories": (("RepoId", "RepoName", "CreateTime", "IsReadOnly", "Location", "Broker", "ErrMsg"), []),
     "alter table column": (
         (
             *("JobId", "TableName", "CreateTime", "FinishTime", "IndexName", "IndexId", "OriginIndexId"),

@@ -58,6 +58,7 @@ from routine_load.statements import (
     frontend_config,
     grants,
     loads,
+    of_no_effect,
     proc,
     routine_load,
     show,
@@ -223,6 +224,8 @@ class Service:
         small_talk = variables.answer(text, session)
         if small_talk is not None:
             return small_talk
+        if (nothing := of_no_effect.answer(text)) is not None:
+            return nothing
         engine = self._context.engine
         before = engine.databases() if _DROPS_DATABASE.match(text) else []
         result = engine.execute(variables.with_session_values(text, session), session)

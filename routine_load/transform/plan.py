@@ -124,13 +124,16 @@ def _fields(spec: LoadSpec, table: Table, assigned: dict[str, Derived], *, delet
     plain = [item.name for item in spec.columns or () if item.expression is None and not item.is_default]
     own = [c.name for c in table.columns if not c.auto_increment and c.generated is None]
     names = plain or [name for name in own if name.lower() not in carried]
+    if plain and spec.fill_missing_columns and spec.format is Format.JSON and not spec.jsonpaths:
+        listed = {name.lower() for name in plain} | carried
+        names = [*plain, *(name for name in own if name.lower() not in listed)]
     _unique(names, "Duplicate column: {}")
     _check_metadata(spec, names)
     if not deletes or spec.format is not Format.JSON:
         return names
     if spec.compat is Compat.STARROCKS and not _named(names, assigned, OP_COLUMN):
         return [*names, OP_COLUMN]  # StarRocks reads the key __op by itself
-    return [*names, DELETE_SIGN] if spec.flexible else names
+    return [*names, DELETE_SIGN.upper()] if spec.flexible else names
 
 
 def _targets(spec: LoadSpec, table: Table, assigned: dict[str, Derived], index: dict[str, int]) -> list[Target]:
@@ -254,7 +257,8 @@ def _used_columns(spec: LoadSpec, table: Table, assigned: dict[str, Derived], in
 def _unknown_reference(spec: LoadSpec, name: str, text: str, target: str) -> str:
     if spec.compat is Compat.DORIS:
         return f"unknown reference column, column={target}, reference={name}"
-    return f"Referenced column '{name}' in expr '{printed(text, spec.compat)}' can't be found in column list, derived column is '{target}'"
+    said = printed(text, spec.compat)
+    return f"Referenced column '{name}' in expr '{said}' can't be found in column list, derived column is '{target}'"
 
 
 def _source_column(spec: LoadSpec, table: Table, name: str, used: set[str]) -> SourceColumn:

@@ -161,7 +161,7 @@ DORIS_CREATE = [
     ),
     *(
         (key, ("1",), f"{key} is invalid property")
-        for key in ("column_separator", "line_delimiter", "fill_missing_columns", "memtable_on_sink_node")
+        for key in ("column_separator", "line_delimiter", "memtable_on_sink_node")
     ),
 ]
 DORIS_ALTER = [

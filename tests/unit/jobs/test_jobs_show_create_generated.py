@@ -66,12 +66,14 @@ VALUES = {
     "exec_mem_limit": NUMBERS.map(str),
     "send_batch_parallelism": NUMBERS.map(str),
     "workload_group": st.just("normal"),
-    "unique_key_update_mode": st.sampled_from(["UPSERT", "update_fixed_columns"]),
-    "partial_update_new_key_behavior": st.just("append"),
+    "unique_key_update_mode": st.sampled_from(["UPSERT", "update_fixed_columns", "UPDATE_FLEXIBLE_COLUMNS"]),
+    "partial_update_new_key_behavior": st.sampled_from(["append", "Error"]),
     "warehouse": st.just("default_warehouse"),
     "envelope": st.nothing(),
+    "fill_missing_columns": st.sampled_from(["false", "0"]),  # true needs JSON
 }
 """Texts of the properties that are not booleans."""
+FIXED = {"unique_key_update_mode": "UPDATE_FIXED_COLUMNS"}
 
 
 def keys(compat: Compat) -> list[str]:
@@ -200,7 +202,6 @@ def test_a_generated_job_comes_back_at_its_current_offsets(definition, progress)
 def test_every_property_is_generated_and_printed(compat):
     """None is forgotten: a property that has an effect is printed when it has another value than its default."""
     silent = {"max_batch_size"} if compat is Compat.STARROCKS else set()  # accepted without effect
-    silent |= {"partial_update_new_key_behavior"}  # APPEND is all there is
     other_names = {"partial_columns", "unique_key_update_mode", "partial_update"}
     plain = dict(property_pairs(executed_with(compat, {})))
     for key in set(keys(compat)) - silent:
@@ -212,6 +213,8 @@ def test_every_property_is_generated_and_printed(compat):
             "max_batch_rows": "300000",
             "max_batch_size": "104857601",
             "unique_key_update_mode": "UPDATE_FIXED_COLUMNS",
+            "partial_update_new_key_behavior": "error",
+            "fill_missing_columns": "true",
             "workload_group": "normal",
             "warehouse": "default_warehouse",
             "enclose": "|",
@@ -219,7 +222,8 @@ def test_every_property_is_generated_and_printed(compat):
             "task_timeout_second": "7",
             "max_batch_interval": "7",
         }.get(key, "true" if key not in VALUES else "17")
-        printed = dict(property_pairs(executed_with(compat, {key: text})))
+        needed = {"fill_missing_columns": {"format": "json"}, "partial_update_new_key_behavior": FIXED}.get(key, {})
+        printed = dict(property_pairs(executed_with(compat, needed | {key: text})))
         changed = {k for k in printed if printed[k] != plain.get(k)}
         assert (changed & other_names) if key in other_names else (key in changed), key
 
