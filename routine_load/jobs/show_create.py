@@ -42,11 +42,24 @@ def definition_text(definition: JobDefinition, progress: Mapping[PartitionId, in
     if clauses:
         lines.append(",\n".join(clauses.values()))
     equals = " = " if doris else "="
-    lines += ["PROPERTIES", "(", _list(property_pairs(definition), equals), ")"]
+    pairs = property_pairs(definition) if doris else _with_empty(property_pairs(definition))
+    lines += ["PROPERTIES", "(", _list(pairs, equals), ")"]
     lines += ["FROM KAFKA", "(", _list(source_pairs(definition, progress), equals), ")"]
     if definition.comment:
         lines.append(f"COMMENT {quote_string(definition.comment)}")
     return "\n".join(lines) + ";"
+
+
+def _with_empty(pairs: Pairs) -> Pairs:
+    """StarRocks prints the two JSON properties though they are empty, each behind its neighbour."""
+    known = dict(pairs)
+    neighbours = {"format": "jsonpaths", "strip_outer_array": "json_root"}
+    printed: Pairs = []
+    for key, value in pairs:
+        printed.append((key, value))
+        if (empty := neighbours.get(key)) is not None and empty not in known:
+            printed.append((empty, ""))
+    return printed
 
 
 def clause_texts(definition: JobDefinition) -> dict[str, str]:
