@@ -65,7 +65,7 @@ class JsonDecoder:
         doubtful = self._selection.doubtful(table, docs)
         if doubtful is not None:
             table = exact_values(self._duck, self._selection, docs if rows is None else rows, (table, doubtful))
-        if self._spec.compat is Compat.DORIS and not self._spec.jsonpaths:
+        if self._spec.compat is Compat.DORIS:
             table, payload_of = self._reject_strangers(table, docs, payload_of, rejects)
         return Decoded(table.rename_columns([c.name for c in self._columns]), payload_of, rejects.sorted())
 
@@ -83,11 +83,13 @@ class JsonDecoder:
         known = self._duck.query(self._selection.known_sql(), docs)["known"]
         strange = pc.and_(blank, pc.invert(known))
         payloads = payload_of if payload_of is not None else pa.array(range(len(docs)), pa.int64())
-        names = ", ".join(column.name for column in self._columns)
-        reason = (
-            f"There is no column matching jsonpaths in the json file, columns:[{names}], "
-            "please check columns and jsonpaths"
-        )
+        reason = "All fields is null, this is a invalid row."
+        if self._spec.jsonpaths:
+            names = "".join(f"{column.name}, " for column in self._columns)
+            reason = (
+                f"There is no column matching jsonpaths in the json file, columns:[{names}], "
+                f"please check columns and jsonpaths:{self._spec.jsonpaths}"
+            )
         found = pa.table({"payload": payloads, "doc": docs["doc"]}).filter(strange)
         for row in found.to_pylist():
             rejects.add(row["payload"], row["doc"], reason)

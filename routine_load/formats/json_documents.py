@@ -19,7 +19,10 @@ from routine_load.formats.rows import Rejects
 from routine_load.ids import Compat
 from routine_load.loads.values import LoadSpec
 
+SHOWN_CHARS = 200
 _BLANKS = " \t\r\n"
+_DORIS_UNPARSABLE = "Parse json data for JsonDoc failed. code: -1, error info: "
+_SEVERAL = ValueError("a message holds one document, this one holds several")
 
 
 class Documents:
@@ -47,6 +50,9 @@ class Documents:
                 found = list(_documents(text))
             except (ValueError, RecursionError) as cause:
                 rejects.add(row["payload"], text, self._unparsable(cause))
+                continue
+            if len(found) > 1 and self._spec.compat is Compat.DORIS:
+                rejects.add(row["payload"], text, self._unparsable(_SEVERAL))
                 continue
             payloads.extend([row["payload"]] * len(found))
             texts.extend(found)
@@ -92,31 +98,35 @@ class Documents:
 
     def _misshapen(self, kind: str | None, doc: str) -> str:
         """The vendor's words for a document that is no row."""
-        doris = self._spec.compat is Compat.DORIS
         if kind is None or not doc:
-            return "JSON Root not found." if doris else f"parse error. json_root {self._spec.json_root} is not found"
-        if kind == "no array":
-            if doris:
-                return "JSON data is not an array-object, `strip_outer_array` must be FALSE."
-            return f"parse error. the value should be array type with strip_outer_array=true, value: {doc[:200]}"
-        if kind == "ARRAY" and not self._spec.strip_outer_array:
-            if doris:
-                return "JSON data is array-object, `strip_outer_array` must be TRUE."
-            return (
+            doris, starrocks = "JSON Root not found.", f"parse error. json_root {self._spec.json_root} is not found"
+        elif kind == "no array":
+            doris = "JSON data is not an array-object, `strip_outer_array` must be FALSE."
+            starrocks = (
+                f"parse error. the value should be array type with strip_outer_array=true, value: {doc[:SHOWN_CHARS]}"
+            )
+        elif kind == "ARRAY" and not self._spec.strip_outer_array:
+            doris = "JSON data is array-object, `strip_outer_array` must be TRUE."
+            starrocks = (
                 "parse error. The value is array type in json document stream, you can set strip_outer_array=true to "
                 "parse each element of the array as individual rows"
             )
-        return f"parse error. illegal json started with [{doc[:1]}]"
+        else:
+            doris = f"{_DORIS_UNPARSABLE}the row is no object but starts with [{doc[:1]}]"
+            starrocks = f"parse error. illegal json started with [{doc[:1]}]"
+        return doris if self._spec.compat is Compat.DORIS else starrocks
 
     def _unparsable(self, cause: Exception | None) -> str:
         if isinstance(cause, json.JSONDecodeError):
-            why = f"{cause.msg} at character {cause.pos + 1}"
+            why = f"{cause.msg.removesuffix(' at')} at character {cause.pos + 1}"
         elif isinstance(cause, RecursionError):
             why = "nested too deeply"
+        elif cause is _SEVERAL:
+            why = str(cause)
         else:
             why = "malformed document"
         if self._spec.compat is Compat.DORIS:
-            return f"Parse json data for JsonDoc failed. code: -1, error info: {why}"
+            return f"{_DORIS_UNPARSABLE}{why}"
         return f"parse error. {why}"
 
 

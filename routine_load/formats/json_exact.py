@@ -2,6 +2,7 @@
 
 DuckDB prints a JSON number from its double. Where that may matter, the document is rewritten with every number inside
 quotes (a string of JSON cannot hold a raw control character, so U+0001 can mark the places) and read a second time.
+Objects and arrays that become text keep their numbers in the same way.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ import pyarrow.compute as pc
 
 from routine_load.formats.json_select import Selection
 from routine_load.formats.memory import MemoryDuckDB
+from routine_load.loads.values import Reading
 
 _LEXEME = r'("(?:[^"\\]|\\.)*")|(-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)'
+_MARK = "'\\u0001'"
 QUOTED_NUMBERS = (
-    f"replace(replace(regexp_replace({{}}, '(?s){_LEXEME}', '\\1' || chr(1) || '\\2' || chr(1), 'g'), "
-    "chr(1) || chr(1), ''), chr(1), '\"')"
+    f"replace(replace(replace(regexp_replace({{}}, '(?s){_LEXEME}', '\\1' || chr(1) || '\\2' || chr(2), 'g'), "
+    f"chr(1) || chr(2), ''), chr(1), '\"' || {_MARK}), chr(2), {_MARK} || '\"')"
 )
-"""SQL that puts every number of the JSON text ``{}`` into quotes."""
+"""SQL that puts every number of the JSON text ``{}`` into quotes, between two U+0001."""
+
+_QUOTED = r'"\\u0001([^"\\]*)\\u0001"'
 
 
 def exact_values(duck: MemoryDuckDB, selection: Selection, rows: pa.Table, seen: tuple[pa.Table, pa.Array]) -> pa.Table:
@@ -43,12 +48,17 @@ def exact_values(duck: MemoryDuckDB, selection: Selection, rows: pa.Table, seen:
         first, kind = values.filter(doubtful), original.column(index)
         number = pc.is_in(kind, value_set=_NUMBERS)
         boolean = pc.fill_null(pc.equal(kind, "BOOLEAN"), False)
+        tree = pc.is_in(kind, value_set=_TREES)
         digit = pc.if_else(pc.equal(first, "true"), "1", "0")
-        better = pc.if_else(number, written.column(index), pc.if_else(boolean, digit, first))
+        better = pc.if_else(boolean, digit, first)
+        better = pc.if_else(number, pc.utf8_trim(written.column(index), "\x01"), better)
+        if column.reading is Reading.TEXT:
+            better = pc.if_else(tree, pc.replace_substring_regex(written.column(index), _QUOTED, r"\1"), better)
         columns.append(pc.replace_with_mask(values.combine_chunks(), _flat(doubtful), _flat(better)))
     return pa.table(columns, names=table.column_names)
 
 
+_TREES = pa.array(["OBJECT", "ARRAY"], pa.string())
 _NUMBERS = pa.array(["UBIGINT", "BIGINT", "HUGEINT", "UHUGEINT", "DOUBLE"], pa.string())
 
 

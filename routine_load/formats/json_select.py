@@ -9,8 +9,11 @@ from routine_load.formats.jsonpaths import Path, dollar, is_single, parse_jsonpa
 from routine_load.ids import Compat
 from routine_load.loads.values import LoadSpec, Reading, SourceColumn
 
-# A printed value that may not be what was written: a fraction, an exponent, or a boolean that the vendors write as 1/0.
-_REPRINTED_TEXT = r"^(-?[0-9]+(\.[0-9]+([eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)|true|false)$"
+# A printed value that may not be what was written: a fraction, an exponent, or a boolean that the vendors write as 1/0;
+# an object or array with such a number in it.
+_REPRINTED_TEXT = (
+    r"^(-?[0-9]+(\.[0-9]+([eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)|true|false)$|^(?s:[\[{].*[0-9][.eE][0-9+-].*)$"
+)
 # As a number only more digits than a double keeps, or an exponent, can differ.
 _REPRINTED_DECIMAL = r"^(-?[0-9.]{16,}|-?[0-9.]+[eE].*|true|false)$"
 
@@ -51,7 +54,8 @@ class Selection:
             if path is None:
                 item = "NULL::VARCHAR"
             elif not is_single(path):
-                item = f"to_json(json_extract(doc, {_literal(dollar(path))}))::VARCHAR"
+                found = f"json_extract(doc, {_literal(dollar(path))})"
+                item = f"CASE WHEN len({found}) > 0 THEN to_json({found})::VARCHAR END"
             elif _as_json(column):
                 at = _literal(pointer(path))
                 item = f"CASE WHEN json_type(doc, {at}) <> 'NULL' THEN json_extract(doc, {at})::VARCHAR END"
@@ -70,14 +74,20 @@ class Selection:
         items = [
             f"json_type(doc, {_literal(pointer(path))}) AS c{index}"
             if path is not None and is_single(path)
-            else f"NULL::VARCHAR AS c{index}"
+            else f"'ARRAY' AS c{index}"
             for index, path in enumerate(self.paths)
         ]
         return f"SELECT {', '.join(items)} FROM src"
 
     def known_sql(self) -> str:
         """SELECT of whether a document has any of the keys."""
-        there = [f"json_exists(doc, {_literal(pointer(path))})" for path in self.paths if path is not None]
+        there = [
+            f"json_exists(doc, {_literal(pointer(path))})"
+            if is_single(path)
+            else f"len(json_extract(doc, {_literal(dollar(path))})) > 0"
+            for path in self.paths
+            if path is not None
+        ]
         return f"SELECT {' OR '.join(there)} AS known FROM src"
 
     def is_reread(self, column: SourceColumn) -> bool:

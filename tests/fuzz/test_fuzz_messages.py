@@ -103,25 +103,28 @@ def without_rows(value, spec):
     if not value:
         return True
     if spec.format is Format.JSON:
-        return not value.strip(BLANKS.encode()) or (spec.strip_outer_array and only_empty_arrays(value, spec.json_root))
+        return not value.strip(BLANKS.encode()) or (spec.strip_outer_array and only_empty_arrays(value, spec))
     rows = value.split(spec.row_delimiter.encode())
     ending = (b"", b"\r") if spec.compat is Compat.DORIS and spec.row_delimiter == "\n" else (b"",)
     return all(row in ending for row in rows)
 
 
-def only_empty_arrays(value, root):
+def only_empty_arrays(value, spec):
     """Every document is an empty array, or has one under the root; an array of documents is taken apart first."""
     documents = []
     try:
         text = value.decode().strip(BLANKS)
         while text:
             document, end = json.JSONDecoder(object_pairs_hook=first_of_equal_keys).raw_decode(text)
-            documents += document if root and isinstance(document, list) else [document]
+            documents.append(document)
             text = text[end:].strip(BLANKS)
     except (ValueError, RecursionError):
         return False
-    if root:
-        documents = [each.get("a") if isinstance(each, dict) else None for each in documents]
+    if len(documents) > 1 and spec.compat is Compat.DORIS:
+        return False
+    if spec.json_root:
+        rows = [row for each in documents for row in (each if isinstance(each, list) else [each])]
+        documents = [row.get("a") if isinstance(row, dict) else None for row in rows]
     return all(each == [] for each in documents)
 
 
