@@ -51,12 +51,18 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize("compat", list(Compat))
-@pytest.mark.parametrize(("before", "after", "told"), CHANGES)
+@pytest.mark.parametrize(
+    ("compat", "before", "after", "told"),
+    # Doris takes no registry
+    [
+        (compat, *change)
+        for compat in Compat
+        for change in CHANGES
+        if compat is not DORIS or "registry" not in change[2]
+    ],
+)
 def test_a_change_is_told_in_a_line(compat, before, after, told):
     """Clause or property, what it was, what it is; secrets are named, never told; long values do not fill the screen."""
-    if compat is DORIS and "registry" in told:
-        pytest.skip("Doris takes no registry")
     old, new = (job_of(defined(compat, **parts)) for parts in (before, after))
     line = changes_text(old, new)
     if compat is DORIS and "TERMINATED" in told:
