@@ -16,12 +16,14 @@ from routine_load.errors import AnalysisError
 from routine_load.sql.expressions import check_functions
 from routine_load.transform.casts import cast, type_of
 from routine_load.transform.functions import FUNCTIONS, KNOWN_FUNCTIONS
+from routine_load.transform.functions_periods import slice_unit, sliced
 from routine_load.transform.functions_time import TIME, shift
 from routine_load.transform.operators import arithmetic, as_kind, comparison
 from routine_load.transform.registry import Context, common_kind
 from routine_load.transform.typed import Kind, Typed, derived, quoted, text_literal
 
 _LARGEST = 2**127 - 1
+_SLICES = {"time_slice": "FLOOR", "date_slice": "FLOOR", "date_floor": "FLOOR", "date_ceil": "CEIL"}
 
 
 class Translator:
@@ -91,6 +93,8 @@ class Translator:
         name = node.name.lower()
         if name in {"timestampdiff", "timestampadd"}:
             return self._unit_first(name, node)
+        if name in _SLICES:
+            return self._sliced(name, node)
         if name in {"date_add", "date_sub", "adddate", "subdate"} and len(node.expressions) == 2:
             interval = node.expressions[1]
             if isinstance(interval, exp.Interval):
@@ -136,6 +140,23 @@ class Translator:
                 raise AnalysisError(f"timestampdiff: the unit {unit} is not supported")
             return self.apply(difference, [second, first])
         return self._shift_by(second, first, unit, back=False)
+
+    def _sliced(self, name: str, node: exp.Anonymous) -> Typed:
+        """``time_slice(moment, INTERVAL n unit[, floor | ceil])`` and Doris' date_floor and date_ceil."""
+        arguments, ends = list(node.expressions), {"FLOOR": False, "CEIL": True}
+        interval = arguments[1] if len(arguments) > 1 else None
+        boundary = arguments[2].name.upper() if len(arguments) == 3 else _SLICES[name]
+        if not isinstance(interval, exp.Interval) or len(arguments) > 3 or boundary not in ends:
+            raise AnalysisError(f"{name} takes a time, an INTERVAL and, if you like, FLOOR or CEIL")
+        if interval.args.get("unit") is None or interval.this is None:
+            raise AnalysisError("INTERVAL needs a number and a unit")
+        unit = slice_unit(interval.args["unit"].name, name)
+        if name == "date_slice" and unit in {"HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND"}:
+            raise AnalysisError("can't use date_slice for date with time(hour/minute/second)")
+        moment = self._bound(self._as(self._node(arguments[0]), Kind.DATETIME))
+        count = self._bound(self._as(self._node(interval.this), Kind.INT))
+        made = sliced(moment, count, unit, ends[boundary], self._context)
+        return self._as(made, Kind.DATE) if name == "date_slice" else made
 
     def _shifted(self, moment: exp.Expr, interval: exp.Interval, *, back: bool) -> Typed:
         unit = interval.args.get("unit")
@@ -237,7 +258,9 @@ _LETTERS = {
     "d": Kind.DATE,
     "B": Kind.BOOL,
     "J": Kind.JSON,
+    "G": Kind.LARGEINT,
     "L": Kind.ARRAY,
+    "K": Kind.MAP,
 }
 RULES: dict[type[exp.Expr], Callable[..., Typed]] = {
     exp.Column: Translator.column,

@@ -10,20 +10,40 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from routine_load.transform.functions_bits import BITS
+from routine_load.transform.functions_calendar import CALENDAR
+from routine_load.transform.functions_hash import HASH
 from routine_load.transform.functions_json import JSON
 from routine_load.transform.functions_logic import LOGIC
+from routine_load.transform.functions_match import MATCH
+from routine_load.transform.functions_math import MATH
 from routine_load.transform.functions_number import NUMBER
+from routine_load.transform.functions_periods import PERIODS
 from routine_load.transform.functions_text import TEXT
 from routine_load.transform.functions_time import TIME
+from routine_load.transform.functions_url import URL
 from routine_load.transform.registry import Function
 
-FAMILIES = (("Text", TEXT), ("Time", TIME), ("Number", NUMBER), ("Condition", LOGIC), ("JSON and array", JSON))
+FAMILIES = (
+    ("Text", TEXT),
+    ("Searching in text", MATCH),
+    ("URL", URL),
+    ("Hash", HASH),
+    ("Time", TIME),
+    ("Calendar", CALENDAR),
+    ("Periods", PERIODS),
+    ("Number", NUMBER),
+    ("Mathematics", MATH),
+    ("Bits and addresses", BITS),
+    ("Condition", LOGIC),
+    ("JSON and array", JSON),
+)
 
 FUNCTIONS: Mapping[str, Function] = MappingProxyType(
     {name: function for _, family in FAMILIES for name, function in family.functions.items()}
 )
 
-SPECIAL = frozenset({"timestampdiff", "timestampadd"})
-"""Functions whose first argument is a bare unit; the translator knows them."""
+SPECIAL = frozenset({"timestampdiff", "timestampadd", "time_slice", "date_slice", "date_floor", "date_ceil"})
+"""Functions that take a bare unit or an INTERVAL; the translator knows them."""
 
 KNOWN_FUNCTIONS: frozenset[str] = frozenset(FUNCTIONS) | SPECIAL

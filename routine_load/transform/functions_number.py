@@ -37,12 +37,12 @@ def _extreme(name: str) -> Builder:
 
 
 NUMBER.add("abs", "N", _same, "TRY(abs({0}))")
-NUMBER.add("round", "NI?", Kind.DOUBLE, _round("round"))
+NUMBER.add("round dround", "NI?", Kind.DOUBLE, _round("round"))
 NUMBER.add("truncate", "NI", Kind.DOUBLE, _round("trunc"))
 NUMBER.add("floor dfloor", "D", Kind.INT, "TRY_CAST(floor({0}) AS BIGINT)")
 NUMBER.add("ceil ceiling dceil", "D", Kind.INT, "TRY_CAST(ceil({0}) AS BIGINT)")
 NUMBER.add("mod fmod", "NN", common_kind, "({0} % nullif({1}, 0))")
-NUMBER.add("pow power dpow", "DD", Kind.DOUBLE, _finite("pow({0}, {1})"))
+NUMBER.add("pow power dpow fpow", "DD", Kind.DOUBLE, _finite("pow({0}, {1})"))
 NUMBER.add("sqrt dsqrt", "D", Kind.DOUBLE, "CASE WHEN {0} >= 0 THEN sqrt({0}) END")
 NUMBER.add("exp dexp", "D", Kind.DOUBLE, _finite("exp({0})"))
 NUMBER.add("ln dlog1", "D", Kind.DOUBLE, "CASE WHEN {0} > 0 THEN ln({0}) END")

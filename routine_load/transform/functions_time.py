@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from routine_load.errors import AnalysisError
+from routine_load.ids import Compat
 from routine_load.transform.moments import (
     epoch_in_zone,
     in_zone,
@@ -13,29 +14,35 @@ from routine_load.transform.moments import (
 )
 from routine_load.transform.operators import as_kind
 from routine_load.transform.registry import Builder, Context, Family
+from routine_load.transform.time_formats import formatted, joda_format, joda_formatted, tera_format
 from routine_load.transform.typed import Kind, Typed, clamped, derived, quoted
 
 TIME = Family()
 _SECONDS_MAX = 253_402_243_199
 """The vendors' last second: 9999-12-31 15:59:59 UTC."""
-_DEFAULT_FORMAT = "%Y-%m-%d %H:%M:%S"
+_DEFAULT_FORMAT = "%Y-%m-%d %H:%i:%s"
 
 
-def _format(args: list[Typed], index: int, function: str) -> str:
-    """The constant format argument as a DuckDB literal."""
+def _format_text(args: list[Typed], index: int, function: str) -> str:
+    """The constant format argument."""
     if len(args) <= index:
-        return quoted(_DEFAULT_FORMAT)
+        return _DEFAULT_FORMAT
     text = args[index].literal
     if not text:
         raise AnalysisError(f"{function}: the format must be a constant text, and not empty")
-    return quoted(strftime_format(text, function))
+    return text
+
+
+def _format(args: list[Typed], index: int, function: str) -> str:
+    """The constant format argument as a literal of DuckDB's strptime."""
+    return quoted(strftime_format(_format_text(args, index, function), function))
 
 
 def _from_unixtime(args: list[Typed], context: Context) -> str:
     seconds = args[0].sql
     moment = local_of_epoch(seconds, context.zone)
-    form = _format(args, 1, "from_unixtime")
-    return f"CASE WHEN {seconds} BETWEEN 0 AND {_SECONDS_MAX} THEN strftime({moment}, {form}) END"
+    shown = formatted(moment, _format_text(args, 1, "from_unixtime"), "from_unixtime")
+    return f"CASE WHEN {seconds} BETWEEN 0 AND {_SECONDS_MAX} THEN {shown} END"
 
 
 def _unix_timestamp(args: list[Typed], context: Context) -> str | Typed:
@@ -66,7 +73,24 @@ def _str_to_date_kind(args: list[Typed]) -> Kind:
 
 
 def _date_format(args: list[Typed], _: Context) -> str:
-    return f"strftime({args[0].sql}, {_format(args, 1, 'date_format')})"
+    return formatted(args[0].sql, _format_text(args, 1, "date_format"), "date_format")
+
+
+def _str2date(args: list[Typed], _: Context) -> str:
+    return f"CAST(try_strptime({args[0].sql}, {_format(args, 1, 'str2date')}) AS DATE)"
+
+
+def _joda(args: list[Typed], _: Context) -> str:
+    return joda_formatted(args[0].sql, _format_text(args, 1, "jodatime_format"), "jodatime_format")
+
+
+def _from_joda(args: list[Typed], _: Context) -> str:
+    form = joda_format(_format_text(args, 1, "str_to_jodatime"), "str_to_jodatime")
+    return f"try_strptime({args[0].sql}, {quoted(form)})"
+
+
+def _from_tera(args: list[Typed], _: Context) -> str:
+    return f"try_strptime({args[0].sql}, {quoted(tera_format(_format_text(args, 1, 'to_tera_timestamp')))})"
 
 
 def _now(context: Context) -> str:
@@ -102,11 +126,16 @@ def shift(unit: str, *, back: bool) -> Builder:
     return _shift(UNITS[unit.upper()], -1 if back else 1)
 
 
-def _date_trunc(args: list[Typed], _: Context) -> str:
-    unit = (args[0].literal or "").lower()
-    if unit not in {"year", "quarter", "month", "week", "day", "hour", "minute", "second", "millisecond"}:
+def _date_trunc(args: list[Typed], context: Context) -> Typed:
+    """StarRocks: the unit first; Doris: either way round."""
+    units = {"year", "quarter", "month", "week", "day", "hour", "minute", "second", "millisecond"}
+    unit, value = args[0].literal, args[1]
+    if context.compat is Compat.DORIS and (args[1].literal or "").lower() in units:
+        unit, value = args[1].literal, args[0]
+    if (unit or "").lower() not in units:
         raise AnalysisError("date_trunc function just support year|quarter|month|week|day|hour|minute|second")
-    return f"date_trunc({quoted(unit)}, {args[1].sql})"
+    moment = as_kind(value, Kind.DATETIME, context)
+    return derived(f"(date_trunc({quoted(str(unit).lower())}, {moment.sql}))", Kind.DATETIME, moment)
 
 
 def _difference(part: str) -> Callable[[list[Typed], Context], str]:
@@ -119,10 +148,15 @@ def _difference(part: str) -> Callable[[list[Typed], Context], str]:
 
 TIME.add("from_unixtime", "IF?", Kind.TEXT, _from_unixtime)
 TIME.add("unix_timestamp", "A?F?", Kind.INT, _unix_timestamp)
-TIME.add("str_to_date str2date", "TF", _str_to_date_kind, _str_to_date)
+TIME.add("str_to_date", "TF", _str_to_date_kind, _str_to_date)
+TIME.add("str2date", "TF", Kind.DATE, _str2date)
+TIME.add("jodatime_format", "mF", Kind.TEXT, _joda)
+TIME.add("str_to_jodatime", "TF", Kind.DATETIME, _from_joda)
+TIME.add("to_tera_timestamp", "TF", Kind.DATETIME, _from_tera)
+TIME.add("to_tera_date", "TF", Kind.DATE, lambda args, context: f"CAST({_from_tera(args, context)} AS DATE)")
 TIME.add("date_format", "mF", Kind.TEXT, _date_format)
 TIME.add("to_date date", "A", Kind.DATE, _to_date)
-TIME.add("timestamp to_datetime", "m", Kind.DATETIME, "{0}")
+TIME.add("timestamp", "m", Kind.DATETIME, "{0}")
 TIME.add(
     "now current_timestamp localtime localtimestamp", "", Kind.DATETIME, lambda _, c: f"date_trunc('second', {_now(c)})"
 )
@@ -137,7 +171,7 @@ TIME.add("weekofyear", "m", Kind.INT, "weekofyear({0})")
 TIME.add("dayname", "m", Kind.TEXT, "dayname({0})")
 TIME.add("monthname", "m", Kind.TEXT, "monthname({0})")
 TIME.add("last_day", "m", Kind.DATE, "last_day({0})")
-TIME.add("date_trunc", "Fm", Kind.DATETIME, _date_trunc)
+TIME.add("date_trunc", "AA", Kind.DATETIME, _date_trunc)
 TIME.add("datediff", "mm", Kind.INT, "date_diff('day', {1}, {0})")
 TIME.add("makedate", "II", Kind.DATE,
          "CASE WHEN {0} BETWEEN 0 AND 9999 AND {1} BETWEEN 1 AND 4000000 "
@@ -145,9 +179,9 @@ TIME.add("makedate", "II", Kind.DATE,
 TIME.add("to_days", "d", Kind.INT, "date_diff('day', DATE '0001-01-01', {0}) + 366")
 TIME.add("date_add adddate days_add", "mI", Kind.DATETIME, _shift("days", 1))
 TIME.add("date_sub subdate days_sub", "mI", Kind.DATETIME, _shift("days", -1))
-for _unit in ("years", "months", "weeks", "hours", "minutes", "seconds", "milliseconds", "microseconds"):
+for _unit in ("years", "quarters", "months", "weeks", "hours", "minutes", "seconds", "milliseconds", "microseconds"):
     TIME.add(f"{_unit}_add", "mI", Kind.DATETIME, _shift(_unit, 1))
     TIME.add(f"{_unit}_sub", "mI", Kind.DATETIME, _shift(_unit, -1))
 TIME.add("add_months", "mI", Kind.DATETIME, _shift("months", 1))
-for _part in ("year", "month", "week", "day", "hour", "minute", "second"):
+for _part in ("year", "quarter", "month", "week", "day", "hour", "minute", "second", "millisecond", "microsecond"):
     TIME.add(f"{_part}s_diff", "mm", Kind.INT, _difference(_part))

@@ -105,6 +105,14 @@ def in_zone(instant: str, zone: str) -> str:
     return f"timezone({quoted(_region(zone))}, {instant})"
 
 
+def instant_of_local(local: str, zone: str) -> str:
+    """SQL: TIMESTAMPTZ of a local TIMESTAMP in ``zone``."""
+    offset = _offset_seconds(zone)
+    if offset is not None:
+        return f"timezone('UTC', ({local}) - to_seconds({offset}))"
+    return f"timezone({quoted(_region(zone))}, {local})"
+
+
 def epoch_in_zone(local: str, zone: str) -> str:
     """SQL: seconds since 1970 (DOUBLE) of a local TIMESTAMP in ``zone``."""
     offset = _offset_seconds(zone)

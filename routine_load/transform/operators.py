@@ -35,24 +35,24 @@ def as_kind(value: Typed, kind: Kind, context: Context) -> Typed:
         return value
     if value.kind is Kind.NULL:
         return Typed(f"NULL::{duck_kind(kind)}", kind, atomic=True)
-    if kind.is_nested:
-        raise AnalysisError(f"{'an array' if kind is Kind.ARRAY else 'a map'} is needed here")
-    if kind is Kind.OTHER or (value.kind is Kind.OTHER and kind is not Kind.TEXT):
-        raise AnalysisError(f"a value of kind {value.kind.name} cannot be used as {kind.name}")
-    if value.kind.is_nested and kind not in {Kind.TEXT, Kind.JSON}:
-        raise AnalysisError(f"a value of kind {value.kind.name} cannot be used as {kind.name}")
+    _check_kinds(value.kind, kind)
     bound = context.stages.bind(value)
-    if value.kind.is_nested:
-        made = nested_text(bound.sql, value.kind, context.compat)
-        return derived(made if kind is Kind.TEXT else f"to_json({bound.sql})::VARCHAR", kind, bound)
+    if value.kind.is_nested and kind is Kind.TEXT:
+        return derived(f"({nested_text(bound.sql, value.kind, context.compat)})", kind, bound)
     if kind is Kind.TEXT:
         return Typed(f"({to_text(bound.sql, value.kind)})", kind, bound.level, literal=value.literal)
     if value.kind is Kind.JSON:
         bound = context.stages.bind(derived(f"({to_text(bound.sql, Kind.JSON)})", Kind.TEXT, bound))
-        return derived(f"({_from_text(bound.sql, kind, context)})", kind, bound)
-    if value.kind is Kind.TEXT:
-        return derived(f"({_from_text(bound.sql, kind, context)})", kind, bound)
-    return derived(f"({_from_other(bound, kind, context)})", kind, bound)
+    from_ = _from_text(bound.sql, kind, context) if bound.kind is Kind.TEXT else _from_other(bound, kind, context)
+    return derived(f"({from_})", kind, bound)
+
+
+def _check_kinds(given: Kind, wanted: Kind) -> None:
+    if wanted.is_nested:
+        raise AnalysisError(f"{'an array' if wanted is Kind.ARRAY else 'a map'} is needed here")
+    as_text = wanted in {Kind.TEXT, Kind.JSON} if given.is_nested else wanted is Kind.TEXT
+    if wanted is Kind.OTHER or ((given.is_nested or given is Kind.OTHER) and not as_text):
+        raise AnalysisError(f"a value of kind {given.name} cannot be used as {wanted.name}")
 
 
 def arithmetic(operator: type[exp.Expr], left: Typed, right: Typed, context: Context) -> Typed:

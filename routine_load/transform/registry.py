@@ -1,7 +1,7 @@
 """How a vendor function is written down: its parameters' kinds, its result's kind, and DuckDB SQL that means the same.
 
-A signature is one letter per parameter: ``T`` text, ``I`` integer, ``D`` double, ``N`` any number (text becomes
-double), ``m`` a moment (DATETIME), ``d`` a day, ``B`` boolean, ``J`` JSON text, ``L`` array, ``A`` anything as it is,
+A signature is one letter per parameter: ``T`` text, ``I`` integer, ``G`` LARGEINT, ``D`` double, ``N`` any number (text becomes
+double), ``m`` a moment (DATETIME), ``d`` a day, ``B`` boolean, ``J`` JSON text, ``L`` array, ``K`` map, ``A`` anything as it is,
 ``F`` a constant text that the builder translates. ``?`` after a letter: it may be absent; ``*`` after the last: any
 number more. The body is a template (``{0}``) or a builder for what depends on constants, kinds or the time zone.
 """
@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from routine_load.errors import AnalysisError
 from routine_load.ids import Compat
 from routine_load.transform.typed import Kind, Stages, Typed
 
@@ -67,12 +68,20 @@ class Family:
             self.functions[name] = Function(name, signature, result, body, repeats)
 
 
+def constant(args: list[Typed], index: int, function: str, what: str) -> str:
+    """The text of a constant argument. Raises AnalysisError where it is none."""
+    text = args[index].literal
+    if text is None:
+        raise AnalysisError(f"{function}: {what} must be a constant")
+    return text
+
+
 def joined(parts: str, by: str) -> str:
     """SQL of a list's elements with ``by`` between them, NULLs left out; DuckDB's own needs a constant separator."""
-    known = f"list_filter({parts}, lambda x: x IS NOT NULL)"
+    known = f"list_filter({parts}, lambda __v: __v IS NOT NULL)"
     return (
         f"CASE WHEN len({known}) = 0 AND {by} IS NOT NULL THEN '' "
-        f"WHEN len({known}) > 0 THEN list_reduce({known}, lambda x, y: x || {by} || y) END"
+        f"WHEN len({known}) > 0 THEN list_reduce({known}, lambda __v, __w: __v || {by} || __w) END"
     )
 
 

@@ -20,6 +20,7 @@ from routine_load.loads.values import (
     SourceColumn,
     Transformed,
 )
+from routine_load.transform import native
 from routine_load.transform.program import LOADED, REJECTED, UNSELECTED, UNUSUAL, Program
 
 MEMORY_LIMIT = "192MB"
@@ -29,6 +30,10 @@ _TOO_SLOW = f"The load's expressions took more than {TIMEOUT_SECONDS:.0f} s for 
 SHOWN_CHARS_MAX = 200
 UNUSUAL_CHUNKS = 16
 """After an unusual spelling so many chunks go straight to the full program: the data is probably like that."""
+
+
+_Ran = tuple[pa.Table, int, pa.Array | None]
+"""Output columns of the loaded rows; how many were unselected; the rows of the chunk that were loaded, None: all."""
 
 
 def blank_rows(sources: Sequence[SourceColumn], rows: int) -> pa.Table:
@@ -60,6 +65,7 @@ class SqlTransformer:
                 "arrow_lossless_conversion": "true",
             },
         )
+        native.install(self._connection, (program.main, program.usual, program.explain))
         self._connection.execute("SET lock_configuration = true")
 
     def transform(self, decoded: Decoded) -> Transformed:
@@ -72,14 +78,14 @@ class SqlTransformer:
         timer.daemon = True
         timer.start()
         try:
-            rows, unselected = self._run(src, payloads, 0, rejected)
+            rows, unselected, kept = self._run(src, payloads, 0, rejected)
         except duckdb.InterruptException as cause:
             raise LimitExceeded(_TOO_SLOW) from cause
         except duckdb.OutOfMemoryException as cause:
             raise LimitExceeded(f"The load's expressions need more than {MEMORY_LIMIT} for one chunk") from cause
         finally:
             timer.cancel()
-        return Transformed(rows.rename_columns(list(self._program.names)), tuple(rejected), unselected)
+        return Transformed(rows.rename_columns(list(self._program.names)), tuple(rejected), unselected, kept)
 
     def dry_run(self, src: pa.Table) -> None:
         """Run both SELECTs; raises duckdb.Error where a chunk of rows would be cut to find the bad one."""
@@ -91,10 +97,8 @@ class SqlTransformer:
     def close(self) -> None:
         self._connection.close()
 
-    def _run(
-        self, src: pa.Table, payloads: pa.Array | None, first: int, rejected: list[RejectedRow]
-    ) -> tuple[pa.Table, int]:
-        """Output columns of the loaded rows, and how many were unselected. ``first`` is src's row in the chunk."""
+    def _run(self, src: pa.Table, payloads: pa.Array | None, first: int, rejected: list[RejectedRow]) -> _Ran:
+        """``first`` is src's row in the chunk."""
         try:
             out = self._usual(src)
             out = self._query(self._program.main, src) if out is None else out
@@ -104,16 +108,17 @@ class SqlTransformer:
             self._still_possible(cause)
             return self._run_halves(src, payloads, first, rejected, cause)
         if out.num_columns == len(self._program.names):
-            return out, 0
+            return out, 0, None
         status = out.column(out.num_columns - 1)
         out = out.remove_column(out.num_columns - 1)
         worst = pc.max(status).as_py()
         if worst in {None, LOADED}:
-            return out, 0
+            return out, 0, None
         if worst == REJECTED:
             self._explain(src, pc.indices_nonzero(pc.equal(status, REJECTED)), payloads, first, rejected)
         unselected = pc.sum(pc.equal(status, UNSELECTED)).as_py() or 0
-        return out.filter(pc.equal(status, LOADED)), unselected
+        loaded = pc.equal(status, LOADED)
+        return out.filter(loaded), unselected, pc.add(pc.indices_nonzero(loaded), pa.scalar(first, pa.uint64()))
 
     def _usual(self, src: pa.Table) -> pa.Table | None:
         """The cheap program's output; None when some row is spelled unusually, and for a while after that."""
@@ -137,17 +142,19 @@ class SqlTransformer:
 
     def _run_halves(
         self, src: pa.Table, payloads: pa.Array | None, first: int, rejected: list[RejectedRow], cause: duckdb.Error
-    ) -> tuple[pa.Table, int]:
+    ) -> _Ran:
         """Some row makes an expression fail where it should give NULL: find it, reject it, load the others."""
         if src.num_rows <= 1:
             reason = _first_line(cause)
             if src.num_rows:
                 rejected.append(self._rejected(src, 0, _payload(payloads, first), ("", reason)))
-            return self._query(self._program.main, self._empty).select(range(len(self._program.names))), 0
+            empty = self._query(self._program.main, self._empty).select(range(len(self._program.names)))
+            return empty, 0, pa.array([], pa.uint64())
         middle = src.num_rows // 2
-        left, dropped_left = self._run(src.slice(0, middle), payloads, first, rejected)
-        right, dropped_right = self._run(src.slice(middle), payloads, first + middle, rejected)
-        return pa.concat_tables([left, right]), dropped_left + dropped_right
+        left, dropped_left, kept_left = self._run(src.slice(0, middle), payloads, first, rejected)
+        right, dropped_right, kept_right = self._run(src.slice(middle), payloads, first + middle, rejected)
+        kept = [_places(kept_left, first, middle), _places(kept_right, first + middle, src.num_rows - middle)]
+        return pa.concat_tables([left, right]), dropped_left + dropped_right, pa.concat_arrays(kept)
 
     def _explain(
         self, src: pa.Table, indices: pa.Array, payloads: pa.Array | None, first: int, rejected: list[RejectedRow]
@@ -176,6 +183,10 @@ class SqlTransformer:
             return _plain_booleans(self._connection.sql(sql).to_arrow_table())
         finally:
             self._connection.unregister("src")
+
+
+def _places(kept: pa.Array | None, first: int, count: int) -> pa.Array:
+    return pa.array(range(first, first + count), pa.uint64()) if kept is None else kept
 
 
 def _plain_booleans(table: pa.Table) -> pa.Table:

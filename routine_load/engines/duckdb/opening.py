@@ -21,6 +21,7 @@ from routine_load.engines.duckdb.names import OWN_SCHEMA, RESERVED_DATABASES, Na
 from routine_load.engines.duckdb.running import Statements
 from routine_load.errors import DirectoryInUse, EngineError
 from routine_load.sql.ddl_tokens import literal
+from routine_load.transform import native
 
 CHECKPOINT_BYTES = "64MB"
 """WAL size that starts a checkpoint. Appended row groups go to the file directly, so even long loads write little WAL;
@@ -125,6 +126,7 @@ def open_warehouse(path: Path, *, error_log_dir: Path, memory: str, threads: int
             root.close()
             raise DirectoryInUse(f"{path} is open already in this process")
         names = Names(str(_one(root, "SELECT current_database()")))
+        native.install(root)
         _configure(root, (memory, threads), temporary, error_log_dir)
         incarnation = _own_tables(root, names)
     except duckdb.Error as error:
