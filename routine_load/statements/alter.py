@@ -156,7 +156,7 @@ def _with_source(job: Job, alteration: Alteration, change: SourceChange, context
 def _return(job: Job, number: int, context: Context) -> Alteration:
     versions = context.jobs.versions(job)
     definition = version_to_return_to(versions, number).definition
-    alteration = Alteration(basis=job.definition, definition=definition, basis_number=versions[-1].number)
+    alteration = Alteration(basis=job.definition, definition=definition)
     source = definition.source
     context.check_client_properties(job.database, source.brokers, source.client_properties)
     if source != job.definition.source:
@@ -189,4 +189,5 @@ def _back_in_source(
         raise ExecutionError(
             f"topic {source.topic} of version {number} lost what the job had not read of it: {cause.message}; {instead}"
         ) from cause
-    return replace(alteration, offsets=offsets, restarts=True, topic_id=left.topic_id)
+    newest = versions[-1].number
+    return replace(alteration, offsets=offsets, restarts=True, topic_id=left.topic_id, basis_number=newest)
