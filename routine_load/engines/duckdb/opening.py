@@ -176,6 +176,5 @@ def _own_tables(root: duckdb.DuckDBPyConnection, names: Names) -> str:
 
 
 def _one(cursor: duckdb.DuckDBPyConnection, query: str) -> object:
-    row = cursor.execute(query).fetchone()
-    assert row is not None
-    return row[0]
+    rows = cursor.execute(query).fetchall()  # all of them: functions cannot be installed behind an open result
+    return rows[0][0]
