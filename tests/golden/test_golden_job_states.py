@@ -64,7 +64,7 @@ class Stand:
     def show(self, compat: Compat, job: str) -> dict[str, str | None]:
         """The oldest job of that name, as it is now."""
         table = self.run(compat, f"SHOW ALL ROUTINE LOAD FOR {job} ")
-        row = list(table.rows)[-1]
+        row = min(table.rows, key=lambda row: int(row[0]))
         return dict(zip((column.name for column in table.columns), row, strict=True))
 
     def until(self, compat: Compat, job: str, state: JobState) -> dict[str, str | None]:
