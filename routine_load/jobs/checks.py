@@ -68,8 +68,9 @@ def _check_merge_condition(definition: JobDefinition, table: Table) -> None:
 
 
 def _check_partitions(definition: JobDefinition, table: Table) -> None:
-    # a table that is not partitioned has one partition, of its own name
-    known = {partition.name.lower() for partition in table.partitions} or {table.ref.table.lower()}
-    for name in definition.clauses.partitions or ():
+    """No table here has temporary partitions."""
+    clauses = definition.clauses
+    known = {name.lower() for name in table.partition_names} if not clauses.temporary_partitions else set()
+    for name in clauses.partitions or ():
         if name.lower() not in known:
             raise ExecutionError(f"Partition {name} does not exist")

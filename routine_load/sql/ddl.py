@@ -15,11 +15,12 @@ from dataclasses import dataclass
 
 from routine_load.errors import AnalysisError, NoDatabaseSelected, UnsupportedFeature
 from routine_load.ids import Compat, TableRef
-from routine_load.sql.ddl_columns import ColumnDraft, read_column
+from routine_load.sql.ddl_alter import AlterAction, partition_names, read_action, read_properties
+from routine_load.sql.ddl_columns import read_column
 from routine_load.sql.ddl_partitions import read_partitioning
 from routine_load.sql.ddl_rules import TableDraft, declare
 from routine_load.sql.ddl_tokens import Kind, Reader, first_word
-from routine_load.sql.schema import Column, KeyModel, Table
+from routine_load.sql.schema import KeyModel, Table
 
 CATALOGS = frozenset({"default_catalog", "internal"})
 
@@ -68,39 +69,10 @@ class DropTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TruncateTable:
+    """``partitions`` None: all rows."""
+
     ref: TableRef
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddColumn:
-    """``after`` is a column name, empty for FIRST, None for the end."""
-
-    column: Column
-    after: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DropColumn:
-    name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModifyColumn:
-    column: Column
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenameColumn:
-    name: str
-    to: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenameTable:
-    to: str
-
-
-AlterAction = AddColumn | DropColumn | ModifyColumn | RenameColumn | RenameTable
+    partitions: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,11 +99,11 @@ def parse_ddl(text: str, context: DdlContext) -> DdlStatement | None:
     if reader.accept("TRUNCATE"):
         reader.expect("TABLE")
         ref = read_ref(reader, context)
-        if reader.looks_at("PARTITION") or reader.looks_at("PARTITIONS"):
-            raise UnsupportedFeature("TRUNCATE TABLE … PARTITION is not kept here; use DELETE with a condition")
+        named = reader.accept("PARTITION") or reader.accept("PARTITIONS")
+        partitions = partition_names(reader) if named else None
         reader.accept("FORCE")
         reader.expect_end()
-        return TruncateTable(ref=ref)
+        return TruncateTable(ref=ref, partitions=partitions)
     if reader.accept("ALTER", "TABLE"):
         return _alter(reader, context)
     return None
@@ -302,20 +274,6 @@ def _distribution(reader: Reader, draft: TableDraft) -> None:
         draft.distribution += " BUCKETS " + ("AUTO" if reader.accept("AUTO") else str(reader.integer()))
 
 
-def read_properties(reader: Reader) -> tuple[tuple[str, str], ...]:
-    """``("key" = "value", …)`` in the order written; the later of two equal keys counts."""
-    reader.expect_symbol("(")
-    found: dict[str, str] = {}
-    while not reader.accept_symbol(")"):
-        key = reader.string()
-        reader.expect_symbol("=")
-        found[key] = reader.string()
-        if not reader.accept_symbol(","):
-            reader.expect_symbol(")")
-            break
-    return tuple(found.items())
-
-
 def _drop(reader: Reader, context: DdlContext) -> DdlStatement:
     if reader.accept("DATABASE") or reader.accept("SCHEMA"):
         exists = reader.accept("IF", "EXISTS")
@@ -335,47 +293,8 @@ def _drop(reader: Reader, context: DdlContext) -> DdlStatement:
 
 def _alter(reader: Reader, context: DdlContext) -> AlterTable:
     ref = read_ref(reader, context)
-    actions = [_alter_action(reader, context)]
+    actions = [read_action(reader, context.compat)]
     while reader.accept_symbol(","):
-        actions.append(_alter_action(reader, context))
+        actions.append(read_action(reader, context.compat))
     reader.expect_end()
     return AlterTable(ref=ref, actions=tuple(actions))
-
-
-def _alter_action(reader: Reader, context: DdlContext) -> AlterAction:
-    action = _alter_column(reader, context)
-    if action is None and reader.accept("RENAME"):
-        if reader.accept("COLUMN"):
-            name = reader.name()
-            reader.accept("TO")
-            action = RenameColumn(name=name, to=reader.name())
-        else:
-            reader.accept("TO")
-            action = RenameTable(to=reader.name())
-    if action is None:
-        raise UnsupportedFeature(
-            "This ALTER TABLE is not supported; ADD COLUMN, DROP COLUMN, MODIFY COLUMN, RENAME and RENAME COLUMN are"
-        )
-    if reader.accept("PROPERTIES"):
-        read_properties(reader)
-    return action
-
-
-def _alter_column(reader: Reader, context: DdlContext) -> AlterAction | None:
-    if reader.accept("ADD", "COLUMN"):
-        if reader.peek().text == "(":
-            raise UnsupportedFeature("ADD COLUMN (…, …) is not supported; repeat ADD COLUMN for each column")
-        column = _altered(read_column(reader, context.compat))
-        after = reader.name() if reader.accept("AFTER") else ("" if reader.accept("FIRST") else None)
-        return AddColumn(column=column, after=after)
-    if reader.accept("DROP", "COLUMN"):
-        return DropColumn(name=reader.name())
-    if reader.accept("MODIFY", "COLUMN"):
-        if reader.peek(1).is_word("COMMENT"):
-            raise UnsupportedFeature("MODIFY COLUMN … COMMENT needs the column's type here")
-        return ModifyColumn(column=_altered(read_column(reader, context.compat)))
-    return None
-
-
-def _altered(draft: ColumnDraft) -> Column:
-    return draft.column(is_key=draft.is_key)

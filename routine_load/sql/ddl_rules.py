@@ -9,6 +9,8 @@ from routine_load.errors import AnalysisError
 from routine_load.ids import TableRef
 from routine_load.sql.ddl_columns import ColumnDraft
 from routine_load.sql.ddl_partitions import Partitioning
+from routine_load.sql.partition_rules import check_partitions
+from routine_load.sql.partition_series import dynamic_of
 from routine_load.sql.schema import (
     SEQUENCE_COLUMN,
     SEQUENCE_TYPE,
@@ -88,20 +90,26 @@ def declare(draft: TableDraft, *, from_query: bool = False) -> Table:
             _check_column(column, model)
         _check_mentioned(draft, columns)
     _check_properties(draft, columns)
-    partitioning = draft.partitioning or Partitioning("", ())
-    return Table(
+    partitioning = draft.partitioning
+    table = Table(
         ref=draft.ref,
         columns=columns,
         key_model=model,
         comment=draft.comment,
         engine=draft.engine,
-        partition_columns=partitioning.columns,
-        partitions=partitioning.partitions,
-        partition_clause=partitioning.clause,
+        partition_columns=partitioning.columns if partitioning else (),
+        partitions=partitioning.partitions if partitioning else (),
+        partition_clause=partitioning.clause if partitioning else "",
+        partition_kind=partitioning.kind if partitioning else None,
+        partitions_come=partitioning.comes if partitioning else False,
         order_by=draft.order_by,
         distribution=draft.distribution,
         properties=draft.properties,
     )
+    if columns:
+        check_partitions(table)
+        dynamic_of(table)
+    return table
 
 
 def check_altered(table: Table) -> None:

@@ -83,13 +83,29 @@ class Column:
     generated: str | None = None
 
 
+class PartitionKind(StrEnum):
+    """EXPRESSION: partitions are made as rows come, of a function's value or of each distinct value."""
+
+    RANGE = "RANGE"
+    LIST = "LIST"
+    EXPRESSION = "EXPRESSION"
+
+
+Bound = tuple[str | None, ...]
+"""One SQL literal text for each partition column; None is MINVALUE in a lower bound and MAXVALUE in an upper one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TablePartition:
-    """A named range of a RANGE-partitioned table; bounds are SQL literal text, None is unbounded."""
+    """A named range ``[lower, upper)`` of rows, None: unbounded; or (LIST) the rows with one of ``values``.
+
+    A bound may have fewer literals than there are partition columns. In ``values``, None is NULL.
+    """
 
     name: str
-    lower: str | None = None
-    upper: str | None = None
+    lower: Bound | None = None
+    upper: Bound | None = None
+    values: tuple[Bound, ...] = ()
 
 
 SEQUENCE_COLUMN = "function_column.sequence_col"
@@ -107,6 +123,7 @@ class Table:
     """A table's whole declaration. Column names compare case-insensitively; ``column`` looks one up.
 
     ``partition_clause`` is the PARTITION BY clause as it was written, for SHOW CREATE TABLE; ``order_by`` the sort key.
+    ``partitions_come``: a row without a partition makes one.
     """
 
     ref: TableRef
@@ -117,6 +134,8 @@ class Table:
     partition_columns: tuple[str, ...] = ()
     partitions: tuple[TablePartition, ...] = ()
     partition_clause: str = ""
+    partition_kind: PartitionKind | None = None
+    partitions_come: bool = False
     order_by: tuple[str, ...] = ()
     distribution: str = ""
     properties: tuple[tuple[str, str], ...] = ()
@@ -133,6 +152,11 @@ class Table:
         """The type of a hidden sequence column (Doris: function_column.sequence_type); None where there is none."""
         named = dict(self.properties).get(SEQUENCE_TYPE)
         return None if named is None else ColumnType(name=SEQUENCE_TYPES[named.lower()])
+
+    @property
+    def partition_names(self) -> tuple[str, ...]:
+        """A table that is not partitioned has one partition, of its own name."""
+        return tuple(p.name for p in self.partitions) if self.partition_kind is not None else (self.ref.table,)
 
     @property
     def key_columns(self) -> tuple[Column, ...]:

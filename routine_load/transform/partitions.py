@@ -1,54 +1,70 @@
-"""Which rows fall into a table partition: ranges over one column, half-open, bounds as SQL literals."""
+"""Which rows fall into a table partition: ranges over one or several columns, half-open, and lists of values."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from routine_load.errors import AnalysisError
 from routine_load.loads.values import LoadSpec
-from routine_load.sql.schema import Column, Table, TablePartition
+from routine_load.sql.schema import Bound, Column, PartitionKind, Table, TablePartition
 from routine_load.transform.convert import Rules, convert
 from routine_load.transform.typed import Kind, Typed, derived, quoted
 
-RANGES_MAX = 4_096
+_Range = tuple[Bound | None, Bound | None]
 
 
 def in_partitions(table: Table, spec: LoadSpec, scope: Mapping[str, Typed], rules: Rules) -> Typed | None:
-    """Condition that a row has a partition; None where every row has one or the partitions cannot be told here."""
+    """Condition that a row has a partition; None where every row has one. Raises AnalysisError for an unknown name."""
     chosen = _chosen(table, spec)
-    if not chosen or len(table.partition_columns) != 1 or len(chosen) > RANGES_MAX:
-        return None
-    column, value = table.column(table.partition_columns[0]), scope.get(table.partition_columns[0].lower())
-    if column is None or value is None:
-        return None
-    ranges = _merged([(_bound(p.lower, column, rules), _bound(p.upper, column, rules)) for p in chosen])
-    tests = [_inside(value.sql, lower, upper) for lower, upper in ranges]
-    return derived("(" + " OR ".join(tests) + ")", Kind.BOOL, value)
+    return None if chosen is None else condition(table, chosen, scope, rules)
 
 
-def _chosen(table: Table, spec: LoadSpec) -> tuple[TablePartition, ...]:
-    if spec.partitions is None or not table.partitions:
-        return table.partitions
-    known = {partition.name.lower(): partition for partition in table.partitions}
+def condition(table: Table, chosen: Sequence[TablePartition], scope: Mapping[str, Typed], rules: Rules) -> Typed | None:
+    """Condition that a row is in one of these partitions; None where that cannot be told from its columns."""
+    columns, values = [], []
+    for name in table.partition_columns:
+        column, value = table.column(name), scope.get(name.lower())
+        if column is None or value is None:
+            return None
+        columns.append(column)
+        values.append(value)
+    sql = [value.sql for value in values]
+    if table.partition_kind is PartitionKind.LIST:
+        tests = [_listed(sql, _literals(bound, columns, rules)) for p in chosen for bound in p.values]
+    else:
+        tests = [
+            _inside(sql, _literals(low, columns, rules), _literals(high, columns, rules))
+            for low, high in _merged([(p.lower, p.upper) for p in chosen])
+        ]
+    return derived("(" + (" OR ".join(tests) or "false") + ")", Kind.BOOL, *values)
+
+
+def _chosen(table: Table, spec: LoadSpec) -> tuple[TablePartition, ...] | None:
+    """None: all that there are, and those that come."""
+    if spec.partitions is None:
+        return None if table.partition_kind is None or table.partitions_come else table.partitions
+    known = {name.lower() for name in table.partition_names}
     for name in spec.partitions:
         if name.lower() not in known:
             raise AnalysisError(f"Partition {name} does not exist")
-    return tuple(known[name.lower()] for name in spec.partitions)
+    wanted = {name.lower() for name in spec.partitions}
+    return None if table.partition_kind is None else tuple(p for p in table.partitions if p.name.lower() in wanted)
 
 
-def _bound(text: str | None, column: Column, rules: Rules) -> str | None:
-    """SQL of a bound in the column's type. The text is a literal: its quotes are taken off and written anew."""
-    if text is None:
-        return None
-    bare = text.strip()
-    if len(bare) >= 2 and bare[0] == bare[-1] and bare[0] in "'\"":
-        bare = bare[1:-1]
-    return f"({convert(quoted(bare), Kind.TEXT, column.type, rules)})"
+def _literals(bound: Bound | None, columns: list[Column], rules: Rules) -> list[str | None]:
+    """SQL of a bound, in the columns' types. A literal's quotes are taken off and written anew."""
+    found: list[str | None] = []
+    for text, column in zip(bound or (), columns, strict=False):
+        bare = text
+        if bare is not None and len(bare) >= 2 and bare[0] == bare[-1] == "'":
+            bare = bare[1:-1].replace("''", "'")
+        found.append(None if bare is None else f"({convert(quoted(bare), Kind.TEXT, column.type, rules)})")
+    return found
 
 
-def _merged(ranges: list[tuple[str | None, str | None]]) -> list[tuple[str | None, str | None]]:
+def _merged(ranges: list[_Range]) -> list[_Range]:
     """Neighbours in declaration order that touch become one range: a year of days is one comparison."""
-    merged: list[tuple[str | None, str | None]] = []
+    merged: list[_Range] = []
     for lower, upper in ranges:
         if merged and merged[-1][1] is not None and merged[-1][1] == lower:
             merged[-1] = (merged[-1][0], upper)
@@ -57,10 +73,32 @@ def _merged(ranges: list[tuple[str | None, str | None]]) -> list[tuple[str | Non
     return merged
 
 
-def _inside(value: str, lower: str | None, upper: str | None) -> str:
-    # NULL is less than everything: it belongs to the partition without a lower bound.
-    tests = [] if lower is None else [f"{value} >= {lower}"]
-    if upper is not None:
-        below = f"{value} < {upper}"
-        tests.append(f"({value} IS NULL OR {below})" if lower is None else below)
+def _listed(values: list[str], wanted: list[str | None]) -> str:
+    tests = [
+        f"{value} IS NULL" if literal is None else f"coalesce({value} = {literal}, false)"
+        for value, literal in zip(values, wanted, strict=False)
+    ]
+    return "(" + " AND ".join(tests) + ")"
+
+
+def _inside(values: list[str], lower: list[str | None], upper: list[str | None]) -> str:
+    tests = []
+    if any(literal is not None for literal in lower):
+        tests.append("NOT " + _below(values, lower, missing=None))
+    if upper:
+        tests.append(_below(values, upper, missing=False))
     return "(" + (" AND ".join(tests) or "true") + ")"
+
+
+def _below(values: list[str], bound: list[str | None], *, missing: bool | None) -> str:
+    """Whether the columns, one after the other, are less than a bound. NULL is less than everything.
+
+    None in a bound: nothing is less than MINVALUE (``missing`` None), everything is less than MAXVALUE (False).
+    """
+    value, literal = values[0], bound[0]
+    if literal is None:
+        return "false" if missing is None else "true"
+    less = f"({value} IS NULL OR {value} < {literal})"
+    if len(bound) == 1 or len(values) == 1:
+        return less
+    return f"({less} OR (coalesce({value} = {literal}, false) AND {_below(values[1:], bound[1:], missing=missing)}))"

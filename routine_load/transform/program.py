@@ -288,7 +288,7 @@ class _Builder:
                 reason = f"column({name}) values is null while columns is not nullable"
             when = derived(f"({sql})", Kind.BOOL, *parts)
             faults.append(Fault(when=when, value=None, column=column.name, reason=reason))
-        scope = {filled.target.column.name.lower(): filled.after for filled in self.filled}
+        scope = self._table_scope() if self.plan.table.partition_kind is not None else {}
         inside = in_partitions(self.plan.table, self.spec, scope, self.rules)
         if inside is not None:
             reason = "The row is out of partition ranges. Please add a new partition."

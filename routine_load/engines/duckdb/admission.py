@@ -21,9 +21,9 @@ from routine_load.sql.ddl import (
     DdlStatement,
     DropDatabase,
     DropTable,
-    RenameTable,
     TruncateTable,
 )
+from routine_load.sql.ddl_alter import RenameTable
 from routine_load.sql.privileges import Privilege
 
 _CHANGES: Final[dict[type[exp.Expr], Privilege]] = {

@@ -12,6 +12,7 @@ from routine_load.engines.duckdb.catalog import Catalog
 from routine_load.engines.duckdb.guard import Translate
 from routine_load.engines.duckdb.merging import MergeLock
 from routine_load.engines.duckdb.opening import Warehouse, open_warehouse
+from routine_load.engines.duckdb.partitions import by_now
 from routine_load.engines.duckdb.query import Queries
 from routine_load.engines.duckdb.session import Session
 from routine_load.engines.duckdb.show import Shows
@@ -45,9 +46,10 @@ class DuckDbEngine:
         self._catalog = Catalog(warehouse)
         merge_lock = MergeLock()
         self._system = SystemTables(self._catalog, warehouse.error_log_dir)
-        self._tables = Tables(self._catalog, warehouse.names, merge_lock)
+        self._clock = clock
+        self._tables = Tables(self._catalog, warehouse.names, merge_lock, clock)
         self._queries = Queries(warehouse, self._catalog, self._system, merge_lock, translate)
-        self._shows = Shows(self._catalog, self._system)
+        self._shows = Shows(self._catalog, self._system, clock)
         self._sink = LoadSink(warehouse, self._catalog, merge_lock, clock)
 
     @classmethod
@@ -89,7 +91,7 @@ class DuckDbEngine:
         return self._catalog.tables(database)
 
     def table(self, ref: TableRef) -> Table:
-        return self._catalog.table(ref)
+        return by_now(self._catalog.table(ref), self._clock.now())
 
     def execute(self, text: str, session: Session) -> Result:
         with self._warehouse.statements.under_way(session):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from routine_load.clock import Clock
 from routine_load.engines.duckdb.catalog import Catalog
 from routine_load.engines.duckdb.names import INFORMATION_SCHEMA
+from routine_load.engines.duckdb.partitions import by_now
 from routine_load.engines.duckdb.session import Session
 from routine_load.engines.duckdb.show_filter import filtered
 from routine_load.engines.duckdb.system_tables import SystemTables
@@ -14,6 +16,7 @@ from routine_load.sql.ddl import DdlContext, read_ref
 from routine_load.sql.ddl_text import create_table_text, default_text
 from routine_load.sql.ddl_tokens import Kind, Reader, first_word
 from routine_load.sql.ddl_types import spell
+from routine_load.sql.partition_text import partition_text
 from routine_load.sql.results import Result, text_table
 from routine_load.sql.schema import Column, KeyModel, Table
 
@@ -34,8 +37,9 @@ _PARTITION_NAMES = ["PartitionId", "PartitionName", "State", "PartitionKey", "Ra
 class Shows:
     """Answers from the catalog alone."""
 
-    def __init__(self, catalog: Catalog, system: SystemTables) -> None:
+    def __init__(self, catalog: Catalog, system: SystemTables, clock: Clock) -> None:
         self._catalog = catalog
+        self._clock = clock
         self._system = system
 
     def execute(self, text: str, session: Session) -> Result | None:
@@ -118,14 +122,13 @@ class Shows:
     def _partitions(self, reader: Reader, session: Session) -> Result:
         reader.expect("FROM")
         table = self._kept(read_ref(reader, _context(session)), session, "SHOW PARTITIONS")
+        table = by_now(table, self._clock.now())
         keys = ", ".join(table.partition_columns)
         spread, _, buckets = table.distribution.partition(" BUCKETS ")
         rows = []
         for number, p in enumerate(table.partitions, start=1):
-            rows.append(
-                (str(number), p.name, "NORMAL", keys, f"[{p.lower or 'MIN'}; {p.upper or 'MAX'})", spread, buckets)
-            )
-        if not rows:
+            rows.append((str(number), p.name, "NORMAL", keys, partition_text(table, p), spread, buckets))
+        if table.partition_kind is None:
             rows.append(("1", table.ref.table, "NORMAL", keys, "", spread, buckets))
         return text_table(_PARTITION_NAMES, rows)
 

@@ -6,36 +6,39 @@ from dataclasses import replace
 
 import duckdb
 
+from routine_load.clock import Clock
 from routine_load.engines.duckdb import sequences
 from routine_load.engines.duckdb.catalog import Catalog, Change
 from routine_load.engines.duckdb.defaults import default_expression
 from routine_load.engines.duckdb.merging import MergeLock
 from routine_load.engines.duckdb.names import Names, quote, quoted
+from routine_load.engines.duckdb.partitions import PartitionAction, by_now, deletion, named, repartitioned
 from routine_load.engines.duckdb.types import duckdb_type
 from routine_load.errors import AnalysisError, UnsupportedFeature
 from routine_load.ids import TableRef
-from routine_load.sql.ddl import (
+from routine_load.sql.ddl import AlterTable, CreateTable, CreateTableLike, DropTable, TruncateTable
+from routine_load.sql.ddl_alter import (
     AddColumn,
+    AddPartitions,
     AlterAction,
-    AlterTable,
-    CreateTable,
-    CreateTableLike,
     DropColumn,
-    DropTable,
+    DropPartitions,
     ModifyColumn,
     RenameColumn,
+    RenamePartition,
     RenameTable,
-    TruncateTable,
+    SetProperties,
 )
-from routine_load.sql.ddl_rules import check_altered
+from routine_load.sql.ddl_rules import RESERVED_PREFIX, check_altered
 from routine_load.sql.schema import Column, Table
 
 
 class Tables:
     """DDL on tables; every statement is one transaction of the file."""
 
-    def __init__(self, catalog: Catalog, names: Names, merge_lock: MergeLock) -> None:
+    def __init__(self, catalog: Catalog, names: Names, merge_lock: MergeLock, clock: Clock) -> None:
         self._catalog = catalog
+        self._clock = clock
         self._names = names
         self._merge_lock = merge_lock
 
@@ -44,6 +47,9 @@ class Tables:
         if statement.if_not_exists and self._exists(table.ref):
             return
         self._catalog.require_absent(table.ref)
+        if table.ref.table.lower().startswith(RESERVED_PREFIX):
+            raise AnalysisError(f"Incorrect table name '{table.ref.table}': names that begin with __rl_ are reserved")
+        table = by_now(table, self._clock.now())
         self._catalog.add_table(table, self._creation(table))
 
     def create_like(self, statement: CreateTableLike) -> None:
@@ -75,11 +81,18 @@ class Tables:
             self._catalog.drop_table(statement.ref, change)
 
     def truncate(self, statement: TruncateTable) -> None:
-        table = self._catalog.table(statement.ref)
+        table = by_now(self._catalog.table(statement.ref), self._clock.now())
+        wanted = statement.partitions
+        emptied = f"DELETE FROM {self._names.table(table.ref)}"
+        if wanted is not None and table.partition_kind is not None:
+            emptied = deletion(self._names, table, named(table, wanted))
+        elif wanted is not None and {name.lower() for name in wanted} != {table.ref.table.lower()}:
+            raise AnalysisError(f"Error in list of partitions to {wanted[0]}")
 
         def change(cursor: duckdb.DuckDBPyConnection) -> None:
-            cursor.execute(f"DELETE FROM {self._names.table(table.ref)}")
-            sequences.forget(cursor, self._names, table)
+            cursor.execute(emptied)
+            if wanted is None:
+                sequences.forget(cursor, self._names, table)
 
         with self._merge_lock.held():
             self._catalog.change(change)
@@ -98,6 +111,9 @@ class Tables:
 
     def _alter(self, ref: TableRef, action: AlterAction) -> None:
         old = self._catalog.table(ref)
+        if isinstance(action, AddPartitions | DropPartitions | RenamePartition | SetProperties):
+            self._repartition(old, action)
+            return
         new = altered(old, action)
         check_altered(new)
         target = self._names.table(ref)
@@ -122,6 +138,17 @@ class Tables:
             sequences.carry(cursor, self._names, old, new)
 
         self._catalog.replace_table(ref, new, whole)
+
+    def _repartition(self, old: Table, action: PartitionAction) -> None:
+        """Partitions that came with time stay when time is to bring no more."""
+        table = by_now(old, self._clock.now())
+        new = repartitioned(table, action)
+
+        def change(cursor: duckdb.DuckDBPyConnection) -> None:
+            if isinstance(action, DropPartitions):
+                cursor.execute(deletion(self._names, table, named(table, action.names, may_lack=action.if_exists)))
+
+        self._catalog.replace_table(old.ref, new, change)
 
     def _rebuild(self, cursor: duckdb.DuckDBPyConnection, old: Table, new: Table) -> None:
         """Write the table again with other columns: their order in the file is the order of SELECT *."""

@@ -107,9 +107,9 @@ def test_all_scalar_and_nested_types_are_kept() -> None:
 def test_range_partitions_keep_their_bounds() -> None:
     """LESS THAN begins where the one before ends; MAXVALUE is unbounded."""
     assert table(MANUALS[3]).partitions == (
-        TablePartition(name="p1", lower=None, upper="'10'"),
-        TablePartition(name="p2", lower="'10'", upper="'20'"),
-        TablePartition(name="p3", lower="'20'", upper=None),
+        TablePartition(name="p1", lower=None, upper=("'10'",)),
+        TablePartition(name="p2", lower=("'10'",), upper=("'20'",)),
+        TablePartition(name="p3", lower=("'20'",), upper=None),
     )
 
 

@@ -1,0 +1,180 @@
+"""What ALTER TABLE does, one action after the other, and the text of an action. Knows no storage.
+
+Temporary partitions are nowhere: what would make one is refused.
+
+    action := ADD COLUMN column [FIRST | AFTER name] | DROP COLUMN name | MODIFY COLUMN column
+            | RENAME COLUMN name [TO] name | RENAME [TO] name | RENAME PARTITION name [TO] name
+            | ADD PARTITION [IF NOT EXISTS] partition [DISTRIBUTED BY …] | ADD PARTITIONS series
+            | DROP PARTITION[S] [IF EXISTS] {name | names} [FORCE] | SET "(" "key" = "value", … ")"
+
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from routine_load.errors import UnsupportedFeature
+from routine_load.ids import Compat
+from routine_load.sql.ddl_columns import ColumnDraft, read_column
+from routine_load.sql.ddl_partitions import read_partition, read_series
+from routine_load.sql.ddl_tokens import Reader
+from routine_load.sql.schema import Column, TablePartition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddColumn:
+    """``after`` is a column name, empty for FIRST, None for the end."""
+
+    column: Column
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropColumn:
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModifyColumn:
+    column: Column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameColumn:
+    name: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameTable:
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddPartitions:
+    """``follows``: the one partition begins where the last one ends (VALUES LESS THAN)."""
+
+    partitions: tuple[TablePartition, ...]
+    if_not_exists: bool = False
+    follows: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropPartitions:
+    """Partitions, and the rows that are in them."""
+
+    names: tuple[str, ...]
+    if_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenamePartition:
+    name: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetProperties:
+    properties: tuple[tuple[str, str], ...]
+
+
+AlterAction = (
+    SetProperties
+    | AddColumn
+    | DropColumn
+    | ModifyColumn
+    | RenameColumn
+    | RenameTable
+    | AddPartitions
+    | DropPartitions
+    | RenamePartition
+)
+
+
+def read_action(reader: Reader, compat: Compat) -> AlterAction:
+    action = _alter_column(reader, compat) or _alter_partition(reader)
+    if action is None and reader.accept("RENAME"):
+        if reader.accept("PARTITION"):
+            name = reader.name()
+            reader.accept("TO")
+            action = RenamePartition(name=name, to=reader.name())
+        elif reader.accept("COLUMN"):
+            name = reader.name()
+            reader.accept("TO")
+            action = RenameColumn(name=name, to=reader.name())
+        else:
+            reader.accept("TO")
+            action = RenameTable(to=reader.name())
+    if action is None and reader.accept("SET"):
+        return SetProperties(properties=read_properties(reader))
+    if action is None:
+        raise UnsupportedFeature(
+            "This ALTER TABLE is not supported; ADD COLUMN, DROP COLUMN, MODIFY COLUMN, RENAME, RENAME COLUMN, "
+            "ADD PARTITION, DROP PARTITION and RENAME PARTITION are"
+        )
+    if reader.accept("PROPERTIES"):
+        read_properties(reader)
+    return action
+
+
+def _alter_column(reader: Reader, compat: Compat) -> AlterAction | None:
+    if reader.accept("ADD", "COLUMN"):
+        if reader.peek().text == "(":
+            raise UnsupportedFeature("ADD COLUMN (…, …) is not supported; repeat ADD COLUMN for each column")
+        column = _altered(read_column(reader, compat))
+        after = reader.name() if reader.accept("AFTER") else ("" if reader.accept("FIRST") else None)
+        return AddColumn(column=column, after=after)
+    if reader.accept("DROP", "COLUMN"):
+        return DropColumn(name=reader.name())
+    if reader.accept("MODIFY", "COLUMN"):
+        if reader.peek(1).is_word("COMMENT"):
+            raise UnsupportedFeature("MODIFY COLUMN … COMMENT needs the column's type here")
+        return ModifyColumn(column=_altered(read_column(reader, compat)))
+    return None
+
+
+def _alter_partition(reader: Reader) -> AddPartitions | DropPartitions | None:
+    verb = reader.peek().text.upper()
+    if reader.looks_at(verb, "TEMPORARY"):
+        raise UnsupportedFeature("Temporary partitions are not kept here; load into a table of its own and rename it")
+    if reader.accept("ADD", "PARTITIONS"):
+        return AddPartitions(partitions=tuple(read_series(reader)))
+    if reader.accept("ADD", "PARTITION"):
+        exists = reader.accept("IF", "NOT", "EXISTS")
+        follows = reader.peek(1).is_word("VALUES") and reader.peek(2).is_word("LESS")
+        made = read_partition(reader, None)
+        if reader.accept("DISTRIBUTED", "BY"):
+            reader.accept("RANDOM")
+            if reader.accept("HASH"):
+                reader.names()
+            if reader.accept("BUCKETS"):
+                reader.next()
+        return AddPartitions(partitions=(made,), if_not_exists=exists, follows=follows)
+    if reader.accept("DROP", "PARTITION") or reader.accept("DROP", "PARTITIONS"):
+        exists = reader.accept("IF", "EXISTS")
+        names = partition_names(reader)
+        reader.accept("FORCE")
+        return DropPartitions(names=names, if_exists=exists)
+    return None
+
+
+def partition_names(reader: Reader) -> tuple[str, ...]:
+    return reader.names() if reader.peek().text == "(" else (reader.name(),)
+
+
+def _altered(draft: ColumnDraft) -> Column:
+    return draft.column(is_key=draft.is_key)
+
+
+def read_properties(reader: Reader) -> tuple[tuple[str, str], ...]:
+    """``("key" = "value", …)`` in the order written; the later of two equal keys counts."""
+    reader.expect_symbol("(")
+    found: dict[str, str] = {}
+    while not reader.accept_symbol(")"):
+        key = reader.string()
+        reader.expect_symbol("=")
+        found[key] = reader.string()
+        if not reader.accept_symbol(","):
+            reader.expect_symbol(")")
+            break
+    return tuple(found.items())
