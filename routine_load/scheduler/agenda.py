@@ -23,6 +23,8 @@ log = logger("scheduler")
 T = TypeVar("T")
 
 _THREADS = 8
+_ASKING_THREADS = 32
+"""Threads that wait for Kafka: brokers that do not answer keep nobody from planning, booking and pausing other jobs."""
 
 
 @dataclass(order=True, slots=True)
@@ -40,6 +42,7 @@ class Agenda:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ticker = Ticker(tick_s, self._tick)
         self._threads = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="scheduler")
+        self._asking = ThreadPoolExecutor(max_workers=_ASKING_THREADS, thread_name_prefix="asking-kafka")
         self._heap: list[_Due] = []
         self._numbers = itertools.count()
         self._background: set[asyncio.Task[None]] = set()
@@ -58,7 +61,8 @@ class Agenda:
         self._ticker.stop()
         for task in list(self._background):
             task.cancel()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._asking):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def due(self, after_s: float, action: Callable[[], None]) -> None:
         """Run ``action`` on the loop after that many seconds; 0 means as soon as the loop is free."""
@@ -90,6 +94,15 @@ class Agenda:
 
         async def run() -> None:
             await self.in_thread(work)
+
+        self.spawn(run())
+
+    def asking_kafka(self, work: Callable[[], object]) -> None:
+        """``in_background`` for work that may wait long for an answer, with threads of its own."""
+
+        async def run() -> None:
+            assert self._loop is not None, "the agenda was not opened"
+            await self._loop.run_in_executor(self._asking, work)
 
         self.spawn(run())
 

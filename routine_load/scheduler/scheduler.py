@@ -193,7 +193,7 @@ class Scheduler:
                     *((self._planned, still, plan) if plan is not None else (self._plan_later, job_id, still))
                 )
 
-        self._agenda.in_background(work)
+        self._agenda.asking_kafka(work)
 
     def _plan_later(self, job_id: JobId, still: Still) -> None:
         """There may be no task now (no backend, or none allowed): StarRocks, Doris try again every round."""
@@ -270,7 +270,7 @@ class Scheduler:
             else:
                 self._agenda.call(self._refreshed, run, partitions, ends)
 
-        self._agenda.in_background(work)
+        self._agenda.asking_kafka(work)
 
     def _refreshed(self, run: JobRun, partitions: tuple[PartitionId, ...], ends: dict[PartitionId, int]) -> None:
         if run.closed:

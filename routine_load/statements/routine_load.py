@@ -166,5 +166,6 @@ def _admit(definition: JobDefinition, partitions: int, context: Context) -> None
     def tasks(of: JobDefinition, count: int) -> int:
         return concurrency(of.compat, count, of.properties.desired_concurrent_number, config, backends)
 
-    used = sum(tasks(job.definition, len(job.progress)) for job in live if job.state.is_active)
+    active = [job for job in live if job.state.is_active]
+    used = sum(tasks(job.definition, len(job.progress or job.definition.source.partitions)) for job in active)
     admit(used, tasks(definition, partitions), backends, config)

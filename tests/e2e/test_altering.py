@@ -6,6 +6,7 @@ import itertools
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
@@ -436,3 +437,18 @@ def test_a_session_takes_the_words_it_knows(s, text):
     """The error names the variable, the value and what is allowed."""
     with pytest.raises(RoutineLoadError, match=r"is '(maybe|tomorrow)', allowed: "):
         s.run(text)
+
+
+def test_brokers_that_do_not_answer_delay_no_other_job(s, coordinator, embedded_kafka):
+    """Jobs that wait for Kafka wait by themselves: a job beside them is planned, loads and is paused at once."""
+    s.run("SET validate = 'off'")
+    silent = [Service(coordinator, SimpleNamespace(bootstrap="127.0.0.1:1")) for _ in range(20)]
+    for each in silent:
+        each.run("SET validate = 'off'")
+        each.create("nix", ', "kafka_partitions" = "0"')
+    topic = s.topic("a")
+    s.create(topic, FROM_START)
+    s.produce(topic, 3)
+    s.until_rows(3)
+    s.run("PAUSE ROUTINE LOAD FOR {j}")
+    assert s.shown()["State"] == "PAUSED"

@@ -257,8 +257,9 @@ class StageAgenda(Agenda):
 
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage, 1.0)
-        self._threads.shutdown(wait=False)
-        self._threads = StageThreads(stage)
+        for threads in (self._threads, self._asking):
+            threads.shutdown(wait=False)
+        self._threads = self._asking = StageThreads(stage)
         self._stage = stage
 
     def open(self) -> None:
