@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from routine_load.transform.functions_array import ARRAY
 from routine_load.transform.functions_bits import BITS
 from routine_load.transform.functions_calendar import CALENDAR
+from routine_load.transform.functions_document import DOCUMENT
 from routine_load.transform.functions_hash import HASH
 from routine_load.transform.functions_json import JSON
 from routine_load.transform.functions_logic import LOGIC
+from routine_load.transform.functions_map import MAP
 from routine_load.transform.functions_match import MATCH
 from routine_load.transform.functions_math import MATH
 from routine_load.transform.functions_number import NUMBER
@@ -36,7 +39,10 @@ FAMILIES = (
     ("Mathematics", MATH),
     ("Bits and addresses", BITS),
     ("Condition", LOGIC),
-    ("JSON and array", JSON),
+    ("Reading JSON", JSON),
+    ("Making JSON", DOCUMENT),
+    ("Array", ARRAY),
+    ("Map and struct", MAP),
 )
 
 FUNCTIONS: Mapping[str, Function] = MappingProxyType(

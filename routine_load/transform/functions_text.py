@@ -246,7 +246,6 @@ TEXT.add(
     f"CASE WHEN {{1}} = '' THEN {{0}} WHEN strlen({{0}}) // strlen({{1}}) * strlen({{2}}) <= {_MADE_BYTES} "
     "THEN replace({0}, {1}, {2}) END",
 )
-TEXT.add("reverse", "T", Kind.TEXT, "reverse({0})")
 TEXT.add("repeat", "TI", Kind.TEXT,
          f"CASE WHEN strlen({{0}})::HUGEINT * {{1}} <= {_MAX_CHARS} THEN repeat({{0}}, {_COUNT}) END")  # fmt: skip
 TEXT.add("space", "I", Kind.TEXT, f"CASE WHEN {{0}} <= {_MAX_CHARS} THEN repeat(' ', {{0}}) END")
