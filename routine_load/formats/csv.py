@@ -15,7 +15,18 @@ import pyarrow.csv as pacsv
 
 from routine_load.formats.csv_enclosed import EnclosedSplitter
 from routine_load.formats.memory import MemoryDuckDB
-from routine_load.formats.rows import Rejects, is_utf8, nothing, present, valid_text
+from routine_load.formats.rows import (
+    ONE_LINE,
+    Part,
+    Rejects,
+    apart,
+    is_utf8,
+    nothing,
+    present,
+    split_places,
+    together,
+    valid_text,
+)
 from routine_load.ids import Compat
 from routine_load.loads.values import Decoded, LoadSpec, Payloads, SourceColumn
 
@@ -46,6 +57,8 @@ class CsvDecoder:
         values = payloads.values
         if self._fast:
             decoded = self._decode_joined(values)
+            if decoded is None:
+                decoded = self._decode_apart(values)
             if decoded is not None:
                 return decoded
         return self._decode_exact(values)
@@ -53,6 +66,17 @@ class CsvDecoder:
     def close(self) -> None:
         if self._duck is not None:
             self._duck.close()
+
+    def _decode_apart(self, values: Sequence[bytes | None]) -> Decoded | None:
+        """The fast path for most messages and the exact one for a few; None where that is not how they are."""
+        raw = pa.array(values, pa.binary())
+        is_usual = pc.fill_null(pc.match_substring_regex(raw, ONE_LINE), False)
+        parts = apart(values, is_usual)
+        usual = None if parts is None else self._decode_joined(parts[0])
+        if parts is None or usual is None:
+            return None
+        here, there = split_places(is_usual)
+        return together(Part(usual, here), Part(self._decode_exact(parts[1]), there))
 
     # The fast path.
 

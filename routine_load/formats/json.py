@@ -7,6 +7,8 @@ written (``1.50`` stays ``1.50``): where a value could have been printed anew, `
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,7 +17,17 @@ from routine_load.formats.json_documents import Documents
 from routine_load.formats.json_exact import exact_values
 from routine_load.formats.json_select import Selection
 from routine_load.formats.memory import MemoryDuckDB
-from routine_load.formats.rows import Rejects, nothing, present, valid_text
+from routine_load.formats.rows import (
+    ALL_UTF8,
+    Part,
+    Rejects,
+    apart,
+    nothing,
+    present,
+    split_places,
+    together,
+    valid_text,
+)
 from routine_load.ids import Compat
 from routine_load.loads.values import Decoded, LoadSpec, Payloads, SourceColumn
 
@@ -45,6 +57,28 @@ class JsonDecoder:
                     return self._select(pa.table({"doc": text}), None, Rejects())
                 except duckdb.Error:
                     pass  # some message is not one object: find out which
+            decoded = self._decode_apart(values)
+            if decoded is not None:
+                return decoded
+        return self._decode_documents(values)
+
+    def _decode_apart(self, values: Sequence[bytes | None]) -> Decoded | None:
+        """Most messages are one object each, and a few are not; None where that is not how they are."""
+        text = _text(values)
+        docs = pa.table({"doc": text})
+        is_object = "coalesce(starts_with(doc, '{') AND json_valid(doc), false)"
+        is_usual = self._duck.query(f"SELECT {is_object} AS usual FROM src", docs)["usual"].combine_chunks()
+        parts = apart(values, is_usual)
+        if parts is None:
+            return None
+        here, there = split_places(is_usual)
+        # The odd ones become NULL where they are: copying the others would cost more than reading them.
+        _, offsets, data = text.buffers()
+        masked = pa.StringArray.from_buffers(len(text), offsets, data, is_usual.buffers()[1])
+        usual = self._select(pa.table({"doc": masked}), None, Rejects(), is_usual)
+        return together(Part(usual, here), Part(self._decode_documents(parts[1]), there))
+
+    def _decode_documents(self, values: Sequence[bytes | None]) -> Decoded:
         rejects = Rejects()
         messages = valid_text(present(values), rejects, self._duck)
         if self._spec.compat is Compat.DORIS:
@@ -58,14 +92,20 @@ class JsonDecoder:
     def close(self) -> None:
         self._duck.close()
 
-    def _select(self, docs: pa.Table, rows: pa.Table | None, rejects: Rejects) -> Decoded:
-        """The source columns of row documents; ``rows`` says which payload and document each came from."""
+    def _select(self, docs: pa.Table, rows: pa.Table | None, rejects: Rejects, kept: pa.Array | None = None) -> Decoded:
+        """The source columns of row documents; ``rows`` says which payload and document each came from.
+
+        ``kept``: the others of ``docs`` are NULL, and no rows.
+        """
         table = self._duck.query(self._selection.sql(), docs)
         payload_of = None if rows is None else rows["payload"].combine_chunks()
         doubtful = self._selection.doubtful(table, docs)
         if doubtful is not None:
             table = exact_values(self._duck, self._selection, docs if rows is None else rows, (table, doubtful))
+        if kept is not None:
+            table = table.filter(kept)
         if self._spec.compat is Compat.DORIS:
+            docs = docs if kept is None else docs.filter(kept)
             table, payload_of = self._reject_strangers(table, docs, payload_of, rejects)
         return Decoded(table.rename_columns([c.name for c in self._columns]), payload_of, rejects.sorted())
 
@@ -100,6 +140,15 @@ class JsonDecoder:
         """Rows whose value may stand for a missing key."""
         column, missing = table.column(index), self._columns[index].missing
         return pc.is_null(column) if missing is None else pc.fill_null(pc.equal(column, missing), fill_value=True)
+
+
+def _text(values: Sequence[bytes | None]) -> pa.StringArray:
+    """The values as text; NULL what is not UTF-8."""
+    try:
+        return pa.array(values, pa.string())
+    except pa.ArrowInvalid:
+        raw = pa.array(values, pa.binary())
+        return pc.if_else(pc.match_substring_regex(raw, ALL_UTF8), raw, pa.scalar(None, pa.binary())).cast(pa.string())
 
 
 def _without_marks(messages: pa.Table) -> pa.Table:

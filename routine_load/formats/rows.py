@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import compress
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -35,6 +36,63 @@ def is_utf8(data: bytes) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
+
+
+_MORE = (
+    r"[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|"
+    r"\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|"
+    r"\xf4[\x80-\x8f][\x80-\xbf]{2}"
+)
+ONE_LINE = rf"(?s)\A(?:[\x00-\x09\x0b\x0c\x0e-\x7f]|{_MORE})+\z"
+"""What pyarrow matches in binary values: UTF-8 without a line break, and not nothing."""
+ALL_UTF8 = rf"(?s)\A(?:[\x00-\x7f]|{_MORE})*\z"
+APART_SHARE = 4
+"""Odd messages are taken apart from the others where they are less than one of so many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some messages of a chunk that were decoded for themselves: ``places`` says which, in order."""
+
+    decoded: Decoded
+    places: pa.Array
+
+    @property
+    def payload_of(self) -> pa.Array:
+        return self.places if self.decoded.payload_of is None else self.places.take(self.decoded.payload_of)
+
+    @property
+    def rejected(self) -> list[RejectedRow]:
+        rows = self.decoded.rejected
+        return [replace(row, payload=self.places[row.payload].as_py()) for row in rows]
+
+
+def apart(values: Sequence[bytes | None], is_usual: pa.Array) -> tuple[list[bytes | None], list[bytes | None]] | None:
+    """The usual messages and the odd ones; None where there are no odd ones, or too many."""
+    usual = pc.sum(is_usual).as_py() or 0
+    if usual == len(values) or (len(values) - usual) * APART_SHARE > len(values):
+        return None
+    mask = is_usual.to_pylist()
+    return list(compress(values, mask)), list(compress(values, (not each for each in mask)))
+
+
+def together(usual: Part, odd: Part) -> Decoded:
+    """Both parts of a chunk as one, in the order in which they were consumed."""
+    rejected = tuple(sorted(usual.rejected + odd.rejected, key=lambda row: row.payload))
+    if odd.decoded.columns.num_rows == 0:
+        return Decoded(usual.decoded.columns, usual.payload_of, rejected)
+    table = pa.concat_tables([usual.decoded.columns, odd.decoded.columns])
+    payload_of = pa.concat_arrays([usual.payload_of, odd.payload_of])
+    order = pc.sort_indices(payload_of)  # stable: rows of one message keep their order
+    return Decoded(table.take(order), payload_of.take(order), rejected)
+
+
+def split_places(is_usual: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Where the usual messages stand in the chunk, and where the odd ones do."""
+    return (
+        pc.indices_nonzero(is_usual).cast(pa.int64()),
+        pc.indices_nonzero(pc.invert(is_usual)).cast(pa.int64()),
+    )
 
 
 def present(values: Sequence[bytes | None]) -> pa.Table:

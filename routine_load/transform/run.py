@@ -22,14 +22,18 @@ from routine_load.loads.values import (
 )
 from routine_load.transform import native
 from routine_load.transform.program import LOADED, REJECTED, UNSELECTED, UNUSUAL, Program
+from routine_load.transform.suspects import Suspects
 
 MEMORY_LIMIT = "192MB"
 TIMEOUT_SECONDS = 30.0
 """An expression that needs longer for one chunk is interrupted: the task fails instead of hanging."""
 _TOO_SLOW = f"The load's expressions took more than {TIMEOUT_SECONDS:.0f} s for one chunk"
 SHOWN_CHARS_MAX = 200
+UNUSUAL_SHARE = 10
+"""Where more than one row of so many is spelled unusually, all of them go through the full program."""
+
 UNUSUAL_CHUNKS = 16
-"""After an unusual spelling so many chunks go straight to the full program: the data is probably like that."""
+"""After a chunk of many unusual spellings so many go straight to the full program: the data is probably like that."""
 
 
 _Ran = tuple[pa.Table, int, pa.Array | None]
@@ -52,6 +56,7 @@ class SqlTransformer:
         self._empty = blank_rows(program.sources, 0)
         self._deadline = 0.0
         self._unusual_chunks = 0
+        self._suspects: Suspects | None = None
         self._connection = duckdb.connect(
             ":memory:",
             config={
@@ -121,15 +126,28 @@ class SqlTransformer:
         return out.filter(loaded), unselected, pc.add(pc.indices_nonzero(loaded), pa.scalar(first, pa.uint64()))
 
     def _usual(self, src: pa.Table) -> pa.Table | None:
-        """The cheap program's output; None when some row is spelled unusually, and for a while after that."""
+        """The output by the cheap program, and by the full one for the few rows that are spelled unusually.
+
+        None where they are many, and for a while after that.
+        """
         if self._unusual_chunks > 0:
             self._unusual_chunks -= 1
             return None
         out = self._query(self._program.usual, src)
-        if out.num_columns > len(self._program.names) and pc.max(out.column(out.num_columns - 1)).as_py() == UNUSUAL:
+        if out.num_columns == len(self._program.names):
+            return out
+        unusual = pc.equal(out.column(out.num_columns - 1), UNUSUAL).combine_chunks()
+        places = pc.indices_nonzero(unusual)
+        if len(places) == 0:
+            return out
+        if len(places) * UNUSUAL_SHARE > src.num_rows:
             self._unusual_chunks = UNUSUAL_CHUNKS
             return None
-        return out
+        return _patched(out, unusual, self._suspected(self._program.main, src.take(places)))
+
+    def _suspected(self, program: str, rows: pa.Table) -> pa.Table:
+        self._suspects = self._suspects or Suspects(self._connection, self._empty.schema)
+        return _plain_booleans(self._suspects.query(program, rows))
 
     def _still_possible(self, cause: duckdb.Error) -> None:
         """Looking for the row that fails makes sense only if the program runs without rows, and within the time."""
@@ -160,7 +178,7 @@ class SqlTransformer:
         self, src: pa.Table, indices: pa.Array, payloads: pa.Array | None, first: int, rejected: list[RejectedRow]
     ) -> None:
         bad = src.take(indices)
-        found = self._query(self._program.explain, bad)
+        found = self._suspected(self._program.explain, bad)
         rows = zip(indices.to_pylist(), found["fault"].to_pylist(), found["value"].to_pylist(), strict=True)
         for at, (index, fault, value) in enumerate(rows):
             column, reason = self._program.faults[fault]
@@ -187,6 +205,22 @@ class SqlTransformer:
 
 def _places(kept: pa.Array | None, first: int, count: int) -> pa.Array:
     return pa.array(range(first, first + count), pa.uint64()) if kept is None else kept
+
+
+def _patched(out: pa.Table, unusual: pa.Array, again: pa.Table) -> pa.Table:
+    """``out`` with the rows of the mask as they were converted ``again``; the last column is the row's status."""
+    last = out.num_columns - 1
+    if again.num_columns == last:
+        again = again.append_column(out.field(last), pa.nulls(again.num_rows, pa.int8()).fill_null(LOADED))
+    status = again.column(last)
+    if not pc.any(pc.equal(status, LOADED)).as_py():
+        # None of them is loaded: their values do not matter.
+        better = pc.replace_with_mask(out.column(last).combine_chunks(), unusual, status.combine_chunks())
+        return out.set_column(last, out.field(last), better)
+    rows = pa.array(range(out.num_rows), pa.int64())
+    behind = pa.array(range(out.num_rows, out.num_rows + again.num_rows), pa.int64())
+    both = pa.concat_tables([out, again.cast(out.schema)])
+    return both.take(pc.replace_with_mask(rows, unusual, behind))
 
 
 def _plain_booleans(table: pa.Table) -> pa.Table:
