@@ -20,6 +20,7 @@ _UNKEPT_AGGREGATIONS = {
 }
 
 
+_AFTER_GENERATED = ("NOT", "NULL", "COMMENT", "VIRTUAL", "STORED", "AFTER", "FIRST", "PROPERTIES")
 _WORDS = {"NULL": "NULL", "TRUE": "TRUE", "FALSE": "FALSE", "PI": "3.141592653589793", "E": "2.718281828459045"}
 
 
@@ -35,6 +36,7 @@ class ColumnDraft:
     default: str | None = None
     auto_increment: bool = False
     comment: str = ""
+    generated: str | None = None
 
     def column(self, *, is_key: bool, nullable: bool | None = None) -> Column:
         may_be_null = self.nullable if nullable is None else nullable
@@ -47,6 +49,7 @@ class ColumnDraft:
             aggregation=None if is_key else self.aggregation,
             comment=self.comment,
             auto_increment=self.auto_increment,
+            generated=self.generated,
         )
 
 
@@ -79,15 +82,30 @@ def _attribute(reader: Reader, draft: ColumnDraft) -> bool:  # noqa: C901 - a fl
     elif reader.accept("CHARACTER", "SET") or reader.accept("CHARSET") or reader.accept("COLLATE"):
         reader.accept_symbol("=")
         reader.name()
-    elif reader.looks_at("AS") or reader.looks_at("GENERATED"):
-        raise UnsupportedFeature(
-            f"Column[{draft.name}]: generated columns cannot be kept here; compute it in COLUMNS (…) or in the query"
-        )
+    elif reader.accept("GENERATED", "ALWAYS", "AS") or reader.accept("AS"):
+        draft.generated = _generated(reader)
     elif reader.looks_at("ON", "UPDATE"):
         raise UnsupportedFeature(f"Column[{draft.name}]: ON UPDATE cannot be kept here; load the time as a column")
     else:
         return _aggregation(reader, draft)
     return True
+
+
+def _generated(reader: Reader) -> str:
+    """The expression as it was written, without parentheses around the whole of it (StarRocks needs none)."""
+    start = reader.peek().start
+    if reader.peek().text == "(":
+        whole = reader.skip_parentheses()
+        if reader.at_end() or reader.peek().text in (",", ")") or reader.peek().is_word(*_AFTER_GENERATED):
+            text = whole[1:-1].strip()
+            reader.accept("VIRTUAL") or reader.accept("STORED")
+            return text
+    while not reader.at_end() and reader.peek().text not in (",", ")") and not reader.looks_at("COMMENT"):
+        if reader.peek().text == "(" and reader.peek().kind is Kind.SYMBOL:
+            reader.skip_parentheses()
+        else:
+            reader.next()
+    return reader.slice_from(start).strip()
 
 
 def _aggregation(reader: Reader, draft: ColumnDraft) -> bool:

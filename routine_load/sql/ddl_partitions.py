@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from routine_load.errors import AnalysisError
 from routine_load.sql.ddl_tokens import Kind, Reader, literal
 from routine_load.sql.partition_series import Series, Unit
-from routine_load.sql.schema import Bound, PartitionKind, TablePartition
+from routine_load.sql.schema import MAXVALUE, MINVALUE, Bound, PartitionKind, TablePartition
 
 PARTITIONS_MAX = 4_096
 """Both vendors: partitions that one statement may make."""
@@ -145,7 +145,7 @@ def _values(reader: Reader) -> tuple[Bound, ...]:
 
 
 def _bound(reader: Reader) -> Bound | None:
-    """SQL literal texts of a bound; None where it is unbounded."""
+    """SQL literal texts of a bound, or its words; None where it is unbounded."""
     if reader.accept("MAXVALUE"):
         return None
     reader.expect_symbol("(")
@@ -153,13 +153,13 @@ def _bound(reader: Reader) -> Bound | None:
     while reader.accept_symbol(","):
         bounds.append(_literal(reader))
     reader.expect_symbol(")")
-    return None if bounds == [None] else tuple(bounds)
+    return None if set(bounds) <= {MINVALUE, MAXVALUE} else tuple(bounds)
 
 
 def _literal(reader: Reader) -> str | None:
     token = reader.next()
-    if token.is_word("MAXVALUE", "MINVALUE", "NULL"):
-        return None
+    if token.is_word(MAXVALUE, MINVALUE, "NULL"):
+        return None if token.is_word("NULL") else token.text.upper()
     if token.kind is Kind.STRING:
         return literal(token.text)
     if token.kind is Kind.NUMBER:

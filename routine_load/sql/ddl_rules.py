@@ -188,6 +188,7 @@ def _check_column(column: Column, model: KeyModel) -> None:
     if column.default == "NULL" and not column.nullable:
         raise AnalysisError(f"Column[{name}]: default value NULL for a NOT NULL column")
     _check_default(column)
+    _check_generated(column, model)
     if column.is_key:
         return
     aggregation = column.aggregation
@@ -202,6 +203,17 @@ def _check_column(column: Column, model: KeyModel) -> None:
         raise AnalysisError(f"Column[{name}]: SUM needs a number, got {type_name.upper()}")
     if aggregation in (Aggregation.MIN, Aggregation.MAX) and type_name in _ORDERLESS:
         raise AnalysisError(f"Column[{name}]: {aggregation} needs a type with an order, got {type_name.upper()}")
+
+
+def _check_generated(column: Column, model: KeyModel) -> None:
+    """Rules of both vendors, and one of ours: it cannot be a key, as keys are compared before they are stored."""
+    if column.generated is None:
+        return
+    if column.is_key or model is KeyModel.AGGREGATE:
+        where = "a key" if column.is_key else "in an AGGREGATE KEY table"
+        raise AnalysisError(f"Generated column[{column.name}] cannot be {where}")
+    if column.default is not None or column.auto_increment:
+        raise AnalysisError(f"Generated column[{column.name}] can not have a default value or AUTO_INCREMENT")
 
 
 def _check_default(column: Column) -> None:

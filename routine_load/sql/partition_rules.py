@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from routine_load.errors import AnalysisError
 from routine_load.sql.partition_series import read_moment
-from routine_load.sql.schema import Bound, Column, PartitionKind, Table, TablePartition, TypeName
+from routine_load.sql.schema import MAXVALUE, MINVALUE, Bound, Column, PartitionKind, Table, TablePartition, TypeName
 
 _NUMBERS = frozenset({TypeName.TINYINT, TypeName.SMALLINT, TypeName.INT, TypeName.BIGINT, TypeName.LARGEINT})
 _NUMBERS |= {TypeName.DECIMAL}
@@ -73,12 +73,14 @@ def _key(bound: Bound | None, columns: list[Column], *, end: int) -> _Key:
     """Missing literals are the lowest; an unbounded end is beyond all."""
     if bound is None:
         return ((end, ""),)
-    filled = [*bound, *([None] * (len(columns) - len(bound)))]
-    ends = [end if at < len(bound) else -1 for at in range(len(filled))]
-    return tuple(
-        (side, "") if text is None else (0, _typed(text, column))
-        for text, column, side in zip(filled, columns, ends, strict=True)
-    )
+    filled = [*bound, *([MINVALUE] * (len(columns) - len(bound)))]
+    return tuple(_mark(text or MINVALUE, column) for text, column in zip(filled, columns, strict=True))
+
+
+def _mark(text: str, column: Column) -> tuple[int, Decimal | dt.datetime | str]:
+    if text in (MINVALUE, MAXVALUE):
+        return (1 if text == MAXVALUE else -1, "")
+    return (0, _typed(text, column))
 
 
 def _typed(text: str, column: Column) -> Decimal | dt.datetime | str:

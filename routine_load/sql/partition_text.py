@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from routine_load.sql.schema import Bound, PartitionKind, Table, TablePartition, TypeName
+from routine_load.sql.schema import MAXVALUE, MINVALUE, Bound, PartitionKind, Table, TablePartition, TypeName
 
 _LOWEST = {TypeName.DATE: "0000-01-01", TypeName.DATETIME: "0000-01-01 00:00:00"}
 _BITS = {TypeName.TINYINT: 7, TypeName.SMALLINT: 15, TypeName.INT: 31, TypeName.BIGINT: 63, TypeName.LARGEINT: 127}
@@ -14,7 +14,7 @@ def partition_text(table: Table, partition: TablePartition) -> str:
         return (
             "(" + ",".join("(" + ", ".join(_quoted(text) for text in value) + ")" for value in partition.values) + ")"
         )
-    return f"[{_keys(table, partition.lower, end='lowest')}..{_keys(table, partition.upper, end='MAXVALUE')})"
+    return f"[{_keys(table, partition.lower, end='lowest')}..{_keys(table, partition.upper, end=MAXVALUE)})"
 
 
 def partition_clause(table: Table) -> str:
@@ -29,16 +29,16 @@ def partition_clause(table: Table) -> str:
 
 def _declared(partition: TablePartition) -> str:
     if partition.values:
-        values = ", ".join(_bound(value, "NULL") for value in partition.values)
+        values = ", ".join(_bound(value) for value in partition.values)
         return f"PARTITION `{partition.name}` VALUES IN ({values})"
-    low, high = _bound(partition.lower, "MINVALUE"), _bound(partition.upper, "MAXVALUE")
+    low, high = _bound(partition.lower), _bound(partition.upper)
     if partition.lower is None:
         return f"PARTITION `{partition.name}` VALUES LESS THAN {high}"
     return f"PARTITION `{partition.name}` VALUES [{low}, {high})"
 
 
-def _bound(bound: Bound | None, end: str) -> str:
-    return "(" + ", ".join(end if text is None else text for text in bound or (None,)) + ")"
+def _bound(bound: Bound | None) -> str:
+    return "(" + ", ".join("NULL" if text is None else text for text in bound or (MAXVALUE,)) + ")"
 
 
 def _keys(table: Table, bound: Bound | None, *, end: str) -> str:
@@ -50,10 +50,11 @@ def _keys(table: Table, bound: Bound | None, *, end: str) -> str:
         is_end = bound is None or at < len(bound)
         lowest = end == "lowest" or not is_end
         types.append(kind.upper())
-        keys.append(_plain(text) if text is not None else _least(kind) if lowest else end)
-    if "MAXVALUE" in keys:
-        return "types: [MAXVALUE]; keys: []; " if keys[0] == "MAXVALUE" else _told(types, keys)
-    return _told(types, keys)
+        if text in (None, MINVALUE, MAXVALUE):
+            keys.append(_least(kind) if text == MINVALUE or (text is None and lowest) else MAXVALUE)
+        else:
+            keys.append(_plain(text))
+    return "types: [MAXVALUE]; keys: []; " if keys[0] == MAXVALUE else _told(types, keys)
 
 
 def _told(types: list[str], keys: list[str]) -> str:

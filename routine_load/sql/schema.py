@@ -91,15 +91,16 @@ class PartitionKind(StrEnum):
     EXPRESSION = "EXPRESSION"
 
 
+MINVALUE, MAXVALUE = "MINVALUE", "MAXVALUE"
 Bound = tuple[str | None, ...]
-"""One SQL literal text for each partition column; None is MINVALUE in a lower bound and MAXVALUE in an upper one."""
+"""One SQL literal text for each partition column, or one of these two words; None is NULL (LIST)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TablePartition:
     """A named range ``[lower, upper)`` of rows, None: unbounded; or (LIST) the rows with one of ``values``.
 
-    A bound may have fewer literals than there are partition columns. In ``values``, None is NULL.
+    A bound may have fewer literals than there are partition columns: the others are MINVALUE.
     """
 
     name: str
@@ -157,6 +158,11 @@ class Table:
     def partition_names(self) -> tuple[str, ...]:
         """A table that is not partitioned has one partition, of its own name."""
         return tuple(p.name for p in self.partitions) if self.partition_kind is not None else (self.ref.table,)
+
+    @property
+    def stored_columns(self) -> tuple[Column, ...]:
+        """Those that hold values; a generated column is computed when it is read."""
+        return tuple(c for c in self.columns if c.generated is None)
 
     @property
     def key_columns(self) -> tuple[Column, ...]:

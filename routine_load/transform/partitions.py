@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from routine_load.errors import AnalysisError
 from routine_load.loads.values import LoadSpec
-from routine_load.sql.schema import Bound, Column, PartitionKind, Table, TablePartition
+from routine_load.sql.schema import MAXVALUE, MINVALUE, Bound, Column, PartitionKind, Table, TablePartition
 from routine_load.transform.convert import Rules, convert
 from routine_load.transform.typed import Kind, Typed, derived, quoted
 
@@ -56,6 +56,9 @@ def _literals(bound: Bound | None, columns: list[Column], rules: Rules) -> list[
     found: list[str | None] = []
     for text, column in zip(bound or (), columns, strict=False):
         bare = text
+        if bare in (MINVALUE, MAXVALUE):
+            found.append(bare)
+            continue
         if bare is not None and len(bare) >= 2 and bare[0] == bare[-1] == "'":
             bare = bare[1:-1].replace("''", "'")
         found.append(None if bare is None else f"({convert(quoted(bare), Kind.TEXT, column.type, rules)})")
@@ -82,23 +85,19 @@ def _listed(values: list[str], wanted: list[str | None]) -> str:
 
 
 def _inside(values: list[str], lower: list[str | None], upper: list[str | None]) -> str:
-    tests = []
-    if any(literal is not None for literal in lower):
-        tests.append("NOT " + _below(values, lower, missing=None))
-    if upper:
-        tests.append(_below(values, upper, missing=False))
+    tests = ["NOT " + _below(values, lower)] if lower else []
+    tests += [_below(values, upper)] if upper else []
     return "(" + (" AND ".join(tests) or "true") + ")"
 
 
-def _below(values: list[str], bound: list[str | None], *, missing: bool | None) -> str:
-    """Whether the columns, one after the other, are less than a bound. NULL is less than everything.
-
-    None in a bound: nothing is less than MINVALUE (``missing`` None), everything is less than MAXVALUE (False).
-    """
+def _below(values: list[str], bound: list[str | None]) -> str:
+    """Whether the columns, one after the other, are less than a bound. NULL is less than everything."""
     value, literal = values[0], bound[0]
-    if literal is None:
-        return "false" if missing is None else "true"
+    if literal == MAXVALUE:
+        return "true"
+    if literal in (MINVALUE, None):
+        return "false"
     less = f"({value} IS NULL OR {value} < {literal})"
     if len(bound) == 1 or len(values) == 1:
         return less
-    return f"({less} OR (coalesce({value} = {literal}, false) AND {_below(values[1:], bound[1:], missing=missing)}))"
+    return f"({less} OR (coalesce({value} = {literal}, false) AND {_below(values[1:], bound[1:])}))"

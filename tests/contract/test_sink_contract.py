@@ -99,7 +99,10 @@ def ranges(*triples: tuple[int, int, int]) -> tuple[OffsetRange, ...]:
 
 
 def batch(table: str, mode: WriteMode | None = None, **columns: Any) -> TableBatch:
-    arrays = {name: pa.array(v, pa.int8()) if name == "__op" else pa.array(v) for name, v in columns.items()}
+    arrays = {
+        name: v if isinstance(v, pa.Array) else pa.array(v, pa.int8() if name == "__op" else None)
+        for name, v in columns.items()
+    }
     return TableBatch(TableRef("d", table), pa.table(arrays), mode or WriteMode())
 
 
@@ -431,6 +434,88 @@ def test_a_sequence_column_decides_across_batches_for_deletes_too(world: World) 
     load(world, "l4", batch("t", mode, k=[1], s=[5], v=[55]))
     load(world, "l5", batch("t", mode, k=[1], s=[6], v=[0], __op=[1]))
     assert world.run("SELECT * FROM t") == []
+
+
+SEQUENCED = 'UNIQUE KEY(k) PROPERTIES("function_column.sequence_col" = "s")'
+HIDDEN = 'UNIQUE KEY(k) PROPERTIES("function_column.sequence_type" = "int")'
+
+
+@pytest.mark.parametrize("columns", ["k INT, s INT, v INT", "k INT, v INT"])
+def test_a_deleted_key_comes_back_only_with_a_sequence_that_reaches_the_deletes(world: World, columns: str) -> None:
+    """Doris: sequence column: it applies to deletes too, across batches and restarts, hidden or not."""
+    hidden = "s" not in columns
+    world.run(f"CREATE TABLE t ({columns}) {HIDDEN if hidden else SEQUENCED}")
+    name = "__doris_sequence_col__" if hidden else "s"
+
+    def put(label: str, sequence: int | None, op: int) -> list[tuple[Any, ...]]:
+        given = pa.array([sequence], pa.int32())
+        load(world, label, batch("t", k=[1], v=given, **{name: given, "__op": [op]}))
+        return world.run("SELECT v FROM t")
+
+    assert put("l1", 5, 0) == [(5,)]
+    assert put("l2", 4, 1) == [(5,)]
+    assert put("l3", 7, 1) == []
+    world.reopen()
+    assert put("l4", 6, 0) == []
+    assert put("l5", None, 0) == []
+    assert put("l6", 7, 0) == [(7,)]
+    assert put("l7", 6, 0) == [(7,)]
+
+
+def test_what_was_deleted_is_remembered_under_the_tables_new_name_and_keys(world: World) -> None:
+    """ALTER TABLE carries the sequences of deleted keys; TRUNCATE and DROP forget them."""
+    world.run(f"CREATE TABLE t (k INT, s INT) {SEQUENCED}")
+    load(world, "l1", batch("t", k=[1], s=[9], __op=[1]))
+    world.run("ALTER TABLE t RENAME COLUMN k TO kk")
+    world.run("ALTER TABLE t MODIFY COLUMN kk BIGINT KEY")
+    world.run("ALTER TABLE t RENAME u")
+    load(world, "l2", batch("u", kk=[1, 2], s=[8, 8], __op=[0, 0]))
+    assert world.run("SELECT * FROM u") == [(2, 8)]
+    world.run("TRUNCATE TABLE u")
+    load(world, "l3", batch("u", kk=[1], s=[1], __op=[0]))
+    assert world.run("SELECT * FROM u") == [(1, 1)]
+    load(world, "l4", batch("u", kk=[3], s=[9], __op=[1]))
+    world.run("DROP TABLE u")
+    world.run(f"CREATE TABLE u (kk INT, s INT) {SEQUENCED.replace('(k)', '(kk)')}")
+    load(world, "l5", batch("u", kk=[3], s=[1], __op=[0]))
+    assert world.run("SELECT * FROM u") == [(3, 1)]
+
+
+def test_a_partial_update_of_an_unknown_key_is_refused_row_by_row(world: World) -> None:
+    """A new row would lack a column that must not be NULL: that row is refused, the others are taken."""
+    world.run("CREATE TABLE t (k INT, a INT, b INT NOT NULL) PRIMARY KEY(k)")
+    load(world, "l1", batch("t", k=[1, 2], a=[1, 1], b=[1, 1]))
+    transaction = world.sink.begin(Label("l2"), JOB)
+    mode = WriteMode(partial_update=True)
+    first = transaction.write(batch("t", mode, k=[1, 9, 2, 2, 1], a=[5, 5, 5, 6, 7], __op=[0, 0, 1, 0, 0]))
+    assert [(r.row, r.column) for r in first] == [(1, "b"), (3, "b")]
+    assert "`b` should have default value or be nullable" in first[0].reason
+    second = transaction.write(batch("t", mode, k=[2, 1], a=[8, 8], __op=[0, 0]))
+    assert [r.row for r in second] == [0]
+    transaction.commit(Pending())
+    assert world.run("SELECT * FROM t") == [(1, 8, 1)]
+
+
+def test_one_unknown_key_fails_a_load_that_refuses_new_keys(world: World) -> None:
+    """Doris: partial_update_new_key_behavior ERROR: nothing of the batch is visible, and the key is told."""
+    world.run("CREATE TABLE t (k INT, a INT, b INT) UNIQUE KEY(k)")
+    load(world, "l1", batch("t", k=[1], a=[1], b=[1]))
+    mode = WriteMode(partial_update=True, refuses_new_keys=True)
+    with pytest.raises(SinkError, match=r"behavior is ERROR. Row with key=\[2\] is not in table"):
+        load(world, "l2", batch("t", mode, k=[1, 2], a=[5, 5]))
+    load(world, "l3", batch("t", mode, k=[1, 3], a=[6, 0], __op=[0, 1]))
+    assert world.run("SELECT * FROM t") == [(1, 6, 1)]
+
+
+def test_rows_of_a_table_with_generated_columns_bring_the_others(world: World) -> None:
+    """What is computed of other columns follows them, whatever the key model."""
+    world.run("CREATE TABLE t (k INT, a INT, c INT AS (a + 1), b INT) PRIMARY KEY(k)")
+    load(world, "l1", batch("t", k=[1, 1, 2], a=[1, 2, 3], b=[7, 8, 9]))
+    load(world, "l2", batch("t", WriteMode(partial_update=True), k=[2], a=[5]))
+    assert world.run("SELECT * FROM t ORDER BY k") == [(1, 2, 3, 8), (2, 5, 6, 9)]
+    world.run("CREATE TABLE u (a INT, c INT AS (a + 1))")
+    load(world, "l3", batch("u", a=[1]))
+    assert world.run("SELECT * FROM u") == [(1, 2)]
 
 
 def test_concurrent_merges_of_the_same_new_keys_leave_one_row_each(world: World) -> None:

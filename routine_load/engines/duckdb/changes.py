@@ -16,7 +16,7 @@ from routine_load.engines.duckdb.merging import MergeLock
 from routine_load.engines.duckdb.names import Names, quote, quoted
 from routine_load.engines.duckdb.writers import ORDINAL, source_expression
 from routine_load.errors import AnalysisError, UnsupportedFeature
-from routine_load.loads.values import WriteMode
+from routine_load.loads.values import SEQUENCE, WriteMode
 from routine_load.sql.schema import Column, KeyModel, Table, TypeName
 
 _STAGE = "__rl_insert"
@@ -72,14 +72,15 @@ class Changes:
         if not table.key_model.merges:
             sql = f"INSERT INTO {self._names.table(table.ref)} ({names}) SELECT {values} FROM {named}"
             return _count(cursor.execute(sql))
-        return self._merge(cursor, _plan(table, columns), f"SELECT {values}, row_number() OVER () FROM {named}")
+        stage = f"temp.{quote(_STAGE)} ({names}, {quote(ORDINAL)})"
+        query = f"INSERT INTO {stage} SELECT {values}, row_number() OVER () FROM {named}"
+        return self._merge(cursor, _plan(table, columns), query)
 
-    def _merge(self, cursor: duckdb.DuckDBPyConnection, plan: MergePlan, query: str) -> int:
-        """Stage the query's rows, then let the merging writer's statements make one row per key."""
+    def _merge(self, cursor: duckdb.DuckDBPyConnection, plan: MergePlan, staging: str) -> int:
+        """Stage the rows, then let the merging writer's statements make one row per key."""
         stage = f"temp.{quote(_STAGE)}"
         cursor.execute(f"CREATE TEMP TABLE {quote(_STAGE)} ({plan.stage_columns()})")
-        targets = quoted([*plan.columns, ORDINAL])
-        inserted = _count(cursor.execute(f"INSERT INTO {stage} ({targets}) {query}"))
+        inserted = _count(cursor.execute(staging))
         for statement in merge_of(plan, stage, self._names).statements():
             cursor.execute(statement)
         return inserted
@@ -89,7 +90,12 @@ def _plan(table: Table, columns: list[Column]) -> MergePlan:
     missing = [c.name for c in table.key_columns if c not in columns and not c.auto_increment]
     if missing:
         raise AnalysisError(f"Key column '{missing[0]}' of '{table.ref.table}' must be given")
-    plan = MergePlan(table, tuple(c.name for c in columns), has_op=False, mode=WriteMode())
+    names = [c.name for c in columns]
+    sequence = SEQUENCE if table.sequence_type is not None else table.sequence_column
+    if sequence is not None and sequence not in names:
+        raise AnalysisError(f"Table {table.ref.table} has sequence column, need to specify the sequence column")
+    given = tuple(name for name in names if name != SEQUENCE)
+    plan = MergePlan(table, given, has_op=False, mode=WriteMode(), has_sequence=SEQUENCE in names)
     plan.check()
     return plan
 
@@ -104,12 +110,16 @@ def _fill_defaults(values: exp.Values, columns: list[Column]) -> None:
 
 def _insert_columns(tree: exp.Insert, table: Table) -> list[Column]:
     if not isinstance(tree.this, exp.Schema):
-        return list(table.columns)
+        return list(table.stored_columns)
     found = []
     for identifier in tree.this.expressions:
         column = table.column(identifier.name)
+        if column is None and table.sequence_type is not None and identifier.name.lower() == SEQUENCE:
+            column = Column(name=SEQUENCE, type=table.sequence_type)
         if column is None:
             raise AnalysisError(f"Unknown column '{identifier.name}' in '{table.ref.table}'")
+        if column.generated is not None:
+            raise AnalysisError(f"generated column: {column.name} can not be specified")
         found.append(column)
     return found
 
@@ -130,11 +140,11 @@ def _check_widths(values: exp.Values, columns: list[Column]) -> None:
 def _check_update(tree: exp.Update, table: Table) -> None:
     if table.key_model is KeyModel.AGGREGATE:
         raise AnalysisError("UPDATE is not allowed in an AGGREGATE KEY table")
-    if not table.key_model.merges:
-        return
     for assignment in tree.expressions:
         column = table.column(assignment.this.name) if isinstance(assignment, exp.EQ) else None
-        if column is not None and column.is_key:
+        if column is not None and column.generated is not None:
+            raise AnalysisError(f"generated column: {column.name} can not be specified")
+        if column is not None and column.is_key and table.key_model.merges:
             raise AnalysisError(f"Key column '{column.name}' cannot be updated")
 
 

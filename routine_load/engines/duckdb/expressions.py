@@ -30,8 +30,6 @@ _CONNECTORS = (exp.And, exp.Or, exp.Not, exp.Paren)
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.In, exp.Between)
 _OF_ANY_TYPE = {"if", "ifnull", "nvl", "coalesce", "nullif", "greatest", "least"}
 _OF_NUMBERS = {"abs", "round", "truncate", "floor", "ceil", "ceiling", "mod", "fmod"}
-_LISTS = {"array", "split", "split_by_string", "element_at", "array_length", "size", "cardinality"}
-_LEFT_ALONE = _LISTS | {"array_contains", "array_join"}
 _MOMENTS = (Kind.DATE, Kind.DATETIME)
 _READABLE = set("TIDmdBJ")
 _READERS = {"unix_timestamp", "to_date", "date", "hex", "isnull", "isnotnull"}
@@ -39,7 +37,7 @@ _NULL = Typed("NULL", Kind.NULL, atomic=True)
 NATIVE_ARITIES: dict[str, set[int]] = {"now": {1}, "current_timestamp": {1}, "lpad": {2}, "rpad": {2}}
 """Calls that a query may make beyond those of load expressions: now(6), lpad(a, 3)."""
 
-SHARED_FUNCTIONS = KNOWN_FUNCTIONS - _LEFT_ALONE
+SHARED_FUNCTIONS = KNOWN_FUNCTIONS
 """Functions of queries whose meaning is that of load expressions."""
 
 
@@ -47,7 +45,7 @@ class _UnknownKind(AnalysisError):
     """The translator met a value of which it is not known what it is."""
 
 
-class _Lets(Stages):
+class Lets(Stages):
     """Names for what is used more than once, where there is no SELECT of one's own: parameters of lambdas."""
 
     def __init__(self) -> None:
@@ -103,7 +101,7 @@ class QueryExpressions:
     def _made(self, node: exp.Expr) -> exp.Expr | None:
         if not self._wanted(node):
             return None
-        lets = _Lets()
+        lets = Lets()
         context = Context(compat=self._compat, zone=self._timezone, stages=lets)
         try:
             value = _Translator(self, self._kinds, context, lets).translate_part(node)
@@ -130,8 +128,6 @@ class QueryExpressions:
         if name in _OF_ANY_TYPE:
             first = 1 if name == "if" else 0
             return not self._alike(_arguments(node)[first:]) or (name == "if" and not self._is_bool(node))
-        if name == "element_at":
-            return self._kinds.of(_arguments(node)[0]) in {Kind.TEXT, Kind.JSON}
         if name in _OF_NUMBERS:
             kinds = [self._kinds.of(argument) for argument in _arguments(node)]
             return any(kind in {Kind.TEXT, Kind.JSON, *_MOMENTS} for kind in kinds)
@@ -149,7 +145,7 @@ class QueryExpressions:
 class _Translator(Translator):
     """The load expressions' translator over parts of a query."""
 
-    def __init__(self, owner: QueryExpressions, kinds: Kinds, context: Context, lets: _Lets) -> None:
+    def __init__(self, owner: QueryExpressions, kinds: Kinds, context: Context, lets: Lets) -> None:
         super().__init__({}, context)
         self._owner = owner
         self._kinds = kinds
@@ -184,7 +180,7 @@ class _Translator(Translator):
     def column(self, node: exp.Expr) -> Typed:
         kind = self._known(node)
         sql = _sql(node)
-        return Typed(f"CAST({sql} AS VARCHAR)" if kind is Kind.JSON else sql, kind, atomic=True)
+        return Typed(f"CAST({sql} AS VARCHAR)" if kind is Kind.JSON else sql, kind, atomic=True, item=Kind.OTHER)
 
     def _call_of(self, call: exp.Anonymous) -> Typed:
         name = call.name.lower()
@@ -224,25 +220,17 @@ class _Translator(Translator):
         kind = self._known(node)
         self._owner.rewrite(node)
         sql = _sql(node)
-        return self._lets.named(Typed(f"CAST({sql} AS VARCHAR)" if kind is Kind.JSON else sql, kind))
+        return self._lets.named(Typed(f"CAST({sql} AS VARCHAR)" if kind is Kind.JSON else sql, kind, item=Kind.OTHER))
 
     def _known(self, node: exp.Expr) -> Kind:
         kind = self._kinds.of(node)
-        if kind is None or kind in {Kind.OTHER, Kind.ARRAY}:
+        if kind is None or kind in {Kind.OTHER, Kind.MAP, Kind.STRUCT}:
             raise _UnknownKind(node.key)
         return kind
 
 
 def _is_call(node: exp.Expr) -> bool:
     return _as_call(node) is not None
-
-
-def _is_by_name(node: exp.Anonymous) -> bool:
-    """``element_at(headers, 'name')``; by number, and of a map, it is DuckDB's business."""
-    if node.name.lower() != "element_at" or len(node.expressions) != 2:
-        return False
-    key = node.expressions[1]
-    return isinstance(key, exp.Literal) and key.is_string
 
 
 def _name(node: exp.Expr) -> str:
@@ -263,8 +251,12 @@ def _as_call(node: exp.Expr) -> exp.Anonymous | None:  # noqa: PLR0911 - a table
     match node:
         case exp.Anonymous() if node.name.lower() in _UNIT_FIRST and len(node.expressions) == 3:
             return _call(node.name, exp.Var(this=node.expressions[0].name.upper()), *node.expressions[1:])
-        case exp.Anonymous() if node.name.lower() in SHARED_FUNCTIONS or _is_by_name(node):
+        case exp.Anonymous() if node.name.lower() in SHARED_FUNCTIONS:
             return node
+        case exp.Array():
+            return _call("array", *node.expressions)
+        case exp.StrPosition() if not node.args.get("occurrence"):
+            return _call("locate", node.args.get("substr"), node.this, node.args.get("position"))
         case exp.Substring():
             return _call("substring", node.this, node.args.get("start"), node.args.get("length"))
         case exp.Trim():

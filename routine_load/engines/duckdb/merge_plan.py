@@ -65,12 +65,12 @@ class MergePlan:
 
     @property
     def loaded(self) -> list[Column]:
-        return [c for c in self.table.columns if c.name in self.columns]
+        return [c for c in self.table.stored_columns if c.name in self.columns]
 
     @property
     def missing(self) -> list[Column]:
         """Columns that no row brings."""
-        return [c for c in self.table.columns if c.name not in self.columns]
+        return [c for c in self.table.stored_columns if c.name not in self.columns]
 
     @property
     def keeps_missing(self) -> bool:
@@ -81,7 +81,7 @@ class MergePlan:
         """Columns that a partial update has to bring for a key that is not there, and may not."""
         if not self.keeps_missing:
             return []
-        open_ = self.table.columns if self.mode.flexible else self.missing
+        open_ = self.table.stored_columns if self.mode.flexible else self.missing
         return [c for c in open_ if not (c.is_key or c.nullable or c.auto_increment) and c.default is None]
 
     @property

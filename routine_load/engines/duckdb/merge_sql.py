@@ -42,7 +42,7 @@ def merge_of(plan: MergePlan, stage: str, names: Names) -> Merge:
 
 
 def _finish(plan: MergePlan, target: str, source: str, dropped: Sequence[str]) -> list[str]:
-    columns = quoted([c.name for c in plan.table.columns])
+    columns = quoted([c.name for c in plan.table.stored_columns])
     return [
         f"DELETE FROM {target} AS t USING {_REDUCED} AS r WHERE {plan.same_key('t', 'r')}",
         f"INSERT INTO {target} ({columns}) SELECT {columns} FROM {source}",
@@ -53,7 +53,7 @@ def _finish(plan: MergePlan, target: str, source: str, dropped: Sequence[str]) -
 def _aggregate(plan: MergePlan, stage: str, target: str) -> Merge:
     reduced = [plan.keys()]
     merged = [plan.keys("r.")]
-    for column in plan.table.columns:
+    for column in plan.table.stored_columns:
         if not column.is_key:
             reduced.append(f"{_reduced(column)} AS {quote(column.name)}")
             merged.append(f"{_combined(column)} AS {quote(column.name)}")
@@ -132,7 +132,7 @@ def _replace(plan: MergePlan, stage: str, names: Names) -> Merge:
 def _kept(plan: MergePlan) -> list[str]:
     """A partial update: what the rows bring, else what is there, else the default."""
     items = []
-    for column in plan.table.columns:
+    for column in plan.table.stored_columns:
         name = quote(column.name)
         old = f"WHEN t.rowid IS NULL THEN {default_expression(column)} ELSE t.{name} END AS {name}"
         if column in plan.masked:

@@ -10,6 +10,7 @@ from routine_load.clock import Clock
 from routine_load.engines.duckdb import sequences
 from routine_load.engines.duckdb.catalog import Catalog, Change
 from routine_load.engines.duckdb.defaults import default_expression
+from routine_load.engines.duckdb.generated import generated_expression
 from routine_load.engines.duckdb.merging import MergeLock
 from routine_load.engines.duckdb.names import Names, quote, quoted
 from routine_load.engines.duckdb.partitions import PartitionAction, by_now, deletion, named, repartitioned
@@ -106,7 +107,7 @@ class Tables:
         return ref.table in self._catalog.tables(ref.database)
 
     def _creation(self, table: Table) -> Change:
-        columns = ", ".join(_declared(column) for column in table.columns)
+        columns = ", ".join(_declared(table, column) for column in table.columns)
         return lambda cursor: cursor.execute(f"CREATE TABLE {self._names.table(table.ref)} ({columns})")
 
     def _alter(self, ref: TableRef, action: AlterAction) -> None:
@@ -118,6 +119,8 @@ class Tables:
         check_altered(new)
         target = self._names.table(ref)
         match action:
+            case _ if _computes(old) or _computes(new):
+                change = ""  # what is computed of other columns is declared anew with them
             case AddColumn(column=column, after=None) if not column.is_key:
                 if not column.nullable and column.default is None:
                     raise AnalysisError(f"Column[{column.name}]: a NOT NULL column that is added needs a DEFAULT")
@@ -155,11 +158,11 @@ class Tables:
         aside = replace(new, ref=TableRef(new.ref.database, f"__rl_rebuilt_{new.ref.table}"))
         self._creation(aside)(cursor)
         sources = []
-        for column in new.columns:
+        for column in new.stored_columns:
             kept = old.column(column.name)
             value = quote(kept.name) if kept is not None else default_expression(column)
             sources.append(f"CAST({value} AS {duckdb_type(column.type)})")
-        columns = quoted([c.name for c in new.columns])
+        columns = quoted([c.name for c in new.stored_columns])
         source, target = self._names.table(old.ref), self._names.table(aside.ref)
         cursor.execute(f"INSERT INTO {target} ({columns}) SELECT {', '.join(sources)} FROM {source}")
         cursor.execute(f"DROP TABLE {source}")
@@ -206,6 +209,10 @@ def _required(table: Table, name: str) -> Column:
     return found
 
 
+def _computes(table: Table) -> bool:
+    return any(column.generated is not None for column in table.columns)
+
+
 def _refuse_sequence(table: Table, column: Column) -> None:
     if table.sequence_column == column.name:
         raise AnalysisError(f"Can not alter sequence column[{column.name}]")
@@ -219,8 +226,10 @@ def _place(table: Table, after: str | None, column: Column) -> int:
     return len(table.columns) if after is None else 0
 
 
-def _declared(column: Column) -> str:
+def _declared(table: Table, column: Column) -> str:
     parts = [quote(column.name), duckdb_type(column.type)]
+    if column.generated is not None:
+        return " ".join([*parts, f"GENERATED ALWAYS AS ({generated_expression(table, column)}) VIRTUAL"])
     if column.default is not None or column.auto_increment:
         parts.append(f"DEFAULT {default_expression(column)}")
     if not column.nullable and not column.auto_increment:
