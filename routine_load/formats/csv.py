@@ -8,6 +8,7 @@ odd goes to the exact path, which is still columnar. Quotes are ordinary charact
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,12 +20,13 @@ from routine_load.formats.rows import (
     ONE_LINE,
     Part,
     Rejects,
-    apart,
+    at,
     is_utf8,
     nothing,
+    odd_places,
     present,
-    split_places,
     together,
+    usual_places,
     valid_text,
 )
 from routine_load.ids import Compat
@@ -71,12 +73,11 @@ class CsvDecoder:
         """The fast path for most messages and the exact one for a few; None where that is not how they are."""
         raw = pa.array(values, pa.binary())
         is_usual = pc.fill_null(pc.match_substring_regex(raw, ONE_LINE), False)
-        parts = apart(values, is_usual)
-        usual = None if parts is None else self._decode_joined(parts[0])
-        if parts is None or usual is None:
+        odd = odd_places(is_usual)
+        usual = None if odd is None else self._decode_joined(list(compress(values, is_usual.to_pylist())))
+        if odd is None or usual is None:
             return None
-        here, there = split_places(is_usual)
-        return together(Part(usual, here), Part(self._decode_exact(parts[1]), there))
+        return together(Part(usual, usual_places(is_usual)), Part(self._decode_exact(at(values, odd)), odd))
 
     # The fast path.
 

@@ -21,11 +21,12 @@ from routine_load.formats.rows import (
     ALL_UTF8,
     Part,
     Rejects,
-    apart,
+    at,
     nothing,
+    odd_places,
     present,
-    split_places,
     together,
+    usual_places,
     valid_text,
 )
 from routine_load.ids import Compat
@@ -68,15 +69,14 @@ class JsonDecoder:
         docs = pa.table({"doc": text})
         is_object = "coalesce(starts_with(doc, '{') AND json_valid(doc), false)"
         is_usual = self._duck.query(f"SELECT {is_object} AS usual FROM src", docs)["usual"].combine_chunks()
-        parts = apart(values, is_usual)
-        if parts is None:
+        odd = odd_places(is_usual)
+        if odd is None:
             return None
-        here, there = split_places(is_usual)
         # The odd ones become NULL where they are: copying the others would cost more than reading them.
         _, offsets, data = text.buffers()
         masked = pa.StringArray.from_buffers(len(text), offsets, data, is_usual.buffers()[1])
         usual = self._select(pa.table({"doc": masked}), None, Rejects(), is_usual)
-        return together(Part(usual, here), Part(self._decode_documents(parts[1]), there))
+        return together(Part(usual, usual_places(is_usual)), Part(self._decode_documents(at(values, odd)), odd))
 
     def _decode_documents(self, values: Sequence[bytes | None]) -> Decoded:
         rejects = Rejects()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import compress
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -67,13 +66,19 @@ class Part:
         return [replace(row, payload=self.places[row.payload].as_py()) for row in rows]
 
 
-def apart(values: Sequence[bytes | None], is_usual: pa.Array) -> tuple[list[bytes | None], list[bytes | None]] | None:
-    """The usual messages and the odd ones; None where there are no odd ones, or too many."""
-    usual = pc.sum(is_usual).as_py() or 0
-    if usual == len(values) or (len(values) - usual) * APART_SHARE > len(values):
-        return None
-    mask = is_usual.to_pylist()
-    return list(compress(values, mask)), list(compress(values, (not each for each in mask)))
+def odd_places(is_usual: pa.Array) -> pa.Array | None:
+    """Where the odd messages of a chunk stand; None where there are none, or too many to take them apart."""
+    odd = pc.indices_nonzero(pc.invert(is_usual)).cast(pa.int64())
+    return None if len(odd) == 0 or len(odd) * APART_SHARE > len(is_usual) else odd
+
+
+def usual_places(is_usual: pa.Array) -> pa.Array:
+    return pc.indices_nonzero(is_usual).cast(pa.int64())
+
+
+def at(values: Sequence[bytes | None], places: pa.Array) -> list[bytes | None]:
+    """A few of the values."""
+    return [values[place] for place in places.to_pylist()]
 
 
 def together(usual: Part, odd: Part) -> Decoded:
@@ -85,14 +90,6 @@ def together(usual: Part, odd: Part) -> Decoded:
     payload_of = pa.concat_arrays([usual.payload_of, odd.payload_of])
     order = pc.sort_indices(payload_of)  # stable: rows of one message keep their order
     return Decoded(table.take(order), payload_of.take(order), rejected)
-
-
-def split_places(is_usual: pa.Array) -> tuple[pa.Array, pa.Array]:
-    """Where the usual messages stand in the chunk, and where the odd ones do."""
-    return (
-        pc.indices_nonzero(is_usual).cast(pa.int64()),
-        pc.indices_nonzero(pc.invert(is_usual)).cast(pa.int64()),
-    )
 
 
 def present(values: Sequence[bytes | None]) -> pa.Table:

@@ -129,6 +129,102 @@ def json_documents(messages, columns):
         yield from ((at, fields) for fields in found)
 
 
+MISSING = object()
+
+
+def step(value, path):
+    """What a path of keys and indexes leads to in a document whose objects are lists of pairs; MISSING nowhere."""
+    for key in path:
+        if isinstance(key, str) and isinstance(value, Pairs):
+            value = dict(reversed(value.pairs)).get(key, MISSING)
+        elif isinstance(key, int) and isinstance(value, list) and key < len(value):
+            value = value[key]
+        else:
+            return MISSING
+    return value
+
+
+class Pairs:
+    """An object of JSON with its keys in order, equal ones too."""
+
+    def __init__(self, pairs):
+        self.pairs = pairs
+
+    def text(self):
+        return "{" + ",".join(f"{json.dumps(k, ensure_ascii=False)}:{minified(v)}" for k, v in self.pairs) + "}"
+
+
+class Number(str):
+    """A number as it was written."""
+
+    __slots__ = ()
+
+
+def minified(value):
+    """A value of JSON as text without blanks."""
+    if isinstance(value, Pairs):
+        return value.text()
+    if isinstance(value, list):
+        return "[" + ",".join(map(minified, value)) + "]"
+    return value if isinstance(value, Number) else json.dumps(value, ensure_ascii=False)
+
+
+def field(value):
+    """A value as a field: text, a boolean, or None."""
+    if value is MISSING or value is None or isinstance(value, bool):
+        return None if value is MISSING else value
+    return str(value) if isinstance(value, str) else minified(value)
+
+
+def parsed(message):
+    """The documents of a message. Raises ValueError."""
+    decoder = json.JSONDecoder(object_pairs_hook=Pairs, parse_float=Number, parse_int=Number)
+    text, found = message.decode().strip(BLANKS), []
+    while text:
+        document, end = decoder.raw_decode(text)
+        found.append(document)
+        text = text[end:].strip(BLANKS)
+    return found
+
+
+def json_selected(messages, paths, *, root, strip, compat):
+    """(message, fields or None): json_root first, then strip_outer_array, then the paths, each a tuple of steps."""
+    for at, message in enumerate(messages):
+        try:
+            documents = parsed(message or b"")
+        except ValueError:
+            yield at, None
+            continue
+        if len(documents) > 1 and compat == "doris":
+            yield at, None
+            continue
+        for document in documents:
+            yield from ((at, fields) for fields in selected(document, paths, root=root, strip=strip, compat=compat))
+
+
+def selected(document, paths, *, root, strip, compat):
+    """The rows of one document; None is an error row."""
+    outer = document if root and strip and isinstance(document, list) else [document]
+    for part in outer:
+        found = step(part, root)
+        if strip and not isinstance(found, list):
+            yield None
+            continue
+        for row in found if strip else [found]:
+            values = [step(row, path) for path in paths] if isinstance(row, Pairs) else None
+            nothing = values is not None and all(value is MISSING for value in values)
+            yield None if values is None or (nothing and compat == "doris") else [field(value) for value in values]
+
+
+def operation(value):
+    """StarRocks, __op: absent is an upsert; 0 and 1, or their names."""
+    known = {None: 0, "0": 0, "upsert": 0, "1": 1, "delete": 1}
+    text = value.strip(" ").lower() if isinstance(value, str) else value
+    if isinstance(text, bool) or text not in known:
+        raise Bad
+    return known[text]
+
+
 def rows_of(messages, columns, *, json_):
     """Rows of either format, separated by commas."""
     return json_documents(messages, columns) if json_ else csv_rows(messages, columns, ",")
