@@ -114,6 +114,12 @@ def _unknown_table(case: Case) -> Verdict:
     return case.told(Cause.MULTI_TABLE_PLAN) if case.multi_table else case.told(Cause.TABLE_GONE, Step.CANCEL)
 
 
+def _plan_refused(case: Case) -> Verdict:
+    """Doris plans a table of a multi-table job when its first row comes, inside the task."""
+    in_task = case.multi_table and not case.planning
+    return case.told(Cause.MULTI_TABLE_PLAN if in_task else Cause.PLAN_REFUSED)
+
+
 def _rejected(case: Case) -> Verdict:
     """Doris refuses no batch for its bad rows."""
     if case.compat is Compat.DORIS:
@@ -148,7 +154,7 @@ _RULES: tuple[tuple[type[RoutineLoadError], Callable[[Case], Verdict]], ...] = (
     (UnknownTable, _unknown_table),
     (UnknownDatabase, lambda case: case.told(Cause.DATABASE_GONE, Step.CANCEL, database=case.database)),
     (JsonPathsError, lambda case: case.told(Cause.JSON_PATHS)),
-    (AnalysisError, lambda case: case.told(Cause.PLAN_REFUSED)),
+    (AnalysisError, _plan_refused),
     (SourceUnavailable, _kafka_silent),
     (SourceError, _topic),
     (BeginRefused, lambda case: case.told(Cause.BEGIN_REFUSED)),

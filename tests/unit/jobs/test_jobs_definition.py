@@ -8,7 +8,7 @@ from routine_load.ids import Compat, TableRef
 from routine_load.jobs.checks import check_table
 from routine_load.jobs.definition import alter_definition, merge_clauses
 from routine_load.jobs.frontend_config import FrontendConfig
-from routine_load.sql.schema import Column, ColumnType, KeyModel, Table, TablePartition, TypeName
+from routine_load.sql.schema import Column, ColumnType, KeyModel, PartitionKind, Table, TablePartition, TypeName
 from routine_load.sql.statements import ColumnItem, Delimiter, Expression, LoadClauses, MergeType
 
 SR, DORIS = Compat.STARROCKS, Compat.DORIS
@@ -96,6 +96,7 @@ def table(model: KeyModel = KeyModel.PRIMARY, distribution: str = "HASH(k)", *pa
         columns=(column("K", TypeName.INT, is_key=True), column("v", TypeName.INT), column("s", TypeName.VARCHAR)),
         key_model=model,
         partitions=tuple(TablePartition(name=name) for name in partitions),
+        partition_kind=PartitionKind.RANGE if partitions else None,
         distribution=distribution,
     )
 

@@ -57,6 +57,15 @@ def test_an_unknown_table_of_a_multi_table_job_pauses_it():
     assert "failed to get stream load plan, errCode = 7" in verdict.text
 
 
+def test_a_table_of_a_multi_table_job_that_the_clauses_do_not_fit_pauses_it():
+    """Doris: a plan failure inside a multi-table task has code 100, whatever it is."""
+    error = errors.AnalysisError("load by MERGE or DELETE is only supported in unique tables.")
+    verdict = judge(Case(error=error, compat=DORIS, multi_table=True))
+    assert (verdict.step, verdict.code) == (Step.PAUSE, 100)
+    assert verdict.text.endswith("detailMessage = load by MERGE or DELETE is only supported in unique tables.")
+    assert judge(Case(error=error, compat=DORIS, multi_table=True, planning=True)).code == 103
+
+
 def test_a_sink_that_keeps_failing_pauses_the_job():
     """The retry budget is bounded, and the last error is in the reason."""
     verdict = judge(Case(error=errors.SinkError("disk full"), compat=SR, failures=RETRIES_BEFORE_PAUSE))
