@@ -50,6 +50,7 @@ class Settings:
     # load path
     chunk_rows: int = 50_000
     chunk_bytes: int = 4 * MIB
+    batch_bytes_max: int = 64 * MIB
     backlog_tasks: int = 2
     rejected_row_bytes_max: int = 8 * 1024
     error_log_retention_h: int = 48

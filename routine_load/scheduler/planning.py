@@ -125,7 +125,8 @@ class Planner:
         return Batch(
             limits=BatchLimits(
                 rows_max=limits.rows,
-                bytes_max=limits.bytes,
+                # A transaction of long texts has to fit into the engine's memory, or it is tried for ever.
+                bytes_max=min(limits.bytes, self.settings.batch_bytes_max),
                 consume_s=limits.seconds,
                 linger_s=self.settings.linger_ms / 1000,
                 chunk_rows=self.settings.chunk_rows,

@@ -22,7 +22,11 @@ from routine_load.sources.parts import COPIED, Part, numbers
 from routine_load.sql.statements import MetadataField
 
 _CALL_ROWS = 20_000
+_CALL_ROWS_CARRIED = 256
+_CALL_ROWS_FIRST = 8
+"""A key or headers are up to a megabyte each, and are seen only once they are here: a few first, then more."""
 _NO_OFFSET = -1
+_OF_ANY_SIZE = frozenset({MetadataField.KEY, MetadataField.HEADERS})
 
 
 @dataclass(slots=True)
@@ -74,10 +78,13 @@ class Gathered:
         taken = self.bytes + sum(part.bytes for part in self.parts.values())
         if rows <= 0 or taken >= self.max_bytes:
             return 0
+        call_rows = _CALL_ROWS
+        if self.parts.keys() & _OF_ANY_SIZE:
+            call_rows = min(_CALL_ROWS_CARRIED, max(_CALL_ROWS_FIRST, len(self.values)))
         if not self.values:
-            return min(rows, _CALL_ROWS)
+            return min(rows, call_rows)
         mean = max(1.0, taken / len(self.values))
-        return min(rows, _CALL_ROWS, int((self.max_bytes - taken) / mean) + 16)
+        return min(rows, call_rows, int((self.max_bytes - taken) / mean) + 16)
 
     def take(self, messages: list[Message]) -> tuple[list[Message], dict[int, int]]:
         """Add what fits, at least one message to an empty chunk; returns the rest, and next offsets of what was added.

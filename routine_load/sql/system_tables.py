@@ -6,6 +6,7 @@ the value and what a query says of its rows beforehand. Refuses to know any row.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -36,6 +37,9 @@ class Viewer(Protocol):
     def timezone(self) -> str: ...
 
 
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
+"""What a column of numbers may hold; the store takes no larger ones."""
+
 Wanted = Mapping[str, frozenset[str]]
 """Columns in upper case → texts of the only values that the query lets pass. It narrows; the query still filters."""
 
@@ -52,6 +56,6 @@ class SystemTable:
 def wanted_numbers(wanted: Wanted, column: str) -> set[int] | None:
     """The numbers that a column may have; None where it may have any."""
     texts = wanted.get(column)
-    if texts is None or not all(text.strip().lstrip("-").isdecimal() for text in texts):
+    if texts is None or not all(_NUMBER.fullmatch(text.strip()) for text in texts):
         return None
     return {int(text) for text in texts}
