@@ -72,6 +72,11 @@ def json_messages(count):
     ]
 
 
+def with_bad(messages, bad):
+    """The messages with a bad one in place of every hundredth."""
+    return [bad if at % 100 == 99 else message for at, message in enumerate(messages)]
+
+
 def plain(*names):
     return tuple(ColumnItem(name=name) for name in names)
 
@@ -81,14 +86,15 @@ def derived(name, text):
 
 
 def cases(count):
-    csv, broken = csv_messages(count), csv_messages(count)
-    broken[:: CHUNK // 5] = [b"only,three,fields"] * len(broken[:: CHUNK // 5])
+    csv = csv_messages(count)
     text = {"compat": Compat.STARROCKS, "column_separator": ","}
     documents = {"compat": Compat.STARROCKS, "format": Format.JSON}
     named = LoadSpec(columns=plain(*NAMES), **text)
     yield "csv", named, csv
     yield "csv strict", LoadSpec(columns=plain(*NAMES), strict_mode=True, **text), csv
-    yield "csv with bad rows", named, broken
+    yield "csv, 1 % too short", named, with_bad(csv, b"only,three,fields")
+    yield "csv, 1 % not UTF-8", named, with_bad(csv, b"1,2020-05-01,\xff,b,c,1")
+    yield "csv, 1 % without a key", named, with_bad(csv, b"x,2020-05-01,a,b,c,1")
     where = LoadSpec(columns=plain(*NAMES), where=read_expression("price >= 0 and nationality <> 'x'"), **text)
     yield "csv with WHERE", where, csv
     quoted = LoadSpec(columns=plain(*NAMES), enclose='"', **text)
@@ -102,6 +108,7 @@ def cases(count):
     )
     objects = json_messages(count)
     yield "json", LoadSpec(**documents), objects
+    yield "json, 1 % broken", LoadSpec(**documents), with_bad(objects, b'{"order_id":')
     paths = json.dumps([f"$.{name}" for name in NAMES if name != "temp_gender"])
     mapped = (*plain("order_id", "day", "customer_name", "nationality", "price"), derived("pay_dt", "to_date(day)"))
     yield "json jsonpaths derived", LoadSpec(jsonpaths=paths, columns=mapped, **documents), objects
