@@ -172,6 +172,25 @@ STARROCKS = {
               (2, None, None, None, None, None, None)),
         counts=(2, 2, 0, 0),
     ),
+    "partial_required": Story(
+        rule="partial_update: a new key that would lack a NOT NULL column is an error row",
+        tables=(keyed("PRIMARY", "k INT, a INT, b INT NOT NULL"),),
+        clauses=f"{CSV}, COLUMNS(k, a)", properties=f'"partial_update" = "true", {MANY}',
+        prepared="INSERT INTO t VALUES (1, 1, 1)", batches=(("1,10", "4,40"), ("1,11",)),
+        rows=((1, 11, 1),), counts=(3, 2, 1, 0), rejects=((1, "the unmentioned column `b`"),),
+    ),
+    "generated": Story(
+        rule="Generated columns are computed, not loaded; WHERE sees them",
+        tables=(keyed("PRIMARY", "k INT, a INT, c INT AS (a * 2)"),), clauses=f"{CSV}, WHERE c > 2",
+        batches=(("1,1", "2,2", "3,3"), ("2,5",)), rows=((2, 5, 10), (3, 3, 6)), counts=(4, 3, 0, 1),
+    ),
+    "ranges": Story(
+        rule="Ranges over two columns: rows of no partition are error rows",
+        tables=(("CREATE TABLE t (k INT, v INT) DUPLICATE KEY(k) PARTITION BY RANGE(k, v)"
+                 " (PARTITION p1 VALUES [('1', '5'), ('2', '3'))) DISTRIBUTED BY HASH(k)"),),
+        properties=MANY, batches=(("1,4", "1,5", "2,2", "2,3"),), rows=((1, 5), (2, 2)), counts=(4, 2, 2, 0),
+        rejects=((0, "out of partition ranges"), (3, "out of partition ranges")),
+    ),
     "error_number": Story(
         rule="max_error_number: counted over batches; the one too many is loaded with its batch, then the job pauses",
         tables=(KV,), properties='"max_error_number" = "1"', batches=(("1,a", "2"), ("3", "4,b")),
@@ -234,12 +253,52 @@ DORIS = {
         tables=MULTI, on="", properties=MANY,
         batches=(("dup|1,a|b", "uni|1,a", "agg|1,5", "uni|1,b", "agg|1,6", "dup|1"), ("uni|1,c", "agg|1,-1")),
         query=ALL_OF_MULTI, rows=(("agg", 1, "10"), ("dup", 1, "a|b"), ("uni", 1, "c")), counts=(8, 7, 1, 0),
-        rejects=((5, "column count: 1"),),
+        rejects=((5, "actual number: 1"),),
     ),
     "multi_json": Story(
         rule="Multi-table: JSON by name", tables=MULTI, on="", clauses="", properties=f"{MANY}, {JSON}",
         batches=(('dup|{"k":1,"v":"a|b"}', 'agg|{"k":1,"v":5}', 'uni|{"k":1'),),
         query=ALL_OF_MULTI, rows=(("agg", 1, "5"), ("dup", 1, "a|b")), counts=(3, 2, 1, 0), rejects=((2, "Parse json"),),
+    ),
+    "hidden_sequence": Story(
+        rule="Hidden sequence column: ORDER BY fills it of a source column; a delete's sequence is remembered",
+        tables=(keyed("UNIQUE", "k INT, v VARCHAR(9)",
+                      properties="PROPERTIES('function_column.sequence_type' = 'int')"),),
+        on="ON t WITH MERGE", clauses=f"{CSV}, COLUMNS(k, v, s, f), DELETE ON f = 'D', ORDER BY s",
+        batches=(("1,a,5,U", "2,a,5,U", "1,x,9,D"), ("1,b,8,U", "2,b,4,U", "3,c,1,U"), ("1,d,9,U",)),
+        rows=((1, "d"), (2, "a"), (3, "c")), counts=(7, 7, 0, 0),
+    ),
+    "flexible": Story(
+        rule="UPDATE_FLEXIBLE_COLUMNS: each row updates the columns it brings; new keys take defaults",
+        tables=(keyed("UNIQUE", "k INT, a INT, b INT DEFAULT '9876', c INT DEFAULT '1234'",
+                      properties="PROPERTIES('enable_unique_key_merge_on_write' = 'true',"
+                                 " 'enable_unique_key_skip_bitmap_column' = 'true')"),),
+        clauses="", properties=f'{JSON}, "unique_key_update_mode" = "UPDATE_FLEXIBLE_COLUMNS"',
+        prepared="INSERT INTO t VALUES (1, 1, 1, 1), (2, 2, 2, 2)",
+        batches=(('{"k":1,"a":10}', '{"k":1,"b":null}', '{"k":3,"a":30}', '{"k":2,"__DORIS_DELETE_SIGN__":1}',
+                  '{"k":2,"c":20}'), ('{"k":3,"c":31}',)),
+        rows=((1, 10, None, 1), (2, None, 9876, 20), (3, 30, 9876, 31)), counts=(6, 6, 0, 0),
+    ),
+    "partial_required": Story(
+        rule="partial_columns: a new key that would lack a NOT NULL column is an error row",
+        tables=(keyed("UNIQUE", "k INT, a INT, b INT NOT NULL",
+                      properties="PROPERTIES('enable_unique_key_merge_on_write' = 'true')"),),
+        clauses=f"{CSV}, COLUMNS(k, a)", properties=f'"partial_columns" = "true", {MANY}',
+        prepared="INSERT INTO t VALUES (1, 1, 1)", batches=(("1,10", "4,40", "1,11"),),
+        rows=((1, 11, 1),), counts=(3, 2, 1, 0), rejects=((1, "the unmentioned column `b`"),),
+    ),
+    "multi_holes": Story(
+        rule="Multi-table: a row without a name and a name without a row are error rows", tables=MULTI, on="",
+        properties=MANY, batches=(("dup|1,a", "|1,a", "dup|", "uni|1,b"),), query=ALL_OF_MULTI,
+        rows=(("dup", 1, "a"), ("uni", 1, "b")), counts=(4, 2, 2, 0),
+        rejects=((1, "table name is empty"), (2, "empty data")),
+    ),
+    "lists": Story(
+        rule="LIST partitions: rows of no partition, and of others than PARTITION names, are error rows",
+        tables=(("CREATE TABLE t (k INT, v VARCHAR(9)) DUPLICATE KEY(k) PARTITION BY LIST(v)"
+                 " (PARTITION p1 VALUES IN ('a', 'b'), PARTITION p2 VALUES IN ('c')) DISTRIBUTED BY HASH(k)"),),
+        clauses=f"{CSV}, PARTITION(p1)", properties=MANY, batches=(("1,a", "2,c", "3,z", "4,b"),),
+        rows=((1, "a"), (4, "b")), counts=(4, 2, 2, 0), rejects=((1, "no partition"), (2, "no partition")),
     ),
     "multi_unknown": Story(
         rule="Multi-table: an unknown table pauses the job with code 100, nothing of the batch is visible",
