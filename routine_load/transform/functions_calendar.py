@@ -53,6 +53,7 @@ def _bounded(micros: str) -> str:
 
 def micros_of_time(text: str) -> str:
     """SQL: microseconds of a TIME's text; NULL for what is none."""
+
     def part(group: int) -> str:
         return f"regexp_extract({text}, {quoted(_TIME_TEXT)}, {group})"
 
@@ -126,7 +127,7 @@ def _add_time(sign: int) -> Builder:
     return build
 
 
-def _convert_tz(args: list[Typed], context: Context) -> Typed:
+def _convert_tz(args: list[Typed], _: Context) -> Typed:
     """A zone that nobody knows makes NULL."""
     zones = [constant(args, i, "convert_tz", "a time zone") for i in (1, 2)]
     try:
@@ -204,7 +205,9 @@ def _months_between(args: list[Typed], _: Context) -> str:
     months = f"((year({one}) - year({other})) * 12 + month({one}) - month({other}))::DOUBLE"
     same = f"day({one}) = day({other}) OR ({one} = last_day({one}) AND {other} = last_day({other}))"
     parts = f"{months} + (day({one}) - day({other})) / 31.0::DOUBLE"
-    shown = f"CASE WHEN {args[2].sql} THEN round({parts}, 8) ELSE {parts} END" if len(args) > 2 else f"round({parts}, 8)"
+    shown = (
+        f"CASE WHEN {args[2].sql} THEN round({parts}, 8) ELSE {parts} END" if len(args) > 2 else f"round({parts}, 8)"
+    )
     unknown = f"{args[2].sql} IS NULL OR " if len(args) > 2 else ""
     return f"CASE WHEN {unknown}{one} IS NULL OR {other} IS NULL THEN NULL WHEN {same} THEN {months} ELSE {shown} END"
 
@@ -216,9 +219,7 @@ def _months_of_period(value: str) -> str:
 
 
 def _period_add(args: list[Typed], context: Context) -> Typed:
-    months = context.stages.bind(
-        derived(f"TRY({_months_of_period(args[0].sql)} + {args[1].sql})", Kind.INT, *args)
-    )
+    months = context.stages.bind(derived(f"TRY({_months_of_period(args[0].sql)} + {args[1].sql})", Kind.INT, *args))
     return derived(f"({months.sql} // 12 * 100 + {months.sql} % 12 + 1)", Kind.INT, months)
 
 
@@ -232,11 +233,13 @@ def _from_iso8601_date(args: list[Typed], _: Context) -> str:
     year = f"left({text}, 4)"
     first = f"TRY_CAST({year} || '-01-01' AS DATE)"
     number = f"TRY_CAST(substring({text}, 6, 3) AS INTEGER)"
-    by_day = f"(CASE WHEN {number} BETWEEN 1 AND dayofyear(make_date(year({first}), 12, 31)) THEN {first} + {number} - 1 END)"
+    days = f"dayofyear(make_date(year({first}), 12, 31))"
+    by_day = f"(CASE WHEN {number} BETWEEN 1 AND {days} THEN {first} + {number} - 1 END)"
     monday = f"(TRY_CAST({year} || '-01-04' AS DATE) - (isodow(TRY_CAST({year} || '-01-04' AS DATE)) - 1)::INTEGER)"
     week = f"TRY_CAST(substring({text}, 7, 2) AS INTEGER)"
     weekday = f"(CASE WHEN length({text}) = 10 THEN TRY_CAST(right({text}, 1) AS INTEGER) ELSE 1 END)"
-    by_week = f"(CASE WHEN {week} BETWEEN 1 AND 53 AND {weekday} BETWEEN 1 AND 7 THEN {monday} + ({week} - 1) * 7 + {weekday} - 1 END)"
+    known = f"{week} BETWEEN 1 AND 53 AND {weekday} BETWEEN 1 AND 7"
+    by_week = f"(CASE WHEN {known} THEN {monday} + ({week} - 1) * 7 + {weekday} - 1 END)"
     return (
         rf"CASE WHEN regexp_full_match({text}, '\d{{4}}') THEN {first} "
         rf"WHEN regexp_full_match({text}, '\d{{4}}-\d{{2}}') THEN TRY_CAST({text} || '-01' AS DATE) "
@@ -247,7 +250,7 @@ def _from_iso8601_date(args: list[Typed], _: Context) -> str:
 
 
 def _iso_text(args: list[Typed], context: Context) -> Typed:
-    """A DATE without a time. Doris rounds to seconds; six digits in both."""
+    """A DATE without a time; everything else with six digits of a second."""
     if args[0].kind is Kind.DATE:
         return derived(f"strftime({args[0].sql}, '%Y-%m-%d')", Kind.TEXT, args[0])
     moment = context.stages.bind(as_kind(args[0], Kind.DATETIME, context))
@@ -269,7 +272,9 @@ def _to_monday(args: list[Typed], _: Context) -> str:
 
 
 def _from_days(args: list[Typed], _: Context) -> str:
-    return f"CASE WHEN {args[0].sql} BETWEEN 366 AND 3652424 THEN DATE '0001-01-01' + ({args[0].sql} - 366)::INTEGER END"
+    return (
+        f"CASE WHEN {args[0].sql} BETWEEN 366 AND 3652424 THEN DATE '0001-01-01' + ({args[0].sql} - 366)::INTEGER END"
+    )
 
 
 def _now_text(form: str, *, utc: bool) -> Builder:

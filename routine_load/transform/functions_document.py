@@ -126,7 +126,8 @@ def _to_json(args: list[Typed], context: Context) -> str:
 
 def _unquote(args: list[Typed], _: Context) -> str:
     text = args[0].sql
-    return f"CASE WHEN starts_with({text}, chr(34)) AND json_valid({text}) THEN json_extract_string({text}, '$') ELSE {text} END"
+    is_text = f"starts_with({text}, chr(34)) AND json_valid({text})"
+    return f"CASE WHEN {is_text} THEN json_extract_string({text}, '$') ELSE {text} END"
 
 
 DOCUMENT.add("json_array", "A*", Kind.JSON, _array(nulls=True))

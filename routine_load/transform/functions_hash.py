@@ -1,4 +1,4 @@
-"""Hashes and digests. Where several arguments make one hash, each is hashed with the hash of those before it as seed."""
+"""Hashes and digests. Of several arguments each is hashed with the hash of those before it as seed."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def _murmur32(args: list[Typed], context: Context) -> Typed:
     made = Typed(f"{_MURMUR_SEED}::UINTEGER", Kind.OTHER, atomic=True)
     for arg in args:
         level = max(made.level, arg.level)
-        made = context.stages.bind(Typed(f"{call('murmur32', arg.sql, made.sql, 'false')}::UINTEGER", Kind.OTHER, level))
+        made = context.stages.bind(
+            Typed(f"{call('murmur32', arg.sql, made.sql, 'false')}::UINTEGER", Kind.OTHER, level)
+        )
     return Typed(f"({_signed(made.sql, 32)})", Kind.INT, made.level)
 
 

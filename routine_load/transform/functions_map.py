@@ -12,7 +12,9 @@ MAP = Family()
 
 def _of_pairs(pairs: str) -> str:
     """SQL of a map of a list of structs k, v; pairs without a key are left out."""
-    last = f"list_filter({pairs}, lambda __v, __i: __v.k IS NOT NULL AND list_position(list_transform({pairs}[__i + 1:], lambda __w: __w.k), __v.k) IS NULL)"
+    later = f"list_transform({pairs}[__i + 1:], lambda __w: __w.k)"
+    alone = f"__v.k IS NOT NULL AND list_position({later}, __v.k) IS NULL"
+    last = f"list_filter({pairs}, lambda __v, __i: {alone})"
     return f"map_from_entries(list_transform({last}, lambda __v: {{'key': __v.k, 'value': __v.v}}))"
 
 
@@ -27,7 +29,9 @@ def _map(args: list[Typed], context: Context) -> Typed:
     if not args:
         return derived("(MAP([]::VARCHAR[], []::VARCHAR[]))", Kind.MAP)
     texts = [as_kind(arg, Kind.TEXT, context) for arg in args]
-    pairs = ", ".join(f"{{'k': {key.sql}, 'v': {value.sql}}}" for key, value in zip(texts[::2], texts[1::2], strict=True))
+    pairs = ", ".join(
+        f"{{'k': {key.sql}, 'v': {value.sql}}}" for key, value in zip(texts[::2], texts[1::2], strict=True)
+    )
     return _bound_pairs(f"[{pairs}]", context, *texts)
 
 

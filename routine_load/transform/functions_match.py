@@ -85,7 +85,7 @@ def _position(args: list[Typed], _: Context) -> str:
     return f"CASE WHEN regexp_matches({text}, {shape}) THEN length({before}) + 1 WHEN {text} IS NOT NULL THEN 0 END"
 
 
-def _split(args: list[Typed], context: Context) -> Typed:
+def _split(args: list[Typed], _: Context) -> Typed:
     """Between matches; with a limit the last part is the rest."""
     text, shape = args[0], pattern(args, "split_by_regexp")
     whole = f"string_split_regex({text.sql}, {shape})"
@@ -161,8 +161,6 @@ def _distance(name: str, same_length: bool) -> Builder:
         return f"CASE WHEN {fits} THEN TRY({name}({one}, {other})) END"
 
     return build
-
-
 
 
 def _multi_match(args: list[Typed], _: Context) -> str:

@@ -31,14 +31,18 @@ def _conv(args: list[Typed], _: Context) -> str:
     number, old, new = (arg.sql for arg in args)
     digit = f"(strpos('{_DIGITS}', __v) - 1)"
     digits = f"string_split(regexp_replace(upper(trim({number})), '^[+-]', ''), '')"
-    end = f"coalesce(list_position(list_transform({digits}, lambda __v: {digit} BETWEEN 0 AND abs({old}) - 1), false), 65)"
+    are = f"list_transform({digits}, lambda __v: {digit} BETWEEN 0 AND abs({old}) - 1)"
+    end = f"coalesce(list_position({are}, false), 65)"
     used = f"list_transform({digits}[1:least({end} - 1, 64)], lambda __v: {digit}::DECIMAL(38, 0))"
-    value = f"TRY_CAST(list_reduce(list_prepend(0::DECIMAL(38, 0), {used}), lambda __v, __w: (__v * abs({old}) + __w)::DECIMAL(38, 0)) AS UBIGINT)"
+    step = f"(__v * abs({old}) + __w)::DECIMAL(38, 0)"
+    value = f"TRY_CAST(list_reduce(list_prepend(0::DECIMAL(38, 0), {used}), lambda __v, __w: {step}) AS UBIGINT)"
     bounded = f"coalesce(TRY({value}), 18446744073709551615::UBIGINT)"
     minus = f"starts_with(trim({number}), '-')"
     signed = f"(CASE WHEN {minus} THEN -({bounded}::HUGEINT) ELSE {bounded}::HUGEINT END)"
     positive = f"CASE WHEN {signed} < 0 THEN 18446744073709551616::HUGEINT + {signed} ELSE {signed} END"
-    as_signed = f"CASE WHEN {signed} > 9223372036854775807 THEN {signed} - 18446744073709551616::HUGEINT ELSE {signed} END"
+    as_signed = (
+        f"CASE WHEN {signed} > 9223372036854775807 THEN {signed} - 18446744073709551616::HUGEINT ELSE {signed} END"
+    )
     return (
         f"CASE WHEN abs({old}) NOT BETWEEN 2 AND 36 OR abs({new}) NOT BETWEEN 2 AND 36 OR {number} IS NULL THEN NULL "
         f"WHEN {new} > 0 THEN {_in_base(positive, new)} "
@@ -50,7 +54,9 @@ def _in_base(value: str, base: str) -> str:
     """Digits of an unsigned 64-bit number; DuckDB's to_base ends at 2^63."""
     high = f"(({value})::HUGEINT // {base}::HUGEINT)::BIGINT"
     low = f"(({value})::HUGEINT % {base}::HUGEINT)::BIGINT"
-    return f"((CASE WHEN {high} > 0 THEN to_base({high}, {base}::INTEGER) ELSE '' END) || to_base({low}, {base}::INTEGER))"
+    return (
+        f"((CASE WHEN {high} > 0 THEN to_base({high}, {base}::INTEGER) ELSE '' END) || to_base({low}, {base}::INTEGER))"
+    )
 
 
 def _format(args: list[Typed], context: Context) -> str | Typed:

@@ -19,7 +19,7 @@ _PERIODS_MAX = 100_000
 
 
 def floor_of(moment: str, count: str, unit: str, origin: str = _ORIGIN) -> str:
-    """SQL: the beginning of the period of ``count`` units since ``origin`` that holds the moment; NULL for count < 1."""
+    """SQL: where the period of ``count`` units since ``origin`` begins that holds the moment; NULL for count < 1."""
     known = f"{count} BETWEEN 1 AND {_PERIODS_MAX}"
     if unit in _MONTHS:
         size = f"({count} * {_MONTHS[unit]})"
@@ -62,8 +62,10 @@ def _rounded_to(unit: str, *, ceil: bool) -> Builder:
 
     def build(args: list[Typed], context: Context) -> Typed:
         moment, rest = args[0], args[1:]
-        is_origin = bool(rest) and rest[-1].kind in {Kind.TEXT, Kind.DATE, Kind.DATETIME} and not (
-            len(rest) == 1 and (rest[0].literal or "").isdigit()
+        is_origin = (
+            bool(rest)
+            and rest[-1].kind in {Kind.TEXT, Kind.DATE, Kind.DATETIME}
+            and not (len(rest) == 1 and (rest[0].literal or "").isdigit())
         )
         origin = Typed(_ORIGIN, Kind.DATETIME, atomic=True)
         if is_origin:

@@ -111,9 +111,7 @@ def _elt(args: list[Typed], _: Context) -> str:
 def _make_set(args: list[Typed], _: Context) -> str:
     """The texts whose bit is set, with commas in between; NULL texts are left out."""
     bits = args[0].sql
-    chosen = ", ".join(
-        f"CASE WHEN ({bits} >> {at}) & 1 = 1 THEN {arg.sql} END" for at, arg in enumerate(args[1:65])
-    )
+    chosen = ", ".join(f"CASE WHEN ({bits} >> {at}) & 1 = 1 THEN {arg.sql} END" for at, arg in enumerate(args[1:65]))
     return f"CASE WHEN {bits} IS NOT NULL THEN concat_ws(',', {chosen}) END"
 
 
@@ -122,7 +120,8 @@ def _export_set(args: list[Typed], _: Context) -> str:
     bits, on, off = (arg.sql for arg in args[:3])
     by = args[3].sql if len(args) > 3 else "','"
     count = f"(CASE WHEN {args[4].sql} BETWEEN 0 AND 63 THEN {args[4].sql} ELSE 64 END)" if len(args) > 4 else "64"
-    each = f"list_transform(range(0, {count}), lambda __p: CASE WHEN ({bits} >> __p::BIGINT) & 1 = 1 THEN {on} ELSE {off} END)"
+    sign = f"CASE WHEN ({bits} >> __p::BIGINT) & 1 = 1 THEN {on} ELSE {off} END"
+    each = f"list_transform(range(0, {count}), lambda __p: {sign})"
     known = " AND ".join(f"{arg.sql} IS NOT NULL" for arg in args)
     return f"CASE WHEN {known} AND strlen({on}) + strlen({off}) + strlen({by}) < 10000 THEN {joined(each, by)} END"
 
@@ -192,7 +191,8 @@ def _replace_empty(args: list[Typed], _: Context) -> str:
 def _soundex(args: list[Typed], _: Context) -> str:
     """The letter and three digits of how an English word sounds; h and w do not part equal sounds."""
     letters = f"regexp_replace(upper({args[0].sql}), '[^A-Z]', '', 'g')"
-    codes = f"translate(regexp_replace(left({letters}, 1) || regexp_replace(substring({letters}, 2), '[HW]', '', 'g'), '$', ''), '{ascii_uppercase}', '01230120022455012623010202')"
+    spoken = f"left({letters}, 1) || regexp_replace(substring({letters}, 2), '[HW]', '', 'g')"
+    codes = f"translate({spoken}, '{ascii_uppercase}', '01230120022455012623010202')"
     once = codes
     for digit in "123456":
         once = f"regexp_replace({once}, '{digit}+', '{digit}', 'g')"

@@ -70,10 +70,7 @@ def _significant(args: list[Typed], tail: bool) -> str:
     labels = f"string_split({_host(args[0].sql)}, '.')"
     second = f"len({labels}) >= {_AT_LEAST} AND {labels}[-2] IN {_SECOND_LEVEL}"
     back = f"(CASE WHEN {second} THEN -3 ELSE -2 END)"
-    if tail:
-        made = f"array_to_string({labels}[{back}:], '.')"
-    else:
-        made = f"{labels}[{back}]"
+    made = f"array_to_string({labels}[{back}:], '.')" if tail else f"{labels}[{back}]"
     return f"CASE WHEN {_host(args[0].sql)} = '' THEN '' ELSE {made} END"
 
 
@@ -83,9 +80,7 @@ URL.add("extract_url_parameter", "TT", Kind.TEXT, _parameter("''", decode=False)
 URL.add("url_extract_host", "T", Kind.TEXT, lambda args, _: _part(args[0].sql, "HOST"))
 URL.add("protocol", "T", Kind.TEXT, lambda args, _: f"regexp_extract({args[0].sql}, '^([a-zA-Z][a-zA-Z0-9+.-]*):', 1)")
 URL.add("domain", "T", Kind.TEXT, lambda args, _: _host(args[0].sql))
-URL.add(
-    "domain_without_www", "T", Kind.TEXT, lambda args, _: rf"regexp_replace({_host(args[0].sql)}, '^www\.', '')"
-)
+URL.add("domain_without_www", "T", Kind.TEXT, lambda args, _: rf"regexp_replace({_host(args[0].sql)}, '^www\.', '')")
 URL.add("top_level_domain", "T", Kind.TEXT, lambda args, _: rf"regexp_extract({_host(args[0].sql)}, '\.([^.]+)$', 1)")
 URL.add("first_significant_subdomain", "T", Kind.TEXT, lambda args, _: _significant(args, tail=False))
 URL.add("cut_to_first_significant_subdomain", "T", Kind.TEXT, lambda args, _: _significant(args, tail=True))

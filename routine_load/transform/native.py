@@ -46,7 +46,7 @@ _BY_ROW: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     "xxh3_128": (xxhash.xxh3_128_intdigest, ["BLOB", "UBIGINT"], "UHUGEINT"),
     "crc32": (zlib.crc32, ["BLOB"], "UINTEGER"),
 }
-_DIGESTS = {
+_DIGESTS: dict[str, Callable[[bytes], Any]] = {
     "sm3": functools.partial(hashlib.new, "sm3"),
     "sha224": hashlib.sha224,
     "sha384": hashlib.sha384,
@@ -64,20 +64,18 @@ def install(connection: duckdb.DuckDBPyConnection, sql: Iterable[str] | None = N
 
 
 def _install(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    # DuckDB's stubs know neither objects with a signature of their own nor Arrow's types.
+    create: Any = connection.create_function
     if name in _DIGESTS:
         digest = _DIGESTS[name]
 
         def hexadecimal(column: pa.ChunkedArray) -> pa.Array:
             return pa.array(map(_HEXADECIMAL, map(digest, column.to_pylist())), pa.string())
 
-        types = [duckdb.sqltype("BLOB")]
-        connection.create_function(
-            PREFIX + name, hexadecimal, types, duckdb.sqltype("VARCHAR"), type=func.ARROW
-        )
+        create(PREFIX + name, hexadecimal, ["BLOB"], "VARCHAR", type=func.ARROW)
         return
     function, parameters, result = _BY_ROW[name]
-    types = [duckdb.sqltype(parameter) for parameter in parameters]
-    connection.create_function(PREFIX + name, _direct(function, len(types)), types, duckdb.sqltype(result))
+    create(PREFIX + name, _direct(function, len(parameters)), parameters, result)
 
 
 def call(name: str, *arguments: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from routine_load.engines.duckdb.kinds import KIND, Kinds
+from routine_load.engines.duckdb.state_queries import aggregate
 from routine_load.errors import AnalysisError
 from routine_load.ids import Compat
 from routine_load.transform import KNOWN_FUNCTIONS
@@ -31,14 +32,15 @@ _COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeE
 _OF_ANY_TYPE = {"if", "ifnull", "nvl", "coalesce", "nullif", "greatest", "least"}
 _OF_NUMBERS = {"abs", "round", "truncate", "floor", "ceil", "ceiling", "mod", "fmod"}
 _MOMENTS = (Kind.DATE, Kind.DATETIME)
+_STATES = {"b": Kind.BITMAP, "h": Kind.HLL, "q": Kind.QUANTILE}
 _READABLE = set("TIDmdBJ")
 _READERS = {"unix_timestamp", "to_date", "date", "hex", "isnull", "isnotnull"}
 _NULL = Typed("NULL", Kind.NULL, atomic=True)
 NATIVE_ARITIES: dict[str, set[int]] = {"now": {1}, "current_timestamp": {1}, "lpad": {2}, "rpad": {2}}
 """Calls that a query may make beyond those of load expressions: now(6), lpad(a, 3)."""
 
-SHARED_FUNCTIONS = KNOWN_FUNCTIONS
-"""Functions of queries whose meaning is that of load expressions."""
+SHARED_FUNCTIONS = KNOWN_FUNCTIONS - {"curtime", "current_time"}
+"""Functions of queries whose meaning is that of load expressions; a query answers the time of day with a TIME."""
 
 
 class _UnknownKind(AnalysisError):
@@ -199,6 +201,9 @@ class _Translator(Translator):
         try:
             return self._node(node)
         except _UnknownKind:
+            if letter in _STATES:
+                self._owner.rewrite(node)
+                return self._lets.named(Typed(_sql(node), _STATES[letter]))
             if letter not in _READABLE and name not in _READERS:
                 raise
         self._owner.rewrite(node)
@@ -219,7 +224,7 @@ class _Translator(Translator):
         """A value that is computed elsewhere: an aggregate, a window, a subquery, a function of DuckDB."""
         kind = self._known(node)
         self._owner.rewrite(node)
-        sql = _sql(node)
+        sql = _sql(aggregate(node) or node)
         return self._lets.named(Typed(f"CAST({sql} AS VARCHAR)" if kind is Kind.JSON else sql, kind, item=Kind.OTHER))
 
     def _known(self, node: exp.Expr) -> Kind:
@@ -243,7 +248,7 @@ def _arguments(node: exp.Expr) -> list[exp.Expr]:
     return list(call.expressions) if call is not None else []
 
 
-def _as_call(node: exp.Expr) -> exp.Anonymous | None:  # noqa: PLR0911 - a table of spellings
+def _as_call(node: exp.Expr) -> exp.Anonymous | None:  # noqa: PLR0911, C901 - a table of spellings
     """A shared function's call in the shape that load expressions have; None for everything else.
 
     Arguments are not copied out of the tree: where they stand decides what their names mean.
@@ -253,6 +258,8 @@ def _as_call(node: exp.Expr) -> exp.Anonymous | None:  # noqa: PLR0911 - a table
             return _call(node.name, exp.Var(this=node.expressions[0].name.upper()), *node.expressions[1:])
         case exp.Anonymous() if node.name.lower() in SHARED_FUNCTIONS:
             return node
+        case exp.If() if node.arg_key != "ifs" and node.args.get("false") is not None:
+            return _call("if", node.this, node.args["true"], node.args["false"])
         case exp.Array():
             return _call("array", *node.expressions)
         case exp.StrPosition() if not node.args.get("occurrence"):

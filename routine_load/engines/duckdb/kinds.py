@@ -11,9 +11,10 @@ from typing import Any
 from sqlglot import exp
 
 from routine_load.errors import AnalysisError
-from routine_load.sql.schema import Table
+from routine_load.sql.schema import Table, TypeName
 from routine_load.transform.casts import type_of
 from routine_load.transform.convert import kind_of
+from routine_load.transform.functions import FUNCTIONS
 from routine_load.transform.registry import common_kind
 from routine_load.transform.typed import Kind, Typed
 
@@ -25,6 +26,11 @@ _BOOLEAN = (
     *(exp.In, exp.Between, exp.Like, exp.Is, exp.Exists, exp.RegexpLike, exp.ArrayContains),
 )
 _COUNTS = (exp.Count, exp.ApproxDistinct, exp.CountIf, exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile)
+_OF_AGGREGATES = {
+    **dict.fromkeys(("bitmap_union", "bitmap_agg", "bitmap_intersect"), Kind.BITMAP),
+    **dict.fromkeys(("hll_union", "hll_raw_agg"), Kind.HLL),
+    **dict.fromkeys(("quantile_union", "percentile_union"), Kind.QUANTILE),
+}
 _OF_ARGUMENT = (
     *(exp.Min, exp.Max, exp.AnyValue, exp.FirstValue, exp.LastValue, exp.Lag, exp.Lead, exp.NthValue),
     *(exp.Paren, exp.Alias, exp.Window, exp.IgnoreNulls, exp.Filter),
@@ -93,7 +99,7 @@ class Kinds:
             if table is not None:
                 column = table.column(name)
                 if column is not None:
-                    yield kind_of(column.type)
+                    yield Kind.ARRAY if column.type.name is TypeName.ARRAY else kind_of(column.type)
             else:
                 yield from self._of_with(source, name)
         else:
@@ -180,6 +186,12 @@ def _literal(node: exp.Literal) -> Kind:
     return Kind.INT if node.name.isdigit() else Kind.DECIMAL
 
 
+def _of_function(node: exp.Anonymous) -> Kind | None:
+    """A load function says what it gives, unless that depends on what it gets."""
+    function = FUNCTIONS.get(node.name.lower())
+    return function.result if function is not None and isinstance(function.result, Kind) else None
+
+
 def _always(kind: Kind) -> Callable[[Kinds, Any], Kind]:
     return lambda _, __: kind
 
@@ -195,6 +207,8 @@ _RULES: tuple[tuple[tuple[type[exp.Expr], ...], Callable[[Kinds, Any], Kind | No
     ((exp.Avg, exp.Stddev, exp.Variance), _always(Kind.DOUBLE)),
     (_COUNTS, _always(Kind.INT)),
     ((exp.GroupConcat,), _always(Kind.TEXT)),
+    ((exp.Anonymous,), lambda _, node: _OF_AGGREGATES.get(node.name.lower()) or _of_function(node)),
+    ((exp.ArrayAgg, exp.ArrayUniqueAgg), _always(Kind.ARRAY)),
     ((exp.Case, exp.If, exp.Coalesce), Kinds.common),
     (_OF_ARGUMENT, Kinds.argument),
 )

@@ -18,6 +18,7 @@ from sqlglot.parsers.starrocks import StarRocksParser
 
 from routine_load.engines.duckdb.expressions import SHARED_FUNCTIONS, QueryExpressions
 from routine_load.engines.duckdb.kinds import Kinds
+from routine_load.engines.duckdb.state_queries import AGGREGATES, aggregate, count_members
 from routine_load.errors import AnalysisError
 from routine_load.ids import Compat
 from routine_load.sql.schema import Table
@@ -71,7 +72,7 @@ FORMS: dict[str, dict[int, str]] = {
     "ndv": {1: "approx_count_distinct(a0)"},
     "approx_count_distinct": {1: "approx_count_distinct(a0)"},
     "multi_distinct_count": {1: "count(DISTINCT a0)"},
-    "percentile_approx": {2: "approx_quantile(CAST(a0 AS DOUBLE), CAST(a1 AS FLOAT))"},
+    "percentile_approx": dict.fromkeys((2, 3), "approx_quantile(CAST(a0 AS DOUBLE), CAST(a1 AS FLOAT))"),
     "typeof": {1: "lower(typeof(a0))"},
     # JSON and containers
     "jsonb_extract_string": {2: "json_extract_string(a0, a1)"},
@@ -87,7 +88,7 @@ FORMS: dict[str, dict[int, str]] = {
 _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod)
 
 
-_OURS = FORMS.keys() | SHARED_FUNCTIONS
+_OURS = FORMS.keys() | SHARED_FUNCTIONS | AGGREGATES.keys()
 
 
 class QueryDialect(StarRocks):
@@ -100,14 +101,16 @@ class QueryDialect(StarRocks):
         FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
             name: parse
             for name, parse in StarRocksParser.FUNCTION_PARSERS.items()
-            if name.lower() not in FORMS and name != "JSON_VALUE"
+            if name.lower() not in FORMS and name not in {"JSON_VALUE", "CHAR", "CHR", "OVERLAY", "JSON_OBJECT"}
         }
 
 
 def to_duckdb(tree: exp.Expr, tables: Iterable[Table], compat: Compat, timezone: str) -> exp.Expr:
     """The whole tree with the vendors' meaning: load expressions' own where they have one, then the rest."""
     try:
-        QueryExpressions(Kinds(tables), compat, timezone).rewrite(tree)
+        kinds = Kinds(tables)
+        count_members(tree, kinds)
+        QueryExpressions(kinds, compat, timezone).rewrite(tree)
     except RecursionError as cause:
         raise AnalysisError("The statement is nested too deeply") from cause
     for node in reversed(list(tree.walk())):
@@ -163,6 +166,8 @@ def _chained(parts: Sequence[exp.Expr]) -> exp.Expr:
 
 
 def _function(node: exp.Anonymous, timezone: str) -> exp.Expr:
+    if (made := aggregate(node)) is not None:
+        return made
     forms = FORMS.get(str(node.this).lower())
     if forms is None:
         build = StarRocksParser.FUNCTIONS.get(str(node.this).upper())
