@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,11 +10,10 @@ import pytest
 
 from routine_load.errors import AnalysisError
 from routine_load.formats import decoder_for
-from routine_load.ids import Compat, TableRef
-from routine_load.loads.values import Decoded, Format, LoadSpec, Origin
+from routine_load.ids import Compat
+from routine_load.loads.values import Format, LoadSpec, Origin
 from routine_load.sql.ddl import DdlContext, parse_create_table
 from routine_load.sql.expressions import read_expression
-from routine_load.sql.schema import Column, ColumnType, Table, TypeName
 from routine_load.sql.statements import ColumnItem, MergeType, MetadataColumn, MetadataField
 from routine_load.transform import TransformCompiler
 from tests.golden.function_cases import unescaped
@@ -102,7 +100,7 @@ def shown(value):
         return str(value)
     if isinstance(value, list | dict):
         return json.dumps(value, default=str)
-    return value.replace("\n", "\\n").replace("\r", "\\r").replace("\ufeff", "\\ufeff")
+    return value.replace("\n", "\\n").replace("\r", "\\r").replace("\ufeff", "\\ufeff").replace("\0", "\\x00")
 
 
 def loaded(spec, table, messages, carried=()):
