@@ -134,7 +134,13 @@ class CsvDecoder:
             # pyarrow would find bad UTF-8 as well, but not in a row of a wrong field count without noise on stderr.
             and (joined.isascii() or (is_utf8(joined) and not self._is_marked(joined)))
             and (self._row_delimiter == b"\n" or self._row_delimiter not in joined)
+            and not (self._escape_is_no_shield and self._spec.escape.encode() in joined)
         )
+
+    @property
+    def _escape_is_no_shield(self) -> bool:
+        """Doris: outside an enclosure a delimiter behind an escape is a delimiter; pyarrow has it otherwise."""
+        return self._spec.compat is Compat.DORIS and bool(self._spec.escape)
 
     def _is_marked(self, joined: bytes) -> bool:
         """A byte order mark is there that pyarrow would drop, or Doris."""

@@ -5,6 +5,9 @@
     enclosed = E { escape any | E E | any but E } E        only at the start of a field
     plain  = escape any | any but separator and row delimiter
 
+Doris looks for escapes in front of a delimiter only inside an enclosure: elsewhere ``plain`` has no ``escape any``, and the
+escapes are taken out of the field afterwards.
+
 The grammar becomes three RE2 expressions that DuckDB runs over a whole column; no Python per row. Delimiters of several
 characters are first replaced by single characters that occur nowhere in the chunk, so that one character class can
 exclude them, and put back inside the fields afterwards.
@@ -31,6 +34,8 @@ class EnclosedSplitter:
         self._spec = spec
         # An escape that equals the enclosure says no more than doubling does.
         self._escape = "" if spec.escape == spec.enclose else spec.escape
+        # What shields a delimiter outside an enclosure.
+        self._shield = "" if spec.compat is Compat.DORIS else self._escape
 
     def split(self, messages: pa.Table, rejects: Rejects, duck: MemoryDuckDB) -> pa.Table:
         """``payload``, ``text``, ``fields`` of rows that are not blank; a message that cannot be cut is rejected."""
@@ -109,12 +114,15 @@ class EnclosedSplitter:
                 plain = f"replace({plain}, {_literal(char)}, {_literal(meant)})"
         if self._spec.compat is Compat.STARROCKS:
             enclosed = "false"  # \N is NULL there even inside an enclosure
-        blank = f" OR ({plain}) = ''" if self._spec.empty_field_as_null else ""
-        return f"CASE WHEN NOT {enclosed} AND (({plain}) = '\\N'{blank}) THEN NULL ELSE {plain} END"
+        # StarRocks looks at the text without escapes, Doris at the field as it stands.
+        seen = plain if self._spec.compat is Compat.STARROCKS else value
+        blank = f" OR ({seen}) = ''" if self._spec.empty_field_as_null else ""
+        return f"CASE WHEN NOT {enclosed} AND (({seen}) = '\\N'{blank}) THEN NULL ELSE {plain} END"
 
     def _unescaped(self, text: str, enclose: str) -> str:
         parts = [
-            f"{_class(self._escape)}(.)" if self._escape else "",
+            # Doris: with nothing behind it, it is gone as well.
+            f"{_class(self._escape)}(.{'' if self._shield else '?'})" if self._escape else "",
             f"{_class(enclose)}({_class(enclose)})" if enclose else "",
         ]
         pattern = "|".join(part for part in parts if part)
@@ -130,15 +138,15 @@ class EnclosedSplitter:
         return f"{quote}(?:{inside})*{quote}"
 
     def _field(self, separator: str, delimiter: str) -> str:
-        escaped = f"{_class(self._escape)}.|" if self._escape else ""
-        plain = f"(?:{escaped}{_class(self._escape + separator + delimiter, negated=True)})"
+        escaped = f"{_class(self._shield)}.|" if self._shield else ""
+        plain = f"(?:{escaped}{_class(self._shield + separator + delimiter, negated=True)})"
         if not self._spec.enclose:
             return f"{plain}*"
         blanks = "[ ]*" if self._spec.trim_space else ""
-        first = f"(?:{escaped}{_class(self._escape + separator + delimiter + self._spec.enclose, negated=True)})"
+        first = f"(?:{escaped}{_class(self._shield + separator + delimiter + self._spec.enclose, negated=True)})"
         if self._spec.trim_space:
             # Blanks before an enclosure belong to no plain field, so a plain one starts with another character.
-            shut = self._escape + separator + delimiter + self._spec.enclose + " "
+            shut = self._shield + separator + delimiter + self._spec.enclose + " "
             first = f"[ ]*(?:{escaped}{_class(shut, negated=True)})"
             return f"(?:{blanks}{self._enclosed()}{plain}*|{first}{plain}*|[ ]*)"
         return f"(?:{self._enclosed()}{plain}*|{first}{plain}*|)"

@@ -249,7 +249,7 @@ class Served:
         told = answer
         if not answer.columns and any(line != "OK" for line in expected):
             told = self.ask(words.said("SHOW ROUTINE LOAD FOR {j}"), must=True)
-        return [f"expected: {line}\nanswered: {found}" for line in expected if (found := _misfit(line, told, answer))]
+        return [f"expected: {line}\nanswered: {found}" for line in expected if (found := misfit(line, told, answer))]
 
     def _prepare(self, text: str, words: Words) -> None:
         what, _, rest = words.said(text).partition(" ")
@@ -318,7 +318,7 @@ class Words:
         return text
 
 
-def _misfit(line: str, told: Answer, answer: Answer) -> str:
+def misfit(line: str, told: Answer, answer: Answer) -> str:
     """What was found in the place of what the line says; empty where it fits."""
     if line == "OK":
         return "" if not answer.columns else f"{len(answer.rows)} rows"
