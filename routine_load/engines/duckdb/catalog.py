@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import duckdb
 
 from routine_load.engines.duckdb.definitions import dump_table, load_table
 from routine_load.engines.duckdb.failures import plain
-from routine_load.engines.duckdb.names import RESERVED_DATABASES
+from routine_load.engines.duckdb.names import RESERVED_DATABASES, Names
 from routine_load.engines.duckdb.opening import Warehouse
 from routine_load.errors import (
     AnalysisError,
@@ -155,6 +156,20 @@ class Catalog:
         if table is not None:
             tables[table.ref.table] = table
         self._databases = {**self._databases, database: tables}
+
+    @property
+    def names(self) -> Names:
+        return self._warehouse.names
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What a query of the engine's own gives; it bounds its rows."""
+        cursor = self._warehouse.cursor()
+        try:
+            return cursor.execute(query).fetchall()
+        except duckdb.Error as error:
+            raise EngineError(plain(error)) from error
+        finally:
+            cursor.close()
 
     def change(self, change: Change) -> None:
         """Run a change of the file in one transaction."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from routine_load.clock import Clock
+from routine_load.engines.duckdb.automatic import made_by_rows
 from routine_load.engines.duckdb.catalog import Catalog
 from routine_load.engines.duckdb.names import INFORMATION_SCHEMA
 from routine_load.engines.duckdb.partitions import by_now
@@ -122,7 +123,7 @@ class Shows:
     def _partitions(self, reader: Reader, session: Session) -> Result:
         reader.expect("FROM")
         table = self._kept(read_ref(reader, _context(session)), session, "SHOW PARTITIONS")
-        table = by_now(table, self._clock.now())
+        table = made_by_rows(by_now(table, self._clock.now()), self._catalog.names, self._catalog.rows)
         keys = ", ".join(table.partition_columns)
         spread, _, buckets = table.distribution.partition(" BUCKETS ")
         rows = []

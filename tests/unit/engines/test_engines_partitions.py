@@ -116,6 +116,20 @@ def test_a_table_without_partitions_has_one_of_its_own_name(asked: Asked) -> Non
     assert asked.rows("SELECT * FROM t") == []
 
 
+@pytest.mark.parametrize("by", ["date_trunc('month', d)", "RANGE(date_trunc('month', d)) ()"])
+def test_partitions_that_rows_have_made_are_shown(asked: Asked, by: str) -> None:
+    """Both vendors: automatic partitions, by a period or by each value."""
+    asked.run(f"CREATE TABLE t (k INT, d DATE) PARTITION BY {by}")
+    assert names(asked) == []
+    asked.run("INSERT INTO t VALUES (1, '2024-03-05'), (2, '2024-03-06'), (3, '2023-12-31')")
+    assert names(asked) == ["p202312", "p202403"]
+    assert ranges(asked)[0].startswith("[types: [DATE]; keys: [2023-12-01]; ..")
+    asked.run("CREATE TABLE u (k INT, city VARCHAR(20)) PARTITION BY (k, city)")
+    asked.run("INSERT INTO u VALUES (1, 'New York'), (1, NULL), (1, 'New York')")
+    assert names(asked, "u") == ["p1_NewYork", "p1_NULL"]
+    assert ranges(asked, "u") == ['(("1", "New York"))', '(("1", NULL))']
+
+
 @dataclass
 class Hands:
     """A clock that is set by hand."""
