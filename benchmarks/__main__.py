@@ -1,8 +1,12 @@
-"""``make bench``: CSV and JSON from Apache Kafka into DuckDB, beside a consumer that only counts. Same topic, same run.
+"""``make bench``: loads from Apache Kafka into DuckDB, each beside a consumer that only counts. Same topic, same run.
 
-For each story: rows per second from CREATE ROUTINE LOAD to the last visible row, CPU seconds of the service per million
-rows, its peak resident memory, and the ratios to the counting consumer. ``--rows N`` changes the size. Before them, how
-many CREATE statements a second are read and validated (``--only statements``: nothing else).
+    python -m benchmarks [--rows N] [--rounds N] [--only csv,csv-bad,…]
+
+For each story: rows per second from CREATE ROUTINE LOAD to the last visible row and its ratio to the counting
+consumer's; CPU seconds of the service per million rows, beside the counting consumer's and DuckDB's own load of a file
+of the same bytes; its peak resident memory; what one per cent of bad rows costs, in CPU; and whether the targets are
+met. Of several rounds the best of each number counts, as that was disturbed least. Before them, how many CREATE
+statements a second are read and validated (``--only statements``) and how long SHOW takes (``--only show``).
 """
 
 from __future__ import annotations
@@ -13,152 +17,137 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import routine_load
 from benchmarks import show_speed, statement_speed
+from benchmarks.service import load
+from benchmarks.stories import BAD_COST, CPU_FACTOR, PEAK_MIB, STORIES, Story
 from routine_load.testing import ApacheKafka, RemoteKafka
 
 PARTITIONS = 8
-_SERVE = (sys.executable, "-m", "routine_load", "serve", "--mysql-port", "0", "--http-port", "0")
-_NAMES = ("Emily", "Benjamin", "Olivia", "Alexander", "Ava", "William", "Sophia", "James", "Emma", "Liam")
-_COLUMNS = "(id BIGINT, day DATE, name VARCHAR(26), country VARCHAR(26), code VARCHAR(8), price DOUBLE)"
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    name: str
-    form: str
-    table: str
-
-
-STORIES = (
-    Story("CSV append", "csv", f"{_COLUMNS} DUPLICATE KEY(id) DISTRIBUTED BY HASH(id)"),
-    Story("JSON append", "json", f"{_COLUMNS} DUPLICATE KEY(id) DISTRIBUTED BY HASH(id)"),
-    Story(
-        "CSV upsert",
-        "csv",
-        "(id BIGINT NOT NULL, day DATE, name VARCHAR(26), country VARCHAR(26), code VARCHAR(8), price DOUBLE) "
-        "PRIMARY KEY(id) DISTRIBUTED BY HASH(id)",
-    ),
+_HEADER = (
+    f"{'story':<10} {'bytes/row':>9} {'rows/s':>9} {'counting':>9} {'ratio':>5} {'target':>6} "
+    f"{'CPU s/M':>7} {'count':>5} {'duckdb':>6} {'factor':>6} {'target':>6} {'peak MiB':>8} {'bad cost':>8} "
+    f"{'load avg':>8}  met"
 )
 
 
-def message(form: str, number: int) -> str:
-    name, day = _NAMES[number % 10], f"2026-11-{number % 28 + 1:02d}"
-    if form == "csv":
-        fields = (
-            number,
-            day,
-            f"{name} {number % 1000}",
-            f"Country{number % 90}",
-            f"c{number % 99}",
-            number % 997 + 0.25,
-        )
-        return ",".join(map(str, fields))
-    return (
-        f'{{"id": {number}, "day": "{day}", "name": "{name} {number % 1000}", '
-        f'"country": "Country{number % 90}", "code": "c{number % 99}", "price": {number % 997}.25}}'
-    )
+@dataclass(slots=True)
+class Seen:
+    """The best of some rounds of one story: rows per second, CPU seconds per million rows, and the worst peak."""
+
+    speed: float = 0.0
+    floor: float = 0.0
+    cpu: list[float] = field(default_factory=list)
+    floor_cpu: list[float] = field(default_factory=list)
+    duck_cpu: list[float] = field(default_factory=list)
+    peak: float = 0.0
+
+    @property
+    def factor(self) -> float:
+        return min(self.cpu) / (min(self.floor_cpu) + min(self.duck_cpu))
 
 
-def produce(kafka: RemoteKafka, topic: str, form: str, rows: int) -> int:
-    kafka.create_topic(topic, PARTITIONS)
+def produce(kafka: RemoteKafka, story: Story, rows: int, file: Path | None) -> float:
+    """Fill the story's topic, and a file with the same bytes. Returns bytes per row."""
+    kafka.create_topic(story.topic, PARTITIONS)
     size = 0
     for partition in range(PARTITIONS):
-        values = [message(form, number) for number in range(partition, rows, PARTITIONS)]
+        values = [story.message(number) for number in range(partition, rows, PARTITIONS)]
         size += sum(map(len, values))
-        kafka.produce(topic, values, partition=partition)
-    return size
+        kafka.produce(story.topic, values, partition=partition)
+        if file is not None:
+            with file.open("ab") as lines:
+                lines.write(b"\n".join(values) + b"\n")
+    return size / rows
 
 
-def count(kafka: RemoteKafka, topic: str, rows: int) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.counting", kafka.bootstrap, topic, str(PARTITIONS), str(rows)]
+def apart(*arguments: str) -> dict[str, float]:
+    """What a module that runs as a process of its own says."""
+    command = [sys.executable, "-m", *arguments]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def load(kafka: RemoteKafka, topic: str, story: Story, rows: int) -> dict[str, float]:
-    with tempfile.TemporaryDirectory() as home:
-        log = (Path(home) / "log").open("w")
-        process = subprocess.Popen(
-            [*_SERVE, "--data-dir", f"{home}/data"],
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-        assert process.stdout is not None
-        port = json.loads(process.stdout.readline())["mysql_port"]
-        try:
-            with routine_load.connect(url=f"mysql://root@127.0.0.1:{port}") as rl:
-                rl.execute("CREATE DATABASE b")
-                rl.execute(f"CREATE TABLE b.t {story.table}")
-                cpu = _cpu_seconds(process.pid)
-                started = time.monotonic()
-                rl.execute(
-                    f"""CREATE ROUTINE LOAD b.j ON t COLUMNS TERMINATED BY ","
-                    PROPERTIES ("format" = "{story.form}")
-                    FROM KAFKA ("kafka_broker_list" = "{kafka.bootstrap}", "kafka_topic" = "{topic}",
-                                "property.kafka_default_offsets" = "OFFSET_BEGINNING")"""
-                )
-                rl.wait("b.j", loaded_rows=rows, timeout=600)
-                seconds = time.monotonic() - started
-                cpu = _cpu_seconds(process.pid) - cpu
-                [(found, distinct)] = rl.query("SELECT count(*), count(DISTINCT id) FROM b.t").fetchall()
-                assert (found, distinct) == (rows, rows), (found, distinct)
-                return {"rows": rows, "seconds": seconds, "cpu": cpu, "rss_mib": _peak_mib(process.pid)}
-        finally:
-            process.terminate()
-            process.wait(60)
-            process.stdout.close()
-            log.close()
+def measure(kafka: RemoteKafka, story: Story, rows: int, file: Path, seen: Seen) -> None:
+    """One round. The first reader finds a cold broker, so the counting consumer goes before and behind."""
+    million = rows / 1e6
+    counting = ("benchmarks.counting", kafka.bootstrap, story.topic, str(PARTITIONS), str(rows))
+    before, loaded, behind = apart(*counting), load(kafka, story, rows), apart(*counting)
+    seen.speed = max(seen.speed, rows / loaded["seconds"])
+    seen.cpu.append(loaded["cpu"] / million)
+    seen.peak = max(seen.peak, loaded["peak_mib"])
+    for counted in (before, behind):
+        seen.floor = max(seen.floor, rows / counted["seconds"])
+        seen.floor_cpu.append(counted["cpu"] / million)
+    if story.duck:
+        with tempfile.TemporaryDirectory() as home:
+            arguments = (f"{home}/own.duckdb", story.duck_table, story.duck.replace("{file}", str(file)))
+            own = apart("benchmarks.duckdb_load", *arguments)
+        assert own["rows"] == rows, own
+        seen.duck_cpu.append(own["cpu"] / million)
 
 
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def line(story: Story, size: float, seen: Seen, twin: Seen | None) -> str:
+    """A row of the table."""
+    ratio = seen.speed / seen.floor
+    missed = [] if seen.peak <= PEAK_MIB else ["memory"]
+    if story.ratio is not None and ratio < story.ratio:
+        missed.append("ratio")
+    if story.duck and seen.factor > CPU_FACTOR:
+        missed.append("CPU")
+    cost = "" if twin is None else f"{min(seen.cpu) / min(twin.cpu) - 1:.0%}"
+    if twin is not None and min(seen.cpu) > min(twin.cpu) * (1 + BAD_COST):
+        missed.append("bad rows")
+    duck, factor, most = (f"{min(seen.duck_cpu):.2f}", f"{seen.factor:.2f}", CPU_FACTOR) if story.duck else ("", "", "")
+    return (
+        f"{story.name:<10} {size:>9.1f} {seen.speed:>9,.0f} {seen.floor:>9,.0f} {ratio:>5.2f} {story.ratio or '':>6} "
+        f"{min(seen.cpu):>7.2f} {min(seen.floor_cpu):>5.2f} {duck:>6} {factor:>6} {most:>6} {seen.peak:>8.0f} "
+        f"{cost:>8} {os.getloadavg()[0]:>8.1f}  {'no: ' + ', '.join(missed) if missed else 'yes'}"
+    )
 
 
-def _peak_mib(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
+def chosen(only: str) -> list[Story]:
+    """The stories of these names, and the twins that theirs are compared with."""
+    names = set(only.split(",")) if only else {story.name for story in STORIES}
+    names |= {story.twin for story in STORIES if story.name in names}
+    return [story for story in STORIES if story.name in names]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=3_000_000)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--only", default="", help="names, with commas between")
     options = parser.parse_args()
-    if options.only in "statements":
+    known = {"statements", "show", *(story.name for story in STORIES)}
+    only = {name for name in options.only.split(",") if name}
+    if only - known:
+        parser.error(f"--only takes {', '.join(sorted(known))}")
+    if not only or "statements" in only:
         statement_speed.main()
-    if options.only in "show":
+    if not only or "show" in only:
         show_speed.main()
-    if options.only in ("statements", "show"):
-        return
-    rows = options.rows // PARTITIONS * PARTITIONS
-    print(f"{rows:,} rows, {PARTITIONS} partitions, {os.cpu_count()} cores shared with Apache Kafka")
-    header = ("story", "bytes/row", "rows/s", "CPU s/M", "peak MiB", "counting rows/s", "its CPU s/M", "rows/s ratio")
-    print("{:<12} {:>9} {:>10} {:>8} {:>9} {:>16} {:>12} {:>13}".format(*header))
-    with ApacheKafka() as kafka:
-        produced: dict[str, int] = {}
-        for story in STORIES:
-            if options.only not in story.name:
-                continue
-            topic = f"bench-{story.form}"
-            if story.form not in produced:
-                produced[story.form] = produce(kafka, topic, story.form, rows)
-            # The first reader finds a cold broker: the floor is the best of a run before and one after.
-            before = count(kafka, topic, rows)
-            loaded = load(kafka, topic, story, rows)
-            counted = min(before, count(kafka, topic, rows), key=lambda run: run["seconds"])
-            speed, floor = rows / loaded["seconds"], rows / counted["seconds"]
-            print(
-                f"{story.name:<12} {produced[story.form] / rows:>9.1f} {speed:>10,.0f} "
-                f"{loaded['cpu'] / rows * 1e6:>8.2f} {loaded['rss_mib']:>9.0f} {floor:>16,.0f} "
-                f"{counted['cpu'] / rows * 1e6:>12.2f} {speed / floor:>13.2f}",
-                flush=True,
-            )
+    stories = chosen(options.only)
+    if stories:
+        _run(stories, options.rows // PARTITIONS * PARTITIONS, options.rounds)
+
+
+def _run(stories: list[Story], rows: int, rounds: int) -> None:
+    print(f"{rows:,} rows, {PARTITIONS} partitions, {os.cpu_count()} cores shared with Apache Kafka, rounds: {rounds}")
+    print(_HEADER, flush=True)
+    results = {story.name: Seen() for story in stories}
+    with tempfile.TemporaryDirectory() as home, ApacheKafka() as kafka:
+        files = {story.name: Path(home) / story.name for story in stories}
+        sizes = {
+            story.name: produce(kafka, story, rows, files[story.name] if story.duck else None) for story in stories
+        }
+        for turn in range(rounds):
+            for story in stories:
+                seen = results[story.name]
+                measure(kafka, story, rows, files[story.name], seen)
+                if turn == rounds - 1:
+                    print(line(story, sizes[story.name], seen, results.get(story.twin)), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,31 @@
+"""DuckDB's own load of a file, in a process of its own: database, columns, reader. Prints one JSON line."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+
+import duckdb
+
+
+def main() -> None:
+    database, columns, reader = sys.argv[1:4]
+    connection = duckdb.connect(database)
+    connection.execute(f"CREATE TABLE t {columns}")
+    before, started = _cpu(), time.monotonic()
+    connection.execute(f"INSERT INTO t SELECT * FROM {reader}")
+    seconds, cpu = time.monotonic() - started, _cpu() - before
+    [(rows,)] = connection.execute("SELECT count(*) FROM t").fetchall()
+    connection.close()
+    print(json.dumps({"rows": rows, "seconds": seconds, "cpu": cpu}))
+
+
+def _cpu() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+if __name__ == "__main__":
+    main()
