@@ -1,4 +1,4 @@
-"""Writes docs/functions.md: what load expressions may call, straight from the registry and its golden lines.
+"""Writes docs/functions.md: what load expressions may call, from the registry and its golden lines; and what not.
 
 python scripts/functions_doc.py            writes the page
 python scripts/functions_doc.py --check    exit code 1 when the page is not up to date
@@ -9,10 +9,20 @@ import sys
 from pathlib import Path
 
 from routine_load.transform.functions import FAMILIES, SPECIAL
+from routine_load.transform.refused import REFUSED
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "functions.md"
 GOLDEN = ROOT / "tests" / "golden" / "load"
+REFUSALS = """
+## Refused
+
+Scalar functions of the vendors' manuals that a load expression cannot call; aggregates, window and table functions are
+refused as well.
+
+| function | why |
+|---|---|
+"""
 _CALL = re.compile(r"(\{[a-z0-9_ ]+\}|[a-z0-9_]+)(\(.*)")
 HEAD = """# Functions in load expressions
 
@@ -31,6 +41,10 @@ def page() -> str:
     for title, names in families:
         parts.append(f"\n## {title}\n\n| function | example |\n|---|---|\n")
         parts.extend(f"| `{name}` | `{examples.get(name, '').replace('|', chr(92) + '|')}` |\n" for name in names)
+    parts.append(REFUSALS)
+    for reason in dict.fromkeys(REFUSED.values()):
+        names = ", ".join(f"`{name}`" for name in sorted(REFUSED) if REFUSED[name] == reason)
+        parts.append(f"| {names} | {reason} |\n")
     return "".join(parts).replace("| `` |", "| |")
 
 
@@ -39,7 +53,7 @@ def _examples() -> dict[str, str]:
     found: dict[str, str] = {}
     for path in sorted(GOLDEN.glob("*.functions")):
         for line in path.read_text().splitlines():
-            text = re.sub(r"^((doris|starrocks|at load): )+", "", line)
+            text = re.sub(r"^((doris|starrocks|spaced|at load): )+", "", line)
             names, rest = _CALL.match(text).groups() if _CALL.match(text) else ("", "")
             for name in names.strip("{}").split():
                 if "=> error" not in text:

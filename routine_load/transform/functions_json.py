@@ -61,9 +61,7 @@ def _query(args: list[Typed], _: Context) -> str:
 
 
 def _exists(args: list[Typed], _: Context) -> str:
-    return (
-        f"CASE WHEN json_valid({args[0].sql}) THEN json_exists({args[0].sql}, {pointer(args, 1, 'json_exists')}) END"
-    )
+    return f"CASE WHEN json_valid({args[0].sql}) THEN json_exists({args[0].sql}, {pointer(args, 1, 'json_exists')}) END"
 
 
 def _element(args: list[Typed], context: Context) -> Typed:
@@ -110,7 +108,12 @@ def _length(args: list[Typed], _: Context) -> str:
 
 
 JSON.add("get_json_string get_json_object json_extract_string jsonb_extract_string", "JF", Kind.TEXT, _string)
-JSON.add("get_json_int get_json_bigint json_extract_int json_extract_bigint jsonb_extract_int jsonb_extract_bigint", "JF", Kind.INT, _number("int"))
+JSON.add(
+    "get_json_int get_json_bigint json_extract_int json_extract_bigint jsonb_extract_int jsonb_extract_bigint",
+    "JF",
+    Kind.INT,
+    _number("int"),
+)
 JSON.add("get_json_double json_extract_double jsonb_extract_double", "JF", Kind.DOUBLE, _number("double"))
 JSON.add("get_json_bool json_extract_bool jsonb_extract_bool", "JF", Kind.BOOL, _number("bool"))
 JSON.add("json_value", "JF", Kind.TEXT, _string)

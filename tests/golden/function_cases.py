@@ -3,6 +3,7 @@ r"""Lines of tests/golden/load/*.functions: what an expression over the text col
     expression | a=…; b=…; c=… => value     for both vendors, at load and in SELECT
     doris: expression => value              for that vendor only (also ``starrocks:``)
     {upper ucase}(a) | a=x => X             one case for each name in braces
+    spaced: expression => [1,2]             for both; Doris prints a blank behind each comma
     at load: expression => value            not asked as a query
 
 A value is what the vendor prints; NULL is NULL; ``error text`` an error whose message contains the text.
@@ -10,6 +11,7 @@ A value is what the vendor prints; NULL is NULL; ``error text`` an error whose m
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -54,8 +56,18 @@ def cases(path: Path) -> list[FunctionCase]:
     found: list[FunctionCase] = []
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if line.strip() and not line.startswith("#"):
-            found += (_case(f"{path.stem}:{number}", one) for one in _expanded(line))
+            found += (_case(f"{path.stem}:{number}", one) for spelt in _spelt(line) for one in _expanded(spelt))
     return found
+
+
+def _spelt(line: str) -> list[str]:
+    """A line about an array or a map as each vendor prints it."""
+    if not line.startswith("spaced: "):
+        return [line]
+    rest = line.removeprefix("spaced: ")
+    head, _, expected = rest.rpartition(" => ")
+    blank = json.dumps(json.loads(expected), separators=(", ", ":"), ensure_ascii=False)
+    return [f"starrocks: {rest}", f"doris: {head} => {blank}"]
 
 
 def _expanded(line: str) -> Iterator[str]:

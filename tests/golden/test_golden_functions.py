@@ -14,7 +14,9 @@ from routine_load.sql.expressions import read_expression
 from routine_load.sql.schema import Column, ColumnType, Table, TypeName
 from routine_load.sql.statements import ColumnItem
 from routine_load.transform import KNOWN_FUNCTIONS, TransformCompiler
-from tests.golden.function_cases import VENDORS, cases, files
+from routine_load.transform.functions import FUNCTIONS
+from routine_load.transform.refused import REFUSED
+from tests.golden.function_cases import FOLDER, VENDORS, cases, files
 
 AT_ONCE = 40
 """Expressions of one program: few programs make a fast test, and every expression meets the others' values."""
@@ -74,10 +76,69 @@ def called(expression):
     return set(re.findall(r"([a-z_0-9]+)\(", expression.lower()))
 
 
-def test_every_function_has_fixtures():
-    """No known function is without a golden line."""
-    names = {name for path in files() for case in cases(path) for name in called(case.expression)}
-    assert sorted(KNOWN_FUNCTIONS - names) == []
+def calls(vendor):
+    """Of each function its cases in the vendor's mode."""
+    found = {}
+    for case in [case for path in files() for case in cases(path) if vendor in case.vendors]:
+        for name in called(case.expression):
+            found.setdefault(name, []).append(case)
+    return found
+
+
+def is_of_null(case):
+    return "NULL" in case.expression.upper() or any(
+        value is None and re.search(rf"\b{name}\b", case.expression)
+        for name, value in zip("abc", case.values, strict=True)
+    )
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_every_function_has_three_fixtures_and_one_of_null(vendor):
+    """A function is shown by three cases at least in each vendor's mode, and by what it makes of NULL if it takes any."""
+    found = calls(vendor)
+    few = [f"{name}: {len(found.get(name, []))}" for name in sorted(KNOWN_FUNCTIONS) if len(found.get(name, [])) < 3]
+    assert few == []
+    taking = {name for name in KNOWN_FUNCTIONS if name not in FUNCTIONS or FUNCTIONS[name].arity[1] > 0}
+    assert [name for name in sorted(taking) if not any(is_of_null(case) for case in found[name])] == []
+
+
+def inventory():
+    """(name, family, vendors, what becomes of it) of each line of functions.inventory."""
+    lines = (FOLDER / "functions.inventory").read_text().splitlines()
+    return [tuple(line.split("\t")) for line in lines if line and not line.startswith("#")]
+
+
+def test_every_function_of_the_vendors_manuals_is_there_or_refused_with_a_reason():
+    """The inventory of both manuals: implemented names are known, all others have a reason, and none is forgotten."""
+    wrong = []
+    for name, _, vendors, status in inventory():
+        kept = name in KNOWN_FUNCTIONS if status == "implemented" else name in REFUSED and name not in KNOWN_FUNCTIONS
+        if not kept or status not in {"implemented", "refused"} or not set(vendors.split(",")) <= set(VENDORS):
+            wrong.append(name)
+    assert wrong == []
+    assert sorted(set(REFUSED) - {name for name, *_ in inventory()}) == []
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("uper(a)", "No matching function with name: uper; did you mean upper()?"),
+        ("date_formt(a, '%Y')", "No matching function with name: date_formt; did you mean date_format()?"),
+        ("rand()", "No matching function with name: rand: a row that is looked at again must give the same number"),
+        ("concat(st_x(a), 'x')", "No matching function with name: st_x: geographic values do not exist here"),
+        ("zzzzzzzz(a)", "No matching function with name: zzzzzzzz"),
+        ("murmur_hash3_64(a)", "it is not the same in any library that is kept"),
+    ],
+)
+def test_an_unknown_function_is_refused_with_the_nearest_name_or_the_reason(vendor, call, said):
+    """StarRocks, Doris: a call that cannot be made is refused when the job is created."""
+    columns = (Column(name="r", type=ColumnType(name=TypeName.STRING)),)
+    items = (*SOURCES, ColumnItem(name="r", expression=read_expression(call)))
+    with pytest.raises(AnalysisError, match=re.escape(said)):
+        TransformCompiler().check(
+            LoadSpec(compat=Compat(vendor), columns=items), Table(ref=TableRef("db", "t"), columns=columns)
+        )
 
 
 def test_the_functions_page_is_up_to_date():

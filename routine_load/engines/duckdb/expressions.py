@@ -7,6 +7,7 @@ of which kind it is, stays as it is and is left to ``meanings``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from sqlglot import exp
@@ -81,10 +82,11 @@ class Lets(Stages):
 
 
 class QueryExpressions:
-    """Rewrites one statement's tree in place."""
+    """Rewrites one statement's tree in place. ``finish`` gives a part that is no matter of this module its meaning."""
 
-    def __init__(self, kinds: Kinds, compat: Compat, timezone: str) -> None:
+    def __init__(self, kinds: Kinds, compat: Compat, timezone: str, finish: Callable[[exp.Expr], exp.Expr]) -> None:
         self._kinds = kinds
+        self.finish = finish
         self._compat = compat
         self._timezone = timezone
 
@@ -207,7 +209,7 @@ class _Translator(Translator):
             if letter not in _READABLE and name not in _READERS:
                 raise
         self._owner.rewrite(node)
-        return self._lets.named(Typed(f"CAST({_sql(node)} AS VARCHAR)", Kind.TEXT))
+        return self._lets.named(Typed(f"CAST({_sql(self._owner.finish(node.copy()))} AS VARCHAR)", Kind.TEXT))
 
     def _cast_of(self, node: exp.Cast) -> Typed:
         try:
@@ -222,6 +224,8 @@ class _Translator(Translator):
 
     def _leaf(self, node: exp.Expr) -> Typed:
         """A value that is computed elsewhere: an aggregate, a window, a subquery, a function of DuckDB."""
+        if isinstance(node, exp.Anonymous) and aggregate(node) is None:
+            raise _UnknownKind(node.key)  # left to ``meanings``
         kind = self._known(node)
         self._owner.rewrite(node)
         sql = _sql(aggregate(node) or node)

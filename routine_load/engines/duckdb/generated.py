@@ -24,7 +24,8 @@ from routine_load.transform.registry import Context
 from routine_load.transform.typed import Kind, Typed
 
 _CHANGING: Final = frozenset({"now", "current_timestamp", "localtime", "localtimestamp", "current_date", "curdate"}) | {
-    *("current_time", "curtime", "utc_timestamp", "unix_timestamp", "rand", "random", "uuid", "uuid_numeric", "sleep")
+    *("current_time", "curtime", "utc_time", "utc_date", "utc_timestamp", "unix_timestamp"),
+    *("rand", "random", "uuid", "uuid_numeric", "uuidv7", "sleep"),
 }
 """Functions without which a value stays what it is; ``unix_timestamp`` with an argument is none of them."""
 

@@ -7,7 +7,7 @@ string. Functions that load expressions have too are no matter of this module: `
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -110,9 +110,14 @@ def to_duckdb(tree: exp.Expr, tables: Iterable[Table], compat: Compat, timezone:
     try:
         kinds = Kinds(tables)
         count_members(tree, kinds)
-        QueryExpressions(kinds, compat, timezone).rewrite(tree)
+        QueryExpressions(kinds, compat, timezone, partial(_finished, timezone=timezone)).rewrite(tree)
     except RecursionError as cause:
         raise AnalysisError("The statement is nested too deeply") from cause
+    return _finished(tree, timezone)
+
+
+def _finished(tree: exp.Expr, timezone: str) -> exp.Expr:
+    """The tree with a form of ours for all that has one."""
     for node in reversed(list(tree.walk())):
         changed = _meaning(node, timezone)
         if changed is node:
