@@ -148,9 +148,13 @@ def _doris(definition: JobDefinition, concurrency: int) -> dict[str, str]:
 
 
 def _doris_expressions(clauses: LoadClauses, columns: Columns | None) -> dict[str, str]:
-    """Doris: conditions as it analysed them against the table."""
-    told = {"precedingFilter": clauses.preceding_filter, "whereExpr": clauses.where, "delete": clauses.delete_on}
-    return {key: _ANY if condition is None else printed_for(condition.text, columns) for key, condition in told.items()}
+    """Doris: conditions as it analysed them against the table; PRECEDING FILTER sees fields, which are of no table."""
+    told = (
+        ("precedingFilter", clauses.preceding_filter, frozenset[str]()),
+        ("whereExpr", clauses.where, columns),
+        ("delete", clauses.delete_on, columns),
+    )
+    return {key: _ANY if condition is None else printed_for(condition.text, known) for key, condition, known in told}
 
 
 def _doris_format(properties: JobProperties, clauses: LoadClauses) -> dict[str, str]:

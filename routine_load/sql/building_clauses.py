@@ -12,6 +12,7 @@ from typing import Any, Final
 from lark import Tree
 
 from routine_load.errors import AnalysisError, LimitExceeded
+from routine_load.ids import Compat
 from routine_load.sql.delimiters import read_delimiter
 from routine_load.sql.statement_parts import (
     NO_CLAUSES,
@@ -59,11 +60,13 @@ def _delimiter(_reading: Reading, tree: Node) -> Delimiter:
 
 
 def _columns(reading: Reading, tree: Node) -> tuple[ColumnItem, ...]:
-    """Plain names first, then assignments (StarRocks: order of items inside COLUMNS)."""
+    """StarRocks puts plain names first, then assignments; Doris keeps the order, which only SHOW tells."""
     found = list(nodes(tree))
     if len(found) > COLUMNS_MAX:
         raise LimitExceeded(f"COLUMNS has at most {COLUMNS_MAX} items, this one {len(found)}")
     items = [_column(reading, node) for node in found]
+    if reading.compat is Compat.DORIS:
+        return tuple(items)
     plain = [item for item in items if item.expression is None and not item.is_default]
     assigned = [item for item in items if item.expression is not None or item.is_default]
     return (*plain, *assigned)

@@ -92,7 +92,7 @@ class MetadataColumn:
 class LoadClauses:
     """The load properties of CREATE and ALTER; None or empty where a clause is absent.
 
-    ``columns`` holds plain names first, then assignments (StarRocks: order of items inside COLUMNS).
+    ``columns`` holds plain names first, then assignments in StarRocks; as they were written in Doris.
     """
 
     column_separator: Delimiter | None = None

@@ -32,7 +32,7 @@ def result_table(
     """The cursor's pending result; with its rows exhausted or given up, the statement ends and the cursor is closed."""
     description = [(str(column[0]), str(column[1])) for column in cursor.description or []]
     columns = [result_column(name, type_text, wide=name.lower() in wide) for name, type_text in description]
-    converters = [(i, c) for i, (_, text) in enumerate(description) if (c := converter(text)) is not None]
+    converters = [(i, c) for i, (_, text) in enumerate(description) if (c := converter(text, compat)) is not None]
     statement = statements.current()
     rows = _rows(cursor, converters, compat, statement)
     statement.computing = False
@@ -70,7 +70,7 @@ def _until_ended(
         statements.ended(statement)
 
 
-def converter(type_text: str) -> Converter | None:
+def converter(type_text: str, compat: Compat) -> Converter | None:
     """How a value of this DuckDB type is shown; None where Python's value is already right."""
     if type_text == "BOOLEAN":
         return int
@@ -81,7 +81,7 @@ def converter(type_text: str) -> Converter | None:
     if type_text == "TIMESTAMP WITH TIME ZONE":
         return lambda value: value.replace(tzinfo=None)
     if type_text.endswith("]") or type_text.startswith(("MAP(", "STRUCT(", "UNION(")):
-        return vendor_text
+        return vendor_text if compat is Compat.STARROCKS else doris_text
     return None
 
 
@@ -98,8 +98,13 @@ def short_float(value: float) -> float:
 
 
 def vendor_text(value: Any) -> str:
-    """ARRAY, MAP and STRUCT as both vendors print them: ``["a","b"]``, ``{"k":1}``."""
+    """ARRAY, MAP and STRUCT as StarRocks prints them: ``["a","b"]``, ``{"k":1}``."""
     return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
+
+
+def doris_text(value: Any) -> str:
+    """The same as Doris prints them: ``["a", "b"]``, ``{"k":1, "l":2}``."""
+    return json.dumps(_plain(value), ensure_ascii=False, separators=(", ", ":"))
 
 
 class _Number(float):
