@@ -101,7 +101,6 @@ def table(model: KeyModel = KeyModel.PRIMARY, distribution: str = "HASH(k)", *pa
     )
 
 
-CONDITION = "Merge condition column {} "
 TABLE_REFUSED = [
     (SR, {"merge_condition": "v"}, {}, table(KeyModel.UNIQUE), "Conditional update only support primary key table t"),
     (
