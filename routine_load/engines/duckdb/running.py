@@ -113,6 +113,8 @@ class Statements:
         """The block is one statement; cursors opened in it are adopted. Errors after a stop become its reason."""
         statement = Statement(session, process_bytes())
         with self._changed:
+            if self._closed:
+                raise _killed()
             self._running.add(statement)
             self._wake()
         outer, self._here.statement = getattr(self._here, "statement", None), statement
@@ -146,18 +148,19 @@ class Statements:
         with self._changed:
             for statement in self._running:
                 if statement.connection_id == connection_id and statement.stopped is None:
-                    statement.stopped = StatementKilled("Query execution was interrupted")
+                    statement.stopped = _killed()
 
     def close(self) -> None:
+        """Every statement is stopped, and told so until it has ended."""
         with self._changed:
             self._closed = True
             for statement in self._running:
-                statement.stopped = statement.stopped or StatementKilled("Query execution was interrupted")
+                statement.stopped = statement.stopped or _killed()
                 statement.interrupt()
             self._changed.notify_all()
 
     def _wake(self) -> None:
-        if not self._watching and not self._closed:
+        if not self._watching:
             self._watching = True
             threading.Thread(target=self._watch, name="statement-watch", daemon=True).start()
         elif len(self._running) == 1:
@@ -166,16 +169,20 @@ class Statements:
     def _watch(self) -> None:
         while True:
             with self._changed:
-                while not self._running and not self._closed:
+                while not self._running:
+                    if self._closed:
+                        return
                     self._changed.wait()
-                if self._closed:
-                    return
                 self._changed.wait(TICK_S)
                 self._running = {statement for statement in self._running if not statement.abandoned}
                 running = list(self._running)
             size = process_bytes() if running else 0
             for statement in running:
                 statement.watch(size)
+
+
+def _killed() -> StatementKilled:
+    return StatementKilled("Query execution was interrupted")
 
 
 def process_bytes() -> int:
