@@ -11,16 +11,15 @@ from routine_load.sql.ddl_types import read_type
 from routine_load.sql.schema import Aggregation, Column, ColumnType
 
 _UNKEPT_AGGREGATIONS = {
-    "HLL_UNION": "use COUNT(DISTINCT …) over a plain column",
-    "BITMAP_UNION": "use COUNT(DISTINCT …) over a plain column",
-    "QUANTILE_UNION": "ask for percentiles in the query",
-    "PERCENTILE_UNION": "ask for percentiles in the query",
     "GENERIC": "aggregate in the query",
     "AVG": "keep a SUM and a count, and divide in the query",
 }
 
 
-_AFTER_GENERATED = ("NOT", "NULL", "COMMENT", "VIRTUAL", "STORED", "AFTER", "FIRST", "PROPERTIES")
+_AFTER_GENERATED = frozenset(
+    {"NOT", "NULL", "COMMENT", "DEFAULT", "AUTO_INCREMENT", "KEY", "VIRTUAL", "STORED", "AFTER", "FIRST", "PROPERTIES"}
+)
+"""Words that end the parentheses of a generated column's expression."""
 _WORDS = {"NULL": "NULL", "TRUE": "TRUE", "FALSE": "FALSE", "PI": "3.141592653589793", "E": "2.718281828459045"}
 
 
@@ -69,7 +68,10 @@ def _attribute(reader: Reader, draft: ColumnDraft) -> bool:  # noqa: C901 - a fl
     elif reader.accept("COMMENT"):
         draft.comment = reader.string()
     elif reader.accept("DEFAULT"):
-        draft.default = _default(reader, draft.name)
+        if draft.type.name.is_state:
+            _empty(reader, draft)
+        else:
+            draft.default = _default(reader, draft.name)
     elif reader.accept("AUTO_INCREMENT"):
         if reader.peek().text == "(":
             reader.skip_parentheses()
@@ -122,6 +124,15 @@ def _aggregation(reader: Reader, draft: ColumnDraft) -> bool:
     reader.next()
     draft.aggregation = Aggregation[word]
     return True
+
+
+def _empty(reader: Reader, draft: ColumnDraft) -> None:
+    """A column of states is empty where nothing fills it (both vendors); there is no other default."""
+    given = reader.string() if reader.peek().kind is Kind.STRING else reader.name().upper()
+    if given not in ("", "NULL", f"{draft.type.name.upper()}_EMPTY"):
+        raise AnalysisError(f"{draft.type.name.upper()} type column can not set default value: {draft.name}")
+    if reader.peek().text == "(":
+        reader.skip_parentheses()
 
 
 def _default(reader: Reader, column: str) -> str:

@@ -15,6 +15,7 @@ from routine_load.sql.schema import (
     SEQUENCE_COLUMN,
     SEQUENCE_TYPE,
     SEQUENCE_TYPES,
+    UNIONS,
     Aggregation,
     Column,
     KeyModel,
@@ -26,7 +27,8 @@ COLUMNS_MAX = 10_000
 RESERVED_PREFIX = "__rl_"
 RESERVED = frozenset({"__op", "__doris_delete_sign__", "__doris_sequence_col__", "__doris_version_col__"})
 
-_NO_KEY = frozenset({TypeName.FLOAT, TypeName.DOUBLE, TypeName.JSON, TypeName.ARRAY, TypeName.MAP, TypeName.STRUCT})
+_STATES = frozenset(name for name in TypeName if name.is_state)
+_NO_KEY = _STATES | {TypeName.FLOAT, TypeName.DOUBLE, TypeName.JSON, TypeName.ARRAY, TypeName.MAP, TypeName.STRUCT}
 _SUMMABLE = frozenset(
     {
         TypeName.BOOLEAN,
@@ -49,7 +51,7 @@ _CONSTANTS = {
     TypeName.DATE: re.compile(r"\d{4}-\d{1,2}-\d{1,2}(?: 00:00:00)?", re.ASCII),
     TypeName.DATETIME: re.compile(r"\d{4}-\d{1,2}-\d{1,2}(?:[ T]\d{1,2}:\d{1,2}:\d{1,2}(?:\.\d{1,6})?)?", re.ASCII),
 }
-_ORDERLESS = frozenset({TypeName.JSON, TypeName.ARRAY, TypeName.MAP, TypeName.STRUCT})
+_ORDERLESS = _STATES | {TypeName.JSON, TypeName.ARRAY, TypeName.MAP, TypeName.STRUCT}
 
 
 @dataclass(slots=True)
@@ -199,6 +201,8 @@ def _check_column(column: Column, model: KeyModel) -> None:
         raise AnalysisError(f"Column[{name}]: aggregate type {aggregation} is not allowed in a {model} table")
     if model is KeyModel.DUPLICATE and aggregation is not None:
         raise AnalysisError(f"Column[{name}]: aggregate type {aggregation} is not allowed in a {model} table")
+    if aggregation in UNIONS.values() and UNIONS.get(type_name) is not aggregation:
+        raise AnalysisError(f"Column[{name}]: {aggregation} does not go with {type_name.upper()}")
     if aggregation is Aggregation.SUM and type_name not in _SUMMABLE:
         raise AnalysisError(f"Column[{name}]: SUM needs a number, got {type_name.upper()}")
     if aggregation in (Aggregation.MIN, Aggregation.MAX) and type_name in _ORDERLESS:

@@ -1,6 +1,6 @@
 """Column types: reading both vendors' spellings, and writing them back.
 
-What cannot be kept (HLL, BITMAP, …) is refused here, naming what to use instead.
+What cannot be kept (AGG_STATE, ENUM, …) is refused here, naming what to use instead.
 """
 
 from __future__ import annotations
@@ -36,6 +36,10 @@ _SIMPLE = {
     "JSON": TypeName.JSON,
     "JSONB": TypeName.JSON,
     "VARIANT": TypeName.JSON,
+    "BITMAP": TypeName.BITMAP,
+    "HLL": TypeName.HLL,
+    "QUANTILE_STATE": TypeName.QUANTILE_STATE,
+    "PERCENTILE": TypeName.PERCENTILE,
 }
 _DECIMALS = {
     "DECIMAL": 38,
@@ -57,10 +61,6 @@ _TEXTS = {
     "BINARY": TypeName.VARBINARY,
 }
 _REFUSED = {
-    "HLL": "keep the values in a VARCHAR or BIGINT column and count them with COUNT(DISTINCT …)",
-    "BITMAP": "keep the values in a BIGINT column and count them with COUNT(DISTINCT …)",
-    "QUANTILE_STATE": "keep the values in a DOUBLE column and ask for percentiles in the query",
-    "PERCENTILE": "keep the values in a DOUBLE column and ask for percentiles in the query",
     "AGG_STATE": "keep the values in a column of their own type and aggregate in the query",
     "DECIMAL256": "use DECIMAL(38, s) or STRING",
     "TIME": "use VARCHAR(16) or INT (seconds)",
@@ -90,6 +90,8 @@ def read_type(reader: Reader, column: str, compat: Compat, depth: int = 0) -> Co
     if word in _REFUSED:
         raise UnsupportedFeature(f"Column[{column}]: type {word} cannot be kept here; {_REFUSED[word]}")
     if word in _SIMPLE:
+        if depth and _SIMPLE[word].is_state:
+            raise AnalysisError(f"Column[{column}]: {word} cannot be part of another type")
         return _simple(reader, word, column)
     if word in _DECIMALS:
         return _decimal(reader, word, column, compat)

@@ -28,6 +28,15 @@ class TypeName(StrEnum):
     ARRAY = "array"
     MAP = "map"
     STRUCT = "struct"
+    BITMAP = "bitmap"
+    HLL = "hll"
+    QUANTILE_STATE = "quantile_state"
+    PERCENTILE = "percentile"
+
+    @property
+    def is_state(self) -> bool:
+        """Its values stand for many, are made by functions only, and are united in AGGREGATE tables."""
+        return self in (TypeName.BITMAP, TypeName.HLL, TypeName.QUANTILE_STATE, TypeName.PERCENTILE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +72,19 @@ class Aggregation(StrEnum):
     MAX = "MAX"
     REPLACE = "REPLACE"
     REPLACE_IF_NOT_NULL = "REPLACE_IF_NOT_NULL"
+    BITMAP_UNION = "BITMAP_UNION"
+    HLL_UNION = "HLL_UNION"
+    QUANTILE_UNION = "QUANTILE_UNION"
+    PERCENTILE_UNION = "PERCENTILE_UNION"
+
+
+UNIONS = {
+    TypeName.BITMAP: Aggregation.BITMAP_UNION,
+    TypeName.HLL: Aggregation.HLL_UNION,
+    TypeName.QUANTILE_STATE: Aggregation.QUANTILE_UNION,
+    TypeName.PERCENTILE: Aggregation.PERCENTILE_UNION,
+}
+"""How the states of one key become one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from routine_load.errors import AnalysisError
 from routine_load.ids import Compat
 from routine_load.sql.schema import ColumnType, TypeName
 from routine_load.transform.moments import text_to_date, text_to_datetime
@@ -41,6 +42,10 @@ _PLAIN_TYPES = {
     TypeName.STRING: "VARCHAR",
     TypeName.VARBINARY: "BLOB",
     TypeName.JSON: "VARCHAR",
+    TypeName.BITMAP: Kind.BITMAP.value,
+    TypeName.HLL: Kind.HLL.value,
+    TypeName.QUANTILE_STATE: Kind.QUANTILE.value,
+    TypeName.PERCENTILE: Kind.QUANTILE.value,
 }
 _YEAR_0_US = 62_167_219_200_000_000
 _INTEGERS = {TypeName.TINYINT, TypeName.SMALLINT, TypeName.INT, TypeName.BIGINT, TypeName.LARGEINT}
@@ -89,6 +94,10 @@ def kind_of(of: ColumnType) -> Kind:
         TypeName.DATE: Kind.DATE,
         TypeName.DATETIME: Kind.DATETIME,
         TypeName.JSON: Kind.JSON,
+        TypeName.BITMAP: Kind.BITMAP,
+        TypeName.HLL: Kind.HLL,
+        TypeName.QUANTILE_STATE: Kind.QUANTILE,
+        TypeName.PERCENTILE: Kind.QUANTILE,
     }.get(of.name, Kind.OTHER)
 
 
@@ -114,6 +123,10 @@ def convert(sql: str, kind: Kind, to: ColumnType, rules: Rules) -> str:  # noqa:
     """SQL of a value of ``kind`` as the column type. ``sql`` must be cheap to repeat."""
     if kind is Kind.NULL:
         return f"NULL::{duck_type(to)}"
+    if to.name.is_state or kind.is_state:
+        if kind_of(to) is not kind:
+            raise AnalysisError(f"a value of kind {kind.name} cannot be used as {to.name.upper()}")
+        return sql
     if kind.is_nested:
         return _from_nested(sql, kind, to, rules)
     if to.name in _TEXTS:

@@ -13,12 +13,13 @@ from decimal import Decimal
 from sqlglot import exp
 
 from routine_load.errors import AnalysisError
-from routine_load.sql.expressions import check_functions
+from routine_load.sql.expressions import check_functions, function_names
 from routine_load.transform.casts import cast, type_of
 from routine_load.transform.functions import FUNCTIONS, KNOWN_FUNCTIONS
 from routine_load.transform.functions_periods import slice_unit, sliced
 from routine_load.transform.functions_time import TIME, shift
 from routine_load.transform.operators import arithmetic, as_kind, comparison
+from routine_load.transform.refused import REFUSED
 from routine_load.transform.registry import Context, common_kind
 from routine_load.transform.typed import Kind, Typed, derived, quoted, text_literal
 
@@ -35,6 +36,9 @@ class Translator:
 
     def translate(self, tree: exp.Expr) -> Typed:
         """SQL of the tree. Raises AnalysisError for an unknown column, function or a wrong use of one."""
+        for name in function_names(tree):
+            if name in REFUSED:
+                raise AnalysisError(f"No matching function with name: {name}: {REFUSED[name]}")
         check_functions(tree, KNOWN_FUNCTIONS)
         return self._node(tree)
 
@@ -261,6 +265,9 @@ _LETTERS = {
     "G": Kind.LARGEINT,
     "L": Kind.ARRAY,
     "K": Kind.MAP,
+    "b": Kind.BITMAP,
+    "h": Kind.HLL,
+    "q": Kind.QUANTILE,
 }
 RULES: dict[type[exp.Expr], Callable[..., Typed]] = {
     exp.Column: Translator.column,

@@ -1,8 +1,7 @@
 """Every vendor function this program knows, by name. A function without an entry is refused when a job is created.
 
 Each is mapped by meaning, not by name: what the vendor answers for the same arguments, NULL and nonsense included.
-Left out on purpose: murmur_hash3_32 (DuckDB has no exact equal), HLL, BITMAP and QUANTILE_STATE constructors (their
-types cannot be kept), random and sleeping functions.
+Left out on purpose: random and sleeping functions.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from routine_load.transform.functions_match import MATCH
 from routine_load.transform.functions_math import MATH
 from routine_load.transform.functions_number import NUMBER
 from routine_load.transform.functions_periods import PERIODS
+from routine_load.transform.functions_states import STATES
 from routine_load.transform.functions_text import TEXT
 from routine_load.transform.functions_time import TIME
 from routine_load.transform.functions_url import URL
@@ -43,6 +43,7 @@ FAMILIES = (
     ("Making JSON", DOCUMENT),
     ("Array", ARRAY),
     ("Map and struct", MAP),
+    ("Bitmaps, HLL and quantiles", STATES),
 )
 
 FUNCTIONS: Mapping[str, Function] = MappingProxyType(

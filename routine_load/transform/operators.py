@@ -34,7 +34,7 @@ def as_kind(value: Typed, kind: Kind, context: Context) -> Typed:
     if value.kind is kind:
         return value
     if value.kind is Kind.NULL:
-        return Typed(f"NULL::{duck_kind(kind)}", kind, atomic=True)
+        return Typed(f"CAST(NULL AS {duck_kind(kind)})", kind, atomic=True)
     _check_kinds(value.kind, kind)
     bound = context.stages.bind(value)
     if value.kind.is_nested and kind is Kind.TEXT:
@@ -48,6 +48,8 @@ def as_kind(value: Typed, kind: Kind, context: Context) -> Typed:
 
 
 def _check_kinds(given: Kind, wanted: Kind) -> None:
+    if wanted.is_state or given.is_state:
+        raise AnalysisError(f"a value of kind {given.name} cannot be used as {wanted.name}")
     if wanted.is_nested:
         raise AnalysisError(f"{'an array' if wanted is Kind.ARRAY else 'a map'} is needed here")
     as_text = wanted in {Kind.TEXT, Kind.JSON} if given.is_nested else wanted is Kind.TEXT

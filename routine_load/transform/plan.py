@@ -153,7 +153,7 @@ def _targets(spec: LoadSpec, table: Table, assigned: dict[str, Derived], index: 
 
 def needs_value(column: Column) -> bool:
     """A new row has to bring it."""
-    computed = column.auto_increment or column.generated is not None
+    computed = column.auto_increment or column.generated is not None or column.type.name.is_state
     return not computed and column.default is None and not column.nullable
 
 

@@ -17,9 +17,10 @@ from routine_load.ids import Compat
 from routine_load.loads.values import HAS, Format, LoadSpec, SourceColumn
 from routine_load.sql.expression_text import printed
 from routine_load.sql.expressions import parse_expression
-from routine_load.sql.schema import Column, Table
+from routine_load.sql.schema import Column, Table, TypeName
 from routine_load.transform.convert import Rules, convert, has_usual, kind_of, to_text, type_text
 from routine_load.transform.expressions import Translator
+from routine_load.transform.functions_states import EMPTY
 from routine_load.transform.keys import ABSENT
 from routine_load.transform.operators import as_kind
 from routine_load.transform.partitions import in_partitions
@@ -143,7 +144,20 @@ class _Builder:
                 return self._masked(target, before)
         else:
             before = self.stages.bind(self._translate(target.expression, sources, target.column.name))
+        if target.column.type.name.is_state:
+            self._check_state(target.column, before.kind)
         return _Filled(target, before, self._converted(target, before))
+
+    def _check_state(self, column: Column, given: Kind) -> None:
+        """Both vendors: a bitmap, an HLL or a quantile state comes from a function, never from a field as it is."""
+        if given in {kind_of(column.type), Kind.NULL}:
+            return
+        name, kind = column.name, column.type.name
+        if kind is TypeName.HLL:
+            raise AnalysisError(
+                f"HLL column must use hll_hash function, like {name}=hll_hash(xxx) or {name}=hll_empty()"
+            )
+        raise AnalysisError(f"{kind} column {name} require the function return type is {kind.upper()}")
 
     def _converted(self, target: Target, before: Typed) -> Typed:
         after = derived(convert(before.sql, before.kind, target.column.type, self.rules), before.kind, before)
@@ -221,6 +235,8 @@ class _Builder:
 
     def _constant(self, column: Column) -> str:
         """SQL of the default of a column that a row does not bring."""
+        if column.type.name.is_state:
+            return EMPTY[kind_of(column.type)]
         text = default_text(column)
         return convert("NULL::VARCHAR" if text is None else quoted(text), Kind.TEXT, column.type, self.rules)
 

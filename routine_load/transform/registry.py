@@ -1,7 +1,8 @@
 """How a vendor function is written down: its parameters' kinds, its result's kind, and DuckDB SQL that means the same.
 
-A signature is one letter per parameter: ``T`` text, ``I`` integer, ``G`` LARGEINT, ``D`` double, ``N`` any number (text becomes
-double), ``m`` a moment (DATETIME), ``d`` a day, ``B`` boolean, ``J`` JSON text, ``L`` array, ``K`` map, ``A`` anything as it is,
+A signature is one letter per parameter: ``T`` text, ``I`` integer, ``G`` LARGEINT, ``D`` double, ``N`` any number (text
+becomes double), ``m`` a moment (DATETIME), ``d`` a day, ``B`` boolean, ``J`` JSON text, ``L`` array, ``K`` map, ``b``
+bitmap, ``h`` HLL, ``q`` quantile state, ``A`` anything as it is,
 ``F`` a constant text that the builder translates. ``?`` after a letter: it may be absent; ``*`` after the last: any
 number more. The body is a template (``{0}``) or a builder for what depends on constants, kinds or the time zone.
 """
@@ -74,6 +75,14 @@ def constant(args: list[Typed], index: int, function: str, what: str) -> str:
     if text is None:
         raise AnalysisError(f"{function}: {what} must be a constant")
     return text
+
+
+def whole_number(args: list[Typed], index: int, function: str, what: str) -> int:
+    """A constant argument that is a whole number. Raises AnalysisError where it is none."""
+    text = constant(args, index, function, what)
+    if not text.lstrip("-").isdigit():
+        raise AnalysisError(f"{function}: {what} must be a whole number, not {text}")
+    return int(text)
 
 
 def joined(parts: str, by: str) -> str:

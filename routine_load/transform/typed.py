@@ -26,6 +26,9 @@ class Kind(StrEnum):
     ARRAY = "VARCHAR[]"
     MAP = "MAP(VARCHAR, VARCHAR)"
     STRUCT = "STRUCT"
+    BITMAP = "UBIGINT[]"
+    HLL = "STRUCT(hll UBIGINT[])"
+    QUANTILE = "STRUCT(v DOUBLE, w UBIGINT)[]"
     OTHER = "OTHER"
     NULL = "NULL"
 
@@ -36,6 +39,11 @@ class Kind(StrEnum):
     @property
     def is_nested(self) -> bool:
         return self in {Kind.ARRAY, Kind.MAP, Kind.STRUCT}
+
+    @property
+    def is_state(self) -> bool:
+        """A value that stands for many; nothing else can be seen as one, nor it as anything else."""
+        return self in {Kind.BITMAP, Kind.HLL, Kind.QUANTILE}
 
     @property
     def is_time(self) -> bool:

@@ -14,6 +14,7 @@ from routine_load.engines.duckdb.merge_plan import MergePlan
 from routine_load.engines.duckdb.merge_sql import merge_of
 from routine_load.engines.duckdb.merging import MergeLock
 from routine_load.engines.duckdb.names import Names, quote, quoted
+from routine_load.engines.duckdb.types import duckdb_type
 from routine_load.engines.duckdb.writers import ORDINAL, source_expression
 from routine_load.errors import AnalysisError, UnsupportedFeature
 from routine_load.loads.values import SEQUENCE, WriteMode
@@ -66,6 +67,7 @@ class Changes:
             _fill_defaults(source, columns)
             _check_widths(source, columns)
         query = source.sql(dialect="duckdb", identify=True, comments=False)
+        _check_states(cursor, query, columns)
         names = quoted([c.name for c in columns])
         values = ", ".join(source_expression(c, c.name) for c in columns)
         named = f"({query}) AS s({names})"
@@ -84,6 +86,17 @@ class Changes:
         for statement in merge_of(plan, stage, self._names).statements():
             cursor.execute(statement)
         return inserted
+
+
+def _check_states(cursor: duckdb.DuckDBPyConnection, query: str, columns: list[Column]) -> None:
+    """Both vendors: what goes into a column of states is a state; DuckDB would read one from its text."""
+    if not any(column.type.name.is_state for column in columns):
+        return
+    given = [str(row[1]) for row in cursor.execute(f"DESCRIBE {query}").fetchall()]
+    for column, kind in zip(columns, given, strict=False):
+        if column.type.name.is_state and kind not in (duckdb_type(column.type), '"NULL"', "NULL"):
+            name = column.type.name
+            raise AnalysisError(f"{name} column {column.name} require the function return type is {name.upper()}")
 
 
 def _plan(table: Table, columns: list[Column]) -> MergePlan:

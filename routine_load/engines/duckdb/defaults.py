@@ -6,6 +6,8 @@ from routine_load.engines.duckdb.names import OWN_SCHEMA
 from routine_load.engines.duckdb.types import duckdb_type
 from routine_load.sql.ddl_tokens import literal
 from routine_load.sql.schema import Column, TypeName
+from routine_load.transform.convert import kind_of
+from routine_load.transform.functions_states import EMPTY
 
 TIMEZONE = "Asia/Shanghai"
 """Both vendors' default time zone; CURRENT_TIMESTAMP as a default is the time of day there."""
@@ -17,11 +19,13 @@ LOCAL_NOW = f"(current_timestamp AT TIME ZONE {literal(TIMEZONE)})"
 
 
 def default_expression(column: Column) -> str:
-    """SQL text; NULL where the column declares no default."""
+    """SQL text; NULL where the column declares no default, and an empty state (both vendors) in a column of states."""
     type_text = duckdb_type(column.type)
     if column.auto_increment:
         return f"nextval({literal(f'{OWN_SCHEMA}.{AUTO_INCREMENT}')})"
     match column.default:
+        case None if column.type.name.is_state:
+            value = EMPTY[kind_of(column.type)]
         case None:
             value = "NULL"
         case "CURRENT_TIMESTAMP":

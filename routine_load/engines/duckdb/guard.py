@@ -24,6 +24,7 @@ from routine_load.engines.duckdb.meanings import FORMS, QueryDialect, to_duckdb
 from routine_load.engines.duckdb.names import INFORMATION_SCHEMA, Names
 from routine_load.engines.duckdb.narrowing import either, narrowed
 from routine_load.engines.duckdb.session import Session
+from routine_load.engines.duckdb.state_queries import AGGREGATES
 from routine_load.engines.duckdb.with_queries import rename_with_queries, with_query
 from routine_load.errors import (
     AnalysisError,
@@ -222,6 +223,10 @@ def _allow(node: exp.Expr, compat: Compat) -> None:
     if isinstance(node, exp.Anonymous | exp.AnonymousAggFunc):
         name = str(node.this)
         forms = FORMS.get(name.lower())
+        if name.lower() in AGGREGATES:
+            if len(node.expressions) not in AGGREGATES[name.lower()][0]:
+                raise AnalysisError(f"No matching function with signature: {name} of {len(node.expressions)} arguments")
+            return
         if forms is None and name.lower() not in PASSED_FUNCTIONS | SHARED_FUNCTIONS:
             raise unknown_function(name, compat)
         if forms is not None and name.lower() not in SHARED_FUNCTIONS and len(node.expressions) not in forms:

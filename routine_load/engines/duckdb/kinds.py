@@ -186,10 +186,12 @@ def _literal(node: exp.Literal) -> Kind:
     return Kind.INT if node.name.isdigit() else Kind.DECIMAL
 
 
-def _of_function(node: exp.Anonymous) -> Kind | None:
-    """A load function says what it gives, unless that depends on what it gets."""
+def _state(node: exp.Anonymous) -> Kind | None:
+    """What a function or an aggregate gives that gives a state."""
     function = FUNCTIONS.get(node.name.lower())
-    return function.result if function is not None and isinstance(function.result, Kind) else None
+    if function is None or not isinstance(function.result, Kind):
+        return _OF_AGGREGATES.get(node.name.lower())
+    return function.result if function.result.is_state else None
 
 
 def _always(kind: Kind) -> Callable[[Kinds, Any], Kind]:
@@ -207,7 +209,7 @@ _RULES: tuple[tuple[tuple[type[exp.Expr], ...], Callable[[Kinds, Any], Kind | No
     ((exp.Avg, exp.Stddev, exp.Variance), _always(Kind.DOUBLE)),
     (_COUNTS, _always(Kind.INT)),
     ((exp.GroupConcat,), _always(Kind.TEXT)),
-    ((exp.Anonymous,), lambda _, node: _OF_AGGREGATES.get(node.name.lower()) or _of_function(node)),
+    ((exp.Anonymous,), lambda _, node: _state(node)),
     ((exp.ArrayAgg, exp.ArrayUniqueAgg), _always(Kind.ARRAY)),
     ((exp.Case, exp.If, exp.Coalesce), Kinds.common),
     (_OF_ARGUMENT, Kinds.argument),

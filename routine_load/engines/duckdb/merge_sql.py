@@ -10,8 +10,11 @@ from routine_load.engines.duckdb.defaults import default_expression
 from routine_load.engines.duckdb.merge_plan import IS_UPSERT, ORDER, MergePlan, sequences_table
 from routine_load.engines.duckdb.merge_rows import row_by_row
 from routine_load.engines.duckdb.names import Names, quote, quoted
+from routine_load.engines.duckdb.thinning import is_quantile, thinned
 from routine_load.engines.duckdb.types import duckdb_type
-from routine_load.sql.schema import Aggregation, Column, KeyModel
+from routine_load.sql.schema import UNIONS, Aggregation, Column, KeyModel
+from routine_load.transform.convert import kind_of
+from routine_load.transform.functions_states import union, united
 
 _REDUCED = 'temp."__rl_reduced"'
 _MERGED = 'temp."__rl_merged"'
@@ -66,6 +69,7 @@ def _aggregate(plan: MergePlan, stage: str, target: str) -> Merge:
         [f"CREATE TEMP TABLE {_REDUCED} AS SELECT {', '.join(reduced)} FROM {stage} GROUP BY {plan.keys()}"],
         [
             f"CREATE TEMP TABLE {_MERGED} AS SELECT {', '.join(merged)} FROM {joined}",
+            *(thinned(_MERGED, column) for column in plan.table.stored_columns if is_quantile(column)),
             *_finish(plan, target, _MERGED, (_REDUCED, _MERGED)),
         ],
     )
@@ -83,6 +87,8 @@ def _reduced(column: Column) -> str:
             return f"max({name})"
         case Aggregation.REPLACE_IF_NOT_NULL:
             return f"arg_max({name}, {ORDER})"
+        case _ if column.aggregation in UNIONS.values():
+            return united(kind_of(column.type), name)
         case _:
             return f"arg_max_null({name}, {ORDER})"
 
@@ -98,6 +104,9 @@ def _combined(column: Column) -> str:
             return f"greatest({old}, {new})"
         case Aggregation.REPLACE_IF_NOT_NULL:
             return f"coalesce({new}, {old})"
+        case _ if column.aggregation in UNIONS.values():
+            both = union(kind_of(column.type), f"[{old}, {new}]")
+            return f"CASE WHEN {old} IS NULL THEN {new} WHEN {new} IS NULL THEN {old} ELSE {both} END"
         case _:
             return new
 

@@ -122,7 +122,7 @@ class Tables:
             case _ if _computes(old) or _computes(new):
                 change = ""  # what is computed of other columns is declared anew with them
             case AddColumn(column=column, after=None) if not column.is_key:
-                if not column.nullable and column.default is None:
+                if not column.nullable and column.default is None and not column.type.name.is_state:
                     raise AnalysisError(f"Column[{column.name}]: a NOT NULL column that is added needs a DEFAULT")
                 change = f"ALTER TABLE {target} ADD COLUMN {quote(column.name)} {duckdb_type(column.type)}"
                 change += f" DEFAULT {default_expression(column)}"
@@ -230,7 +230,7 @@ def _declared(table: Table, column: Column) -> str:
     parts = [quote(column.name), duckdb_type(column.type)]
     if column.generated is not None:
         return " ".join([*parts, f"GENERATED ALWAYS AS ({generated_expression(table, column)}) VIRTUAL"])
-    if column.default is not None or column.auto_increment:
+    if column.default is not None or column.auto_increment or column.type.name.is_state:
         parts.append(f"DEFAULT {default_expression(column)}")
     if not column.nullable and not column.auto_increment:
         parts.append("NOT NULL")

@@ -7,6 +7,7 @@ import re
 from routine_load.engines.duckdb.names import quote
 from routine_load.sql.results import ResultColumn, ResultType
 from routine_load.sql.schema import ColumnType, TypeName
+from routine_load.transform.typed import Kind
 
 _PLAIN = {
     TypeName.BOOLEAN: "BOOLEAN",
@@ -24,6 +25,10 @@ _PLAIN = {
     TypeName.STRING: "VARCHAR",
     TypeName.VARBINARY: "BLOB",
     TypeName.JSON: "JSON",
+    TypeName.BITMAP: Kind.BITMAP.value,
+    TypeName.HLL: Kind.HLL.value,
+    TypeName.QUANTILE_STATE: Kind.QUANTILE.value,
+    TypeName.PERCENTILE: Kind.QUANTILE.value,
 }
 _RESULT = {
     "BOOLEAN": ResultType.BOOLEAN,
@@ -68,6 +73,9 @@ _SCHEMA_OF_RESULT = {
     "TIMESTAMP": TypeName.DATETIME,
     "JSON": TypeName.JSON,
     "BLOB": TypeName.VARBINARY,
+    Kind.BITMAP.value: TypeName.BITMAP,
+    Kind.HLL.value: TypeName.HLL,
+    Kind.QUANTILE.value: TypeName.QUANTILE_STATE,
 }
 _DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)$")
 
@@ -87,6 +95,11 @@ def duckdb_type(type_: ColumnType) -> str:
             return _PLAIN[name]
 
 
+def is_state(type_text: str) -> bool:
+    """Both vendors: a bitmap, an HLL or a quantile state is shown as NULL."""
+    return type_text in (Kind.BITMAP.value, Kind.HLL.value, Kind.QUANTILE.value)
+
+
 def result_column(name: str, type_text: str, *, wide: bool) -> ResultColumn:
     """``wide``: the query has to do with LARGEINT. Without it, DuckDB's HUGEINT sums are the vendors' BIGINT."""
     if match := _DECIMAL.match(type_text):
@@ -103,6 +116,6 @@ def column_type(type_text: str) -> ColumnType:
     """The vendor type of a query's column, for CREATE TABLE … AS; text where there is no nearer one."""
     if match := _DECIMAL.match(type_text):
         return ColumnType(name=TypeName.DECIMAL, precision=int(match.group(1)), scale=int(match.group(2)))
-    if type_text.endswith("[]"):
+    if type_text.endswith("[]") and type_text not in _SCHEMA_OF_RESULT:
         return ColumnType(name=TypeName.ARRAY, arguments=(column_type(type_text[:-2]),))
     return ColumnType(name=_SCHEMA_OF_RESULT.get(type_text, TypeName.STRING))

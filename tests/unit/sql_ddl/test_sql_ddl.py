@@ -127,14 +127,13 @@ def test_primary_key_columns_are_not_null() -> None:
 @pytest.mark.parametrize(
     ("text", "kind", "words"),
     [
-        (
-            "CREATE TABLE t (a INT, h HLL HLL_UNION) AGGREGATE KEY(a)",
-            UnsupportedFeature,
-            ["h", "HLL", "COUNT(DISTINCT"],
-        ),
-        ("CREATE TABLE t (a INT, h BITMAP) DUPLICATE KEY(a)", UnsupportedFeature, ["h", "BITMAP"]),
-        ("CREATE TABLE t (a INT, q QUANTILE_STATE QUANTILE_UNION)", UnsupportedFeature, ["q", "QUANTILE_STATE"]),
-        ("CREATE TABLE t (a INT, p PERCENTILE)", UnsupportedFeature, ["p", "PERCENTILE"]),
+        ("CREATE TABLE t (a INT, h AGG_STATE<max(int)> GENERIC) AGGREGATE KEY(a)", UnsupportedFeature, ["AGG_STATE"]),
+        ("CREATE TABLE t (a INT, h HLL MAX) AGGREGATE KEY(a)", AnalysisError, ["h", "MAX", "HLL"]),
+        ("CREATE TABLE t (a INT, b BITMAP HLL_UNION) AGGREGATE KEY(a)", AnalysisError, ["b", "HLL_UNION", "BITMAP"]),
+        ("CREATE TABLE t (a INT, b INT BITMAP_UNION) AGGREGATE KEY(a)", AnalysisError, ["b", "BITMAP_UNION", "INT"]),
+        ("CREATE TABLE t (b BITMAP, a INT) DUPLICATE KEY(b)", AnalysisError, ["b", "BITMAP", "key"]),
+        ("CREATE TABLE t (a INT, b BITMAP DEFAULT '1')", AnalysisError, ["b", "BITMAP", "default"]),
+        ("CREATE TABLE t (a INT, b ARRAY<BITMAP>)", AnalysisError, ["b", "BITMAP"]),
         ("CREATE TABLE t (a INT AS (b), b INT)", AnalysisError, ["a", "key"]),
         ("CREATE TABLE t (a INT, b INT AS (a + 1) DEFAULT '1')", AnalysisError, ["b", "default value"]),
         ("CREATE TABLE t (a INT, b INT SUM, c INT AS (a)) AGGREGATE KEY(a)", AnalysisError, ["c", "AGGREGATE"]),
