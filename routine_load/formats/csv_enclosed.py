@@ -5,8 +5,8 @@
     enclosed = E { escape any | E E | any but E } E        only at the start of a field
     plain  = escape any | any but separator and row delimiter
 
-Doris looks for escapes in front of a delimiter only inside an enclosure: elsewhere ``plain`` has no ``escape any``, and the
-escapes are taken out of the field afterwards.
+Doris looks for escapes in front of a delimiter only inside an enclosure: elsewhere ``plain`` has no ``escape any``, and
+the escapes are taken out of the field afterwards.
 
 The grammar becomes three RE2 expressions that DuckDB runs over a whole column; no Python per row. Delimiters of several
 characters are first replaced by single characters that occur nowhere in the chunk, so that one character class can

@@ -252,7 +252,11 @@ def _anonymous(node: exp.Expr) -> exp.Expr:
     arguments = node.expressions
     if node.name.lower() in _UNIT_FIRST and arguments and isinstance(arguments[0], exp.Column):
         arguments[0].replace(exp.Var(this=arguments[0].name.upper()))
-    elif node.name.lower() in {"time_slice", "date_slice"} and len(arguments) == 3 and isinstance(arguments[2], exp.Column):
+    elif (
+        node.name.lower() in {"time_slice", "date_slice"}
+        and len(arguments) == 3
+        and isinstance(arguments[2], exp.Column)
+    ):
         arguments[2].replace(exp.Var(this=arguments[2].name.upper()))
     return node
 

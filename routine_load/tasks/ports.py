@@ -16,8 +16,8 @@ from routine_load.sql.statements import MetadataField
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaSpec:
     """A topic and how to reach it. ``properties`` are the job's ``property.*`` without prefix and without
-    ``kafka_default_offsets``; they have passed the policy of ``sources.policy``. ``carried`` is what a consumption keeps
-    of each message beside its value; no connection depends on it.
+    ``kafka_default_offsets``; they have passed the policy of ``sources.policy``. ``carried`` is what a consumption
+    keeps of each message beside its value; no connection depends on it.
     """
 
     brokers: str

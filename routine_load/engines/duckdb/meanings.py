@@ -25,6 +25,7 @@ from routine_load.sql.schema import Table
 
 # The function, not the keyword: DuckDB would take that for a column or alias of the same name.
 _NOW = "(transaction_timestamp() AT TIME ZONE tz)"
+_TIME_NOW = f"CAST(date_trunc('second', {_NOW}) AS TIME)"
 _TIME = "TRY_CAST(a0 AS TIMESTAMP)"
 
 NODES_MAX = 20_000
@@ -56,7 +57,8 @@ FORMS: dict[str, dict[int, str]] = {
     # time
     "now": {0: f"date_trunc('second', {_NOW})", 1: _NOW},
     "current_timestamp": {0: f"date_trunc('second', {_NOW})", 1: _NOW},
-    **dict.fromkeys(("curtime", "current_time"), {0: f"CAST(date_trunc('second', {_NOW}) AS TIME)"}),
+    "curtime": {0: _TIME_NOW},
+    "current_time": {0: _TIME_NOW},
     "week": {1: f"CAST(strftime({_TIME}, '%U') AS INTEGER)"},
     "from_days": {1: "CAST(DATE '1970-01-01' + CAST(a0 - 719528 AS INTEGER) AS DATE)"},
     # numbers
