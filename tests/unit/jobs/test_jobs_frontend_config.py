@@ -47,3 +47,13 @@ def test_defaults_are_within_their_bounds_and_in_the_comment(compat):
         assert getattr(config, name) == default
         assert item.read(str(default)) == default
         assert item.comment(compat).endswith(f". Default: {str(default).lower()}.")
+
+
+def test_the_page_tells_the_defaults_that_are_in_force():
+    """Each vendor's column, where the vendor has the setting."""
+    rows = re.findall(r"^\| `(\w+)` \| ?(\S*) \|(?: ?(\S*) \|)?", PAGE, re.MULTILINE)
+    assert len(rows) > 20
+    for name, *told in rows:
+        for text, compat in zip(told, (Compat.STARROCKS, Compat.DORIS), strict=True):
+            if text:
+                assert (name, text) == (name, str(ITEMS[name].default_of(compat)).lower())
