@@ -99,7 +99,7 @@ class JsonDecoder:
         """
         table = self._duck.query(self._selection.sql(), docs)
         payload_of = None if rows is None else rows["payload"].combine_chunks()
-        doubtful = self._selection.doubtful(table, docs)
+        doubtful = self._selection.doubtful(table, docs["doc"] if rows is None else rows["twin"])
         if doubtful is not None:
             table = exact_values(self._duck, self._selection, docs if rows is None else rows, (table, doubtful))
         if kept is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,6 +20,13 @@ _REPRINTED_TEXT = (
 _REPRINTED_DECIMAL = r"^(-?[0-9.]{16,}|-?[0-9.]+[eE].*|true|false)$"
 
 
+# What such a text begins with. Few texts do, and to look at one byte costs a fifth of a regular expression.
+_REPRINTED_FIRST = pa.array([bytes([byte]) for byte in b"-0123456789tf[{"], pa.binary())
+# A fraction without an exponent is printed as it was written, but where a document has one with a nought at its end,
+# with more digits than a double keeps, or an exponent. (A number stands behind a colon, a bracket, a comma, a blank or
+# the mark of json_exact.)
+_PLAIN_FRACTION = r"^-?[0-9]+\.[0-9]+$"
+_UNEVEN_NUMBER = r"(?:[:\[,\s]|\\u0001)-?(?:[0-9]+\.[0-9]+0[,\s}\]\\]|[0-9.]+[eE]|[0-9.]{17})"
 # Digits that a double may lose show in the document only: 0.10000000000000000001 is printed as 0.1.
 _MANY_DIGITS = r"[0-9.]{17}"
 _FRACTION = r"[.eE]"
@@ -94,22 +103,25 @@ class Selection:
         """Values of this column may have to be read again, as they were written."""
         return column.reading in self._reread
 
-    def doubtful(self, table: pa.Table, docs: pa.Table) -> pa.Array | None:
-        """Which rows of ``docs`` have a value that may have been printed anew; None when there is none."""
+    def doubtful(self, table: pa.Table, written: pa.ChunkedArray) -> pa.Array | None:
+        """Which rows have a value that may have been printed anew; None when there is none.
+
+        ``written`` are the documents as they were written; their numbers may be marked (``json_exact``).
+        """
         found: pa.Array | None = None
-        many_digits: pa.ChunkedArray | None = None
+        documents = _Written(written)
         for index, column in enumerate(self.columns):
             values = table.column(index)
             if column.reading is Reading.TEXT:
-                here = pc.match_substring_regex(values, _REPRINTED_TEXT)
+                here = _reprinted(values, documents)
+                if here is None:
+                    continue
             elif column.reading is Reading.DECIMAL:
                 here = pc.match_substring_regex(values, _REPRINTED_DECIMAL)
             elif column.reading is Reading.EXACT:
                 here = pc.match_substring_regex(values, _FRACTION)
                 if pc.any(here).as_py():
-                    if many_digits is None:
-                        many_digits = pc.match_substring_regex(docs["doc"], _MANY_DIGITS)
-                    here = pc.and_(here, many_digits)
+                    here = pc.and_(here, documents.many_digits)
                 here = pc.or_(here, pc.is_in(values, value_set=_BOOLEANS))
             elif self.is_reread(column):
                 here = pc.is_in(values, value_set=_BOOLEANS)
@@ -119,6 +131,33 @@ class Selection:
                 here = pc.fill_null(here, False)
                 found = here if found is None else pc.or_(found, here)
         return found
+
+
+class _Written:
+    """Documents as they were written, and what is found out about all of them once it is asked for."""
+
+    def __init__(self, texts: pa.ChunkedArray) -> None:
+        self._texts = texts
+
+    @cached_property
+    def many_digits(self) -> pa.ChunkedArray:
+        return pc.match_substring_regex(self._texts, _MANY_DIGITS)
+
+    @cached_property
+    def uneven(self) -> pa.ChunkedArray:
+        return pc.match_substring_regex(self._texts, _UNEVEN_NUMBER)
+
+
+def _reprinted(values: pa.ChunkedArray, documents: _Written) -> pa.ChunkedArray | None:
+    """Which texts may be numbers, booleans or trees that were printed anew; None: none."""
+    first = pc.binary_slice(values.cast(pa.binary()), 0, 1)
+    if not pc.any(pc.is_in(first, value_set=_REPRINTED_FIRST)).as_py():
+        return None
+    here = pc.match_substring_regex(values, _REPRINTED_TEXT)
+    if not pc.any(here).as_py():
+        return None
+    plain = pc.match_substring_regex(values, _PLAIN_FRACTION)
+    return pc.and_(here, pc.or_(pc.invert(plain), documents.uneven)) if pc.any(plain).as_py() else here
 
 
 _TEXTUAL = {Reading.TEXT, Reading.DECIMAL, Reading.EXACT}
