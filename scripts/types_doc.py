@@ -25,8 +25,9 @@ the row is an error row only if the column is NOT NULL. NULL is no error in eith
 - Floating-point numbers are finite: NaN and infinities are errors.
 - The parts of ARRAY, MAP and STRUCT convert as columns of their types do, but a part that does not is NULL.
 - `JSONB` and `VARIANT` are JSON. `DECIMALV2`, `DECIMALV3`, `DECIMAL32` … are DECIMAL. `TEXT` is STRING.
+- BITMAP, HLL, QUANTILE_STATE and PERCENTILE are filled by [functions](functions.md) in `COLUMNS`: `b = to_bitmap(a)`.
 - Not kept, and refused by `CREATE TABLE` with the type to use instead: DECIMAL of more than 38 digits, TIME, IPV4,
-  IPV6, HLL, BITMAP, QUANTILE_STATE, PERCENTILE, AGG_STATE, unsigned integers, ENUM.
+  IPV6, AGG_STATE, unsigned integers, ENUM.
 
 In JSON, numbers go into text columns as they were written, `true` and `false` as `1` and `0`, objects and arrays
 without their blanks. StarRocks takes no boolean for TINYINT … BIGINT, FLOAT and DOUBLE.
