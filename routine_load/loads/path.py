@@ -132,6 +132,11 @@ class LoadTransaction:
             self._transaction.rollback()
             self._rejects.discard()
 
+    @property
+    def is_full(self) -> bool:
+        """The sink wants what it has to be committed before more is added."""
+        return self._transaction.is_full
+
     def add(self, payloads: Payloads, *, received_bytes: int) -> None:
         """Load one chunk. Raises SinkError, UnknownTable, AnalysisError; the transaction is then lost."""
         routed = self._routes.split(payloads)

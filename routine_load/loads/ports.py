@@ -14,6 +14,11 @@ from routine_load.sql.schema import Table
 class SinkTransaction(Protocol):
     """One load transaction. It is used by one thread, ends with commit or rollback, and is then spent."""
 
+    @property
+    def is_full(self) -> bool:
+        """What is in it should be committed before more is added: the sink has its own bounds of a transaction."""
+        ...
+
     def write(self, batch: TableBatch) -> Sequence[RefusedRow]:
         """Add rows; returns those that cannot be taken. Raises SinkError; the transaction is then lost."""
         ...

@@ -147,7 +147,7 @@ class _Attempt:
                 if task.fails_at_parse_error and load.parse_error:
                     raise FatalParseError(load.parse_error, rejects=load.refused())
                 self._took(chunk)
-                chunk = self._following(chunk)
+                chunk = None if load.is_full else self._following(chunk)
             return self._commit(load)
 
     def _begin_batch(self) -> None:

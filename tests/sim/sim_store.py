@@ -99,6 +99,8 @@ class Sink:
 
 
 class SinkTransaction:
+    is_full = False
+
     def __init__(self, sink: Sink, label: Label, job_id: JobId, process: int) -> None:
         self._sink, self._label, self._job_id, self._process = sink, label, job_id, process
         self._rows: list[dict] = []

@@ -16,7 +16,7 @@ import duckdb
 from routine_load.engines.duckdb.definitions import dump_table, load_table
 from routine_load.engines.duckdb.failures import plain
 from routine_load.engines.duckdb.names import RESERVED_DATABASES, Names
-from routine_load.engines.duckdb.opening import Warehouse
+from routine_load.engines.duckdb.warehouse import Warehouse
 from routine_load.errors import (
     AnalysisError,
     DatabaseExists,
@@ -37,15 +37,22 @@ class Catalog:
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
         self._lock = threading.RLock()
+        self._databases: dict[str, dict[str, Table]] = {}
         cursor = warehouse.cursor()
-        names = warehouse.names
+        self._read(cursor)
+        cursor.close()
+        warehouse.when_reopened(self._read)
+
+    def _read(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """What the file says. A change whose COMMIT was answered by an error may be in it."""
+        names = self._warehouse.names
         rows = cursor.execute(f"SELECT name FROM {names.own('databases')}").fetchall()
         tables = cursor.execute(f"SELECT definition FROM {names.own('tables')}").fetchall()
-        cursor.close()
-        self._databases: dict[str, dict[str, Table]] = {str(row[0]): {} for row in rows}
+        databases: dict[str, dict[str, Table]] = {str(row[0]): {} for row in rows}
         for (definition,) in tables:
             table = load_table(definition)
-            self._databases[table.ref.database][table.ref.table] = table
+            databases[table.ref.database][table.ref.table] = table
+        self._databases = databases
 
     def databases(self) -> list[str]:
         return sorted(self._databases)
@@ -144,6 +151,10 @@ class Catalog:
                 cursor.execute(
                     f"DELETE FROM {own} WHERE database = ? AND name = ?", [replacing.database, replacing.table]
                 )
+            if replacing is not None and table is not None and table.ref != replacing:
+                wide = self._warehouse.names.own("wide_tables")
+                moved = [table.ref.database, table.ref.table, replacing.database, replacing.table]
+                cursor.execute(f"UPDATE {wide} SET database = ?, name = ? WHERE database = ? AND name = ?", moved)
             if table is not None:
                 values = [table.ref.database, table.ref.table, dump_table(table)]
                 cursor.execute(f"INSERT INTO {own} VALUES (?, ?, ?)", values)

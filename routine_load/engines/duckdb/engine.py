@@ -11,7 +11,7 @@ from routine_load.engines.duckdb.admission import require_to_define
 from routine_load.engines.duckdb.catalog import Catalog
 from routine_load.engines.duckdb.guard import Translate
 from routine_load.engines.duckdb.merging import MergeLock
-from routine_load.engines.duckdb.opening import Warehouse, open_warehouse
+from routine_load.engines.duckdb.opening import open_warehouse
 from routine_load.engines.duckdb.partitions import by_now
 from routine_load.engines.duckdb.query import Queries
 from routine_load.engines.duckdb.session import Session
@@ -20,6 +20,7 @@ from routine_load.engines.duckdb.sink import LoadSink
 from routine_load.engines.duckdb.system_tables import SystemTables
 from routine_load.engines.duckdb.tables import Tables
 from routine_load.engines.duckdb.transaction import LoadTransaction
+from routine_load.engines.duckdb.warehouse import Warehouse
 from routine_load.ids import JobId, Label, PartitionId, TableRef
 from routine_load.sql.ddl import (
     AlterTable,

@@ -1,34 +1,28 @@
 """Opening the file: its settings, the lock on them, and the engine's own tables.
 
 ``external access`` is off and the configuration locked before any statement of a user can run; the one directory that
-can be read is the error log's (Parquet files of rejected rows).
+can be read is the error log's (Parquet files of rejected rows). What can still be set is ``breadth``'s business.
 """
 
 from __future__ import annotations
 
-import contextlib
-import threading
 import uuid
-import weakref
 from pathlib import Path
 
 import duckdb
 
-from routine_load.clock import Deadline
+from routine_load.engines.duckdb.breadth import COMPACTING, COMPACTING_TASKS, Breadth, memory_bytes
 from routine_load.engines.duckdb.defaults import AUTO_INCREMENT
 from routine_load.engines.duckdb.failures import plain
 from routine_load.engines.duckdb.names import OWN_SCHEMA, RESERVED_DATABASES, Names, quote
-from routine_load.engines.duckdb.running import Statements
+from routine_load.engines.duckdb.warehouse import Opened, Warehouse
 from routine_load.errors import DirectoryInUse, EngineError
 from routine_load.sql.ddl_tokens import literal
 from routine_load.transform import native
 
-CHECKPOINT_BYTES = "64MB"
+CHECKPOINT_BYTES = 64_000_000
 """WAL size that starts a checkpoint. Appended row groups go to the file directly, so even long loads write little WAL;
 a larger threshold than DuckDB's 16 MB keeps many small commits from stopping for one too often."""
-
-CLOSE_WAIT_S = 10.0
-CLOSE_RETRY_S = 0.01
 
 LAYOUT = "1"
 
@@ -46,65 +40,9 @@ CREATE TABLE IF NOT EXISTS {schema}.commits (
     ranges VARCHAR NOT NULL, loaded BIGINT NOT NULL, filtered BIGINT NOT NULL, unselected BIGINT NOT NULL,
     received_bytes BIGINT NOT NULL, messages BIGINT NOT NULL, timestamps_ms VARCHAR NOT NULL, rejects VARCHAR NOT NULL,
     execute_ms BIGINT NOT NULL, committed_at_ms BIGINT NOT NULL, first_error VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS {schema}.wide_tables (database VARCHAR NOT NULL, name VARCHAR NOT NULL);
 ALTER TABLE {schema}.commits ADD COLUMN IF NOT EXISTS txn_id BIGINT DEFAULT -1;
 """
-
-
-class Warehouse:
-    """The open file. Hands out cursors, one per statement or transaction, and closes them with the file."""
-
-    def __init__(self, root: duckdb.DuckDBPyConnection, names: Names, incarnation: str, error_log_dir: Path) -> None:
-        self.names = names
-        self.incarnation = incarnation
-        self.error_log_dir = error_log_dir
-        self._root = root
-        self._lock = threading.Lock()
-        self._cursors: weakref.WeakSet[duckdb.DuckDBPyConnection] = weakref.WeakSet()
-        self._closed = False
-        self.statements = Statements()
-
-    def cursor(self) -> duckdb.DuckDBPyConnection:
-        """A connection of its own to the same file; the caller closes it."""
-        with self._lock:
-            if self._closed:
-                raise EngineError("The engine is closed")
-            cursor = self._root.cursor()
-            self._cursors.add(cursor)
-        self.statements.adopt(cursor)
-        return cursor
-
-    def close(self) -> None:
-        """Close the file; what is under way is interrupted and rolled back. The second call does nothing.
-
-        A connection that runs a statement refuses to be closed, so this interrupts and asks again, for a bounded time.
-        """
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-        self.statements.close()
-        deadline = Deadline.after(CLOSE_WAIT_S)
-        pause = threading.Event()
-        while True:
-            busy = [cursor for cursor in list(self._cursors) if not _closes(cursor)]
-            if not busy and _closes(self._root):
-                return
-            if deadline.expired:
-                raise EngineError(f"{len(busy)} statements did not stop within {CLOSE_WAIT_S:g} s; the file stays open")
-            pause.wait(CLOSE_RETRY_S)
-
-
-def _closes(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Interrupt and close; False where it is still busy."""
-    with contextlib.suppress(duckdb.ConnectionException):
-        connection.interrupt()
-    try:
-        connection.close()
-    except duckdb.ConnectionException:
-        return True
-    except duckdb.Error:
-        return False
-    return True
 
 
 def open_warehouse(path: Path, *, error_log_dir: Path, memory: str, threads: int) -> Warehouse:
@@ -113,9 +51,17 @@ def open_warehouse(path: Path, *, error_log_dir: Path, memory: str, threads: int
         raise EngineError(f"The file cannot be called {path.name}: the name is reserved")
     path.parent.mkdir(parents=True, exist_ok=True)
     error_log_dir.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / "tmp"
+
+    def opening() -> Opened:
+        return _open(path, error_log_dir, (memory, threads))
+
+    return Warehouse(opening, error_log_dir)
+
+
+def _open(path: Path, error_log_dir: Path, limits: tuple[str, int]) -> Opened:
+    """What a crash left in the WAL is read with all the machine's memory, and put nowhere together (``breadth``)."""
     try:
-        root = duckdb.connect(str(path))
+        root = duckdb.connect(str(path), config={COMPACTING: "0"})
     except (duckdb.IOException, duckdb.ConnectionException) as error:
         if "lock" in str(error) or "different configuration" in str(error):
             owner = str(error).rpartition("(PID ")[2].split(")")[0] if "(PID " in str(error) else ""
@@ -127,22 +73,25 @@ def open_warehouse(path: Path, *, error_log_dir: Path, memory: str, threads: int
             raise DirectoryInUse(f"{path} is open already in this process")
         names = Names(str(_one(root, "SELECT current_database()")))
         native.install(root)
-        _configure(root, (memory, threads), temporary, error_log_dir)
+        _configure(root, limits, path.parent / "tmp", error_log_dir)
         incarnation = _own_tables(root, names)
+        breadth = Breadth(memory_bytes(root), names)
+        if not breadth.recall(root):
+            root.execute(f"SET GLOBAL {COMPACTING} = {COMPACTING_TASKS}")
     except duckdb.Error as error:
         root.close()
         raise EngineError(f"{path} cannot be opened: {plain(error)}") from error
-    return Warehouse(root, names, incarnation, error_log_dir)
+    return Opened(root, names, incarnation, breadth)
 
 
 def _configure(root: duckdb.DuckDBPyConnection, limits: tuple[str, int], temporary: Path, error_log_dir: Path) -> None:
     memory, threads = limits
+    root.execute(f"SET GLOBAL memory_limit = {literal(memory)}")
     settings = {
-        "memory_limit": literal(memory),
         "threads": str(threads),
         "temp_directory": literal(str(temporary.resolve())),
         "allowed_directories": f"[{literal(str(error_log_dir.resolve()) + '/')}]",
-        "checkpoint_threshold": literal(CHECKPOINT_BYTES),
+        "checkpoint_threshold": f"'{min(CHECKPOINT_BYTES, memory_bytes(root) // 4)}B'",
         # Rows come back in the order they were loaded; measured, giving that up saves neither time nor memory here.
         "preserve_insertion_order": "true",
         "autoinstall_known_extensions": "false",
@@ -153,6 +102,7 @@ def _configure(root: duckdb.DuckDBPyConnection, limits: tuple[str, int], tempora
         # Both vendors: a division by zero is NULL.
         "error_on_division_by_zero": "false",
         "enable_external_access": "false",
+        "allowed_configs": f"[{literal(COMPACTING)}]",
         "lock_configuration": "true",
     }
     for name, value in settings.items():

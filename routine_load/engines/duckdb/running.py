@@ -18,7 +18,7 @@ import duckdb
 
 from routine_load.clock import Deadline
 from routine_load.engines.duckdb.session import Session
-from routine_load.errors import ExecutionError, RoutineLoadError
+from routine_load.errors import EngineError, ExecutionError, RoutineLoadError
 from routine_load.ids import Compat
 
 TICK_S: Final = 0.1
@@ -114,7 +114,7 @@ class Statements:
         statement = Statement(session, process_bytes())
         with self._changed:
             if self._closed:
-                raise _killed()
+                raise EngineError("The engine is closed")
             self._running.add(statement)
             self._wake()
         outer, self._here.statement = getattr(self._here, "statement", None), statement

@@ -13,8 +13,8 @@ from routine_load.engines.duckdb.catalog import Catalog
 from routine_load.engines.duckdb.failures import sink_failure
 from routine_load.engines.duckdb.ledger import Ledger
 from routine_load.engines.duckdb.merging import MergeLock
-from routine_load.engines.duckdb.opening import Warehouse
 from routine_load.engines.duckdb.transaction import CommitOrder, Load, LoadTransaction, Shared
+from routine_load.engines.duckdb.warehouse import Warehouse
 from routine_load.ids import JobId, Label, PartitionId
 
 

@@ -12,6 +12,7 @@ import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import duckdb
 import pyarrow as pa
@@ -22,10 +23,10 @@ from routine_load.engines.duckdb.catalog import Catalog
 from routine_load.engines.duckdb.failures import sink_failure
 from routine_load.engines.duckdb.ledger import Ledger
 from routine_load.engines.duckdb.merging import MergeLock, Staging
-from routine_load.engines.duckdb.opening import Warehouse
+from routine_load.engines.duckdb.warehouse import Warehouse
 from routine_load.engines.duckdb.writers import Chunks, append
-from routine_load.errors import RoutineLoadError, SinkError, StaleRange
-from routine_load.ids import JobId, Label
+from routine_load.errors import EngineError, RoutineLoadError, SinkError, StaleRange
+from routine_load.ids import JobId, Label, TableRef
 from routine_load.loads.ports import PendingCommit
 from routine_load.loads.values import RefusedRow, TableBatch
 from routine_load.sql.schema import Table
@@ -59,12 +60,19 @@ class LoadTransaction:
         self._cursor: duckdb.DuckDBPyConnection | None = None
         self._chunks: Chunks | None = None
         self._staging: Staging | None = None
+        self._wide: dict[TableRef, int] = {}
         self._begun = False
         self._has_lock = False
         self._spent = False
 
+    @property
+    def is_full(self) -> bool:
+        return sum(self._wide.values()) >= self._warehouse.breadth.batch_bytes_max
+
     def write(self, batch: TableBatch) -> Sequence[RefusedRow]:
         self._require_open()
+        if wide := self._warehouse.breadth.wide_bytes(batch.rows):
+            self._wide[batch.table] = self._wide.get(batch.table, 0) + wide
         with self._undone_on_failure(f"Table {batch.table}"):
             table = self._catalog.table(batch.table)
             cursor = self._open_cursor()
@@ -89,6 +97,7 @@ class LoadTransaction:
             self._begin(cursor)
             if self._staging is not None:
                 self._staging.merge(self._catalog)
+            self._warehouse.breadth.note(cursor, self._wide)
             record = self._finish(cursor, self._record(commit))
             self._release()
             return record
@@ -108,8 +117,12 @@ class LoadTransaction:
         return record
 
     def _is_visible(self, record: CommitRecord) -> bool:
-        """Whether a COMMIT that failed has committed all the same (a checkpoint behind it may have failed)."""
-        with contextlib.suppress(duckdb.Error), contextlib.closing(self._warehouse.cursor()) as cursor:
+        """Whether a COMMIT that failed has committed all the same: a checkpoint behind it may have failed.
+
+        DuckDB may have given the file up with it; then the file is opened again, and asked.
+        """
+        sound = partial(self._warehouse.cursor, sound=True)
+        with contextlib.suppress(duckdb.Error, EngineError), contextlib.closing(sound()) as cursor:
             return record in self._shared.ledger.commits_after(cursor, record.job_id, record.sequence - 1)
         return False
 

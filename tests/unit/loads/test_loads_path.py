@@ -30,6 +30,7 @@ class Small:
     """Takes at most ``limit`` payloads at a time, and never one that says huge."""
 
     limit: int
+    is_full: bool = False
     rows: list[bytes] = field(default_factory=list)
 
     def check(self, spec, table):
