@@ -151,10 +151,18 @@ def _starrocks(job: Job, facts: LiveFacts, view: View) -> Row:
         "LatestSourcePosition": compact({str(p): str(end) for p, end in sorted(facts.latest.items())}),
         "OffsetLag": compact(_offset_lag(job, facts)),
     }
-    said = [m for m in (job.other_msg, facts.said if job.state is JobState.RUNNING else None) if m is not None]
-    row["OtherMsg"] = _message(max(said, key=lambda m: m.at, default=None), view)
+    row["OtherMsg"] = _message(_last_said(job, facts), view)
     row[_LAG_REASON] = unstable.printed(view.compat) if unstable is not None else ""
     return row
+
+
+def _last_said(job: Job, facts: LiveFacts) -> Message | None:
+    """StarRocks: what became of a task stands until the next one begins, which there is ``max_batch_interval`` later."""
+    told, said = job.other_msg, facts.said if job.state is JobState.RUNNING else None
+    if told is None or said is None:
+        return told or said
+    interval = timedelta(seconds=job.definition.properties.max_batch_interval_s)
+    return told if said.at < told.at + interval else said
 
 
 def as_shown(row: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -42,9 +42,12 @@ class Translator:
         check_functions(tree, KNOWN_FUNCTIONS)
         return self._node(tree)
 
-    def condition(self, tree: exp.Expr) -> Typed:
-        """SQL of the tree as a condition: NULL counts as false."""
-        value = self._as(self.translate(tree), Kind.BOOL)
+    def condition(self, tree: exp.Expr, *, strictly: bool = False) -> Typed:
+        """SQL of the tree as a condition: NULL counts as false. Strictly: raises AnalysisError where it is a value."""
+        given = self.translate(tree)
+        if strictly and given.kind not in (Kind.BOOL, Kind.NULL):
+            raise AnalysisError("it is a value, not a condition")
+        value = self._as(given, Kind.BOOL)
         return derived(f"coalesce({value.sql}, false)", Kind.BOOL, value)
 
     def _node(self, node: exp.Expr) -> Typed:

@@ -197,7 +197,8 @@ class _Builder:
             if column.name.lower() not in scope:
                 raise AnalysisError(self._unknown(column.name, what))
         try:
-            condition = Translator(scope, self.context).condition(expression.tree)
+            is_strict = what == "where statement" and self.spec.compat is Compat.STARROCKS
+            condition = Translator(scope, self.context).condition(expression.tree, strictly=is_strict)
         except AnalysisError as cause:
             raise AnalysisError(f"{what} is not a valid statement return bool: {cause.message}") from cause
         return self.stages.bind(condition)

@@ -262,7 +262,7 @@ class Player:
         if error and not shown.values("ErrorLogUrls")[-1]:
             wrong.append("error rows, and no ErrorLogUrls")
         if "TrackingSQL" in shown.columns and (sql := shown.values("TrackingSQL")[-1]):
-            logged = "".join(map(str, self.ask(sql).values("tracking_log")))
+            logged = "".join(str(row[0]) for row in self.ask(sql).rows)
             wrong += _differences(self._log(shown), logged.splitlines())
         return wrong
 
