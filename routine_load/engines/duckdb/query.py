@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import duckdb
 from sqlglot import exp
@@ -14,14 +15,15 @@ from routine_load.engines.duckdb.changes import Changes
 from routine_load.engines.duckdb.failures import query_failure
 from routine_load.engines.duckdb.guard import Checked, Guard, Translate
 from routine_load.engines.duckdb.merging import MergeLock
-from routine_load.engines.duckdb.opening import Warehouse
+from routine_load.engines.duckdb.names import quote
 from routine_load.engines.duckdb.rows import result_table
 from routine_load.engines.duckdb.session import Session
 from routine_load.engines.duckdb.sleeping import seconds_asleep, sleep
 from routine_load.engines.duckdb.system_tables import SystemTables
 from routine_load.engines.duckdb.tables import Tables
 from routine_load.engines.duckdb.titles import titled
-from routine_load.engines.duckdb.types import column_type
+from routine_load.engines.duckdb.types import column_type, is_state
+from routine_load.engines.duckdb.warehouse import Warehouse
 from routine_load.errors import AnalysisError, UnsupportedFeature
 from routine_load.sql.ddl import CreateTable
 from routine_load.sql.results import Ok, Result, text_table
@@ -85,6 +87,8 @@ class Queries:
         try:
             self._system.provide(cursor, checked.system, session)
             cursor.execute(checked.sql())
+            if (hidden := _without_states(checked.sql(), cursor.description or [])) is not None:
+                cursor.execute(hidden)
             return result_table(cursor, session.compat, wide=checked.wide, statements=self._warehouse.statements)
         except duckdb.Error as error:
             cursor.close()
@@ -114,6 +118,18 @@ class Queries:
             raise query_failure(error, session.compat) from error
         finally:
             cursor.close()
+
+
+def _without_states(query: str, described: list[Any]) -> str | None:
+    """Both vendors show a bitmap, an HLL or a quantile state as NULL; None where the query gives none."""
+    if not any(is_state(str(column[1])) for column in described):
+        return None
+    names = [f"c{i}" for i in range(len(described))]
+    shown = [
+        f"{'NULL::VARCHAR' if is_state(str(column[1])) else name} AS {quote(str(column[0]))}"
+        for name, column in zip(names, described, strict=True)
+    ]
+    return f"SELECT {', '.join(shown)} FROM ({query}) AS q({', '.join(names)})"
 
 
 def _table_of_query(draft: Table, described: list[tuple[str, str]]) -> Table:
