@@ -110,6 +110,17 @@ def read_cases(compat: Compat) -> list[Case]:
     return [case for path in sorted(FOLDER.glob(f"{compat}_*.case")) for case in _cases_of(path, compat)]
 
 
+def outcomes(cases: list[Case], key: str, *, altering: bool) -> set[bool]:
+    """Whether statements of the cases that give this key are accepted (True) or refused."""
+    begins = re.compile(r"\{alter\}|ALTER " if altering else r"\{create\}|CREATE ")
+    return {
+        not any(answer.startswith("ERROR") for answer in step.answers)
+        for case in cases
+        for step in case.steps
+        if not step.prepares and begins.match(step.text) and f'"{key}" = "' in step.text
+    }
+
+
 def _cases_of(path: Path, compat: Compat) -> Iterator[Case]:
     rule, block, began = "", list[str](), 0
     for number, line in enumerate([*path.read_text().splitlines(), ""], 1):

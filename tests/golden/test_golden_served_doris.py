@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from served_cases import Case, read_cases
+from served_cases import Case, outcomes, read_cases
 
 from routine_load.ids import Compat
 from routine_load.jobs import source, source_create
@@ -15,8 +15,7 @@ from routine_load.jobs.states import DorisReason
 from routine_load.sql import show
 
 CASES = read_cases(Compat.DORIS)
-STATEMENTS = [(step.text, step.answers, case) for case in CASES for step in case.steps if not step.prepares]
-ANSWERS = [answer for _, answers, _ in STATEMENTS for answer in answers]
+ANSWERS = [answer for case in CASES for step in case.steps if not step.prepares for answer in step.answers]
 ANY_TEXT = {"partial_columns", "jsonpaths", "json_root", "strip_outer_array", "num_as_string", "fuzzy_parse"}
 ANY_TEXT |= {"empty_field_as_null", "fill_missing_columns"}
 """Whatever their text, CREATE accepts it; partial_columns is refused for its table."""
@@ -54,36 +53,26 @@ def test_every_case_names_its_vendor_and_rule():
     assert [case.place for case in CASES if not case.rule.startswith("Doris: ")] == []
 
 
-def outcomes(key: str, *, altering: bool) -> set[bool]:
-    """Whether statements that give this key are accepted (True) or refused."""
-    begins = re.compile(r"\{alter\}|ALTER " if altering else r"\{create\}|CREATE ")
-    return {
-        not any(answer.startswith("ERROR") for answer in answers)
-        for text, answers, _ in STATEMENTS
-        if begins.match(text) and f'"{key}" = "' in text
-    }
-
-
 @pytest.mark.parametrize("rule", OWN, ids=lambda rule: rule.key)
 def test_every_property_is_taken_and_refused_by_create_and_alter(rule):
     """Both ends of its range, just outside, and a wrong type: at the least one case each of OK and ERROR."""
-    assert outcomes(rule.key, altering=False) >= ({True} if rule.key in ANY_TEXT else {True, False})
+    assert outcomes(CASES, rule.key, altering=False) >= ({True} if rule.key in ANY_TEXT else {True, False})
     if rule.key not in ALTERED_HERE:
         refused = set() if rule.key in ANY_TEXT_ALTERED and rule.alter else {False}
-        assert outcomes(rule.key, altering=True) >= refused | ({True} if rule.alter else set())
+        assert outcomes(CASES, rule.key, altering=True) >= refused | ({True} if rule.alter else set())
 
 
 @pytest.mark.parametrize("key", REFUSED_EVERYWHERE)
 def test_what_is_no_property_is_refused_by_create_and_alter(key):
     """Also what a manual lists and the program does not know."""
-    assert outcomes(key, altering=False) == {False}
-    assert outcomes(key, altering=True) == {False}
+    assert outcomes(CASES, key, altering=False) == {False}
+    assert outcomes(CASES, key, altering=True) == {False}
 
 
 @pytest.mark.parametrize("key", [*SOURCE_KEYS, *TAKEN])
 def test_every_key_of_the_data_source_is_taken_and_refused(key):
     """By CREATE; what takes any text is only taken."""
-    assert outcomes(key, altering=False) >= ({True} if key in TAKEN else {True, False})
+    assert outcomes(CASES, key, altering=False) >= ({True} if key in TAKEN else {True, False})
 
 
 @pytest.mark.parametrize(

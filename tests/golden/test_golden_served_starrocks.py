@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from served_cases import Case, read_cases
+from served_cases import Case, outcomes, read_cases
 
 from routine_load.ids import Compat
 from routine_load.jobs import source, source_create
@@ -15,8 +15,7 @@ from routine_load.jobs.states import StarRocksReason
 from routine_load.sql import show
 
 CASES = read_cases(Compat.STARROCKS)
-STATEMENTS = [(step.text, step.answers, case) for case in CASES for step in case.steps if not step.prepares]
-ANSWERS = [answer for _, answers, _ in STATEMENTS for answer in answers]
+ANSWERS = [answer for case in CASES for step in case.steps if not step.prepares for answer in step.answers]
 ANY_TEXT = {
     "max_batch_size",
     "jsonpaths",
@@ -49,31 +48,21 @@ def test_every_case_names_its_vendor_and_rule():
     assert [case.place for case in CASES if not case.rule.startswith("StarRocks: ")] == []
 
 
-def outcomes(key: str, *, altering: bool) -> set[bool]:
-    """Whether statements that give this key are accepted (True) or refused."""
-    begins = re.compile(r"\{alter\}|ALTER " if altering else r"\{create\}|CREATE ")
-    return {
-        not any(answer.startswith("ERROR") for answer in answers)
-        for text, answers, _ in STATEMENTS
-        if begins.match(text) and f'"{key}" = "' in text
-    }
-
-
 @pytest.mark.parametrize("rule", OWN, ids=lambda rule: rule.key)
 def test_every_property_is_taken_and_refused_by_create_and_alter(rule):
     """Both ends of its range, just outside, and a wrong type: at the least one case each of OK and ERROR."""
     wanted = {True} if rule.key in ANY_TEXT else {True, False}
-    assert outcomes(rule.key, altering=False) >= wanted
+    assert outcomes(CASES, rule.key, altering=False) >= wanted
     if rule.key not in ALTERED_HERE:
         refused = set() if rule.key in ANY_TEXT and rule.alter else {False}
-        assert outcomes(rule.key, altering=True) >= refused | ({True} if rule.alter else set())
+        assert outcomes(CASES, rule.key, altering=True) >= refused | ({True} if rule.alter else set())
 
 
 @pytest.mark.parametrize("key", SOURCE_KEYS)
 def test_every_key_of_the_data_source_is_taken_and_refused(key):
     """By CREATE; what takes any text is only taken."""
     free = {source_create.REGISTRY, f"property.{source.GROUP_ID}"}
-    assert outcomes(key, altering=False) >= ({True} if key in free else {True, False})
+    assert outcomes(CASES, key, altering=False) >= ({True} if key in free else {True, False})
 
 
 @pytest.mark.parametrize(
