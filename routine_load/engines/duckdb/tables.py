@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 import duckdb
@@ -15,7 +16,7 @@ from routine_load.engines.duckdb.merging import MergeLock
 from routine_load.engines.duckdb.names import Names, quote, quoted
 from routine_load.engines.duckdb.partitions import PartitionAction, by_now, deletion, named, repartitioned
 from routine_load.engines.duckdb.types import duckdb_type
-from routine_load.errors import AnalysisError, UnsupportedFeature
+from routine_load.errors import AnalysisError, TableExists, UnknownTable, UnsupportedFeature
 from routine_load.ids import TableRef
 from routine_load.sql.ddl import AlterTable, CreateTable, CreateTableLike, DropTable, TruncateTable
 from routine_load.sql.ddl_alter import (
@@ -47,38 +48,42 @@ class Tables:
         table = statement.table
         if statement.if_not_exists and self._exists(table.ref):
             return
-        self._catalog.require_absent(table.ref)
-        if table.ref.table.lower().startswith(RESERVED_PREFIX):
-            raise AnalysisError(f"Incorrect table name '{table.ref.table}': names that begin with __rl_ are reserved")
-        table = by_now(table, self._clock.now())
-        self._catalog.add_table(table, self._creation(table))
+        with _quiet(TableExists, when=statement.if_not_exists):
+            self._catalog.require_absent(table.ref)
+            if table.ref.table.lower().startswith(RESERVED_PREFIX):
+                name = table.ref.table
+                raise AnalysisError(f"Incorrect table name '{name}': names that begin with __rl_ are reserved")
+            table = by_now(table, self._clock.now())
+            self._catalog.add_table(table, self._creation(table))
 
     def create_like(self, statement: CreateTableLike) -> None:
         if statement.if_not_exists and self._exists(statement.ref):
             return
-        self._catalog.require_absent(statement.ref)
-        table = replace(self._catalog.table(statement.like), ref=statement.ref)
-        self._catalog.add_table(table, self._creation(table))
+        with _quiet(TableExists, when=statement.if_not_exists):
+            self._catalog.require_absent(statement.ref)
+            table = replace(self._catalog.table(statement.like), ref=statement.ref)
+            self._catalog.add_table(table, self._creation(table))
 
-    def create_filled(self, table: Table, query: str) -> None:
+    def create_filled(self, table: Table, query: str, *, if_not_exists: bool = False) -> None:
         """CREATE TABLE … AS: ``query`` is DuckDB's SQL."""
 
         def change(cursor: duckdb.DuckDBPyConnection) -> None:
             self._creation(table)(cursor)
             cursor.execute(f"INSERT INTO {self._names.table(table.ref)} {query}")
 
-        self._catalog.add_table(table, change)
+        with _quiet(TableExists, when=if_not_exists):
+            self._catalog.add_table(table, change)
 
     def drop(self, statement: DropTable) -> None:
         if statement.if_exists and not self._exists(statement.ref):
             return
-        table = self._catalog.table(statement.ref)
+        with _quiet(UnknownTable, when=statement.if_exists), self._merge_lock.held():
+            table = self._catalog.table(statement.ref)
 
-        def change(cursor: duckdb.DuckDBPyConnection) -> None:
-            cursor.execute(f"DROP TABLE {self._names.table(table.ref)}")
-            sequences.forget(cursor, self._names, table)
+            def change(cursor: duckdb.DuckDBPyConnection) -> None:
+                cursor.execute(f"DROP TABLE {self._names.table(table.ref)}")
+                sequences.forget(cursor, self._names, table)
 
-        with self._merge_lock.held():
             self._catalog.drop_table(statement.ref, change)
 
     def truncate(self, statement: TruncateTable) -> None:
@@ -167,6 +172,11 @@ class Tables:
         cursor.execute(f"INSERT INTO {target} ({columns}) SELECT {', '.join(sources)} FROM {source}")
         cursor.execute(f"DROP TABLE {source}")
         cursor.execute(f"ALTER TABLE {target} RENAME TO {quote(new.ref.table)}")
+
+
+def _quiet(error: type[Exception], *, when: bool) -> contextlib.AbstractContextManager[None]:
+    """IF (NOT) EXISTS holds also where another client comes between the look and the change."""
+    return contextlib.suppress(*([error] if when else []))
 
 
 def altered(table: Table, action: AlterAction) -> Table:

@@ -213,3 +213,35 @@ def test_a_long_insert_is_one_statement(asked: Asked) -> None:
     values = ", ".join(f"({i}, 'x')" for i in range(5000))
     asked.run(f"INSERT INTO t VALUES {values}")
     assert asked.rows("SELECT count(*), max(a) FROM t") == [(5000, 4999)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "seen"),
+    [
+        ("CREATE TABLE IF NOT EXISTS t (id INT) DUPLICATE KEY(id)", False),
+        ("CREATE TABLE IF NOT EXISTS t LIKE other", False),
+        ("CREATE TABLE IF NOT EXISTS t AS SELECT 1 AS id", False),
+        ("DROP TABLE IF EXISTS gone", True),
+    ],
+)
+def test_if_exists_holds_where_another_client_was_faster(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch, statement: str, seen: bool
+) -> None:
+    """What was looked up a moment ago has changed: the statement succeeds all the same, and changes nothing."""
+    asked.run("CREATE TABLE t (id INT, kept INT) DUPLICATE KEY(id)")
+    asked.run("CREATE TABLE other (id INT) DUPLICATE KEY(id)")
+    monkeypatch.setattr(asked.engine._tables, "_exists", lambda _ref: seen)
+    asked.run(statement)
+    monkeypatch.undo()
+    assert asked.rows("SELECT count(kept) FROM t") == [(0,)]
+    assert asked.engine.tables("d") == ["other", "t"]
+
+
+def test_without_if_exists_the_slower_client_is_told(asked: Asked) -> None:
+    """The error is quiet only where it was asked to be."""
+    asked.run("CREATE TABLE t (id INT) DUPLICATE KEY(id)")
+    for statement in ("CREATE TABLE t LIKE t", "CREATE TABLE t AS SELECT 1 AS id"):
+        with pytest.raises(TableExists):
+            asked.run(statement)
+    with pytest.raises(UnknownTable):
+        asked.run("DROP TABLE gone")
