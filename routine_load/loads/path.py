@@ -19,6 +19,7 @@ from routine_load.errors import LimitExceeded, UnknownTable
 from routine_load.ids import NO_TXN, JobId, Label, PartitionId, TableRef, TaskId, TxnId
 from routine_load.loads.ports import Sink
 from routine_load.loads.rejects import RejectLog, RejectSource
+from routine_load.loads.routing import SHOWN_NAME_CHARS
 from routine_load.loads.values import (
     Decoded,
     Decoder,
@@ -221,7 +222,7 @@ class LoadTransaction:
             try:
                 table = self._path.sink.table(ref)
             except UnknownTable as cause:
-                raise UnknownTable(f"table not found, table name is {ref.table}") from cause
+                raise UnknownTable(f"table not found, table name is {ref.table[:SHOWN_NAME_CHARS]}") from cause
             self._path.compiler.check(spec, table)
             load = self._tables[ref] = _TableLoad(
                 self._path.compiler.decoder(spec, table),

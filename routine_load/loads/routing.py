@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -47,34 +47,65 @@ class ByTablePrefix:
     many_tables: ClassVar[bool] = True
 
     def split(self, payloads: Payloads) -> Routed:
-        """Raises UnknownTable for a value without ``|``."""
+        """Raises UnknownTable for a value without ``|``. One pass, however many tables are named."""
         cut = pc.split_pattern(pa.array(payloads.values, pa.binary()), b"|", max_splits=1)
+        has_row = pc.greater(pc.list_value_length(cut), 1)
+        _require_rows(cut, has_row)
+        places = pc.indices_nonzero(has_row)
+        cut = cut.take(places)
         names = pc.list_element(cut, 0).dictionary_encode()
-        lengths = pc.list_value_length(cut)
+        refs = [TableRef(self.database, _name(raw)) for raw in names.dictionary.to_pylist()]
+        order = pc.array_sort_indices(names.indices)  # stable: the rows of a table stay in order
+        codes, places = names.indices.take(order), places.take(order)
+        rows = pc.list_element(cut, 1).take(order)
+        is_sound = pc.and_(_has_length(pc.list_element(cut, 0)).take(order), _has_length(rows))
+        rejected = _rejected(refs, codes, places, pc.invert(is_sound))
+        places = places.filter(is_sound).to_pylist()
+        values = rows.filter(is_sound).to_pylist()
         parts: dict[TableRef, Payloads] = {}
-        rejected: dict[TableRef, tuple[RejectedRow, ...]] = {}
-        for code, raw in enumerate(names.dictionary.to_pylist()):
-            name = raw.decode("utf-8", "replace")
-            ref = TableRef(self.database, name)
-            places = pc.indices_nonzero(pc.equal(names.indices, code))
-            has_row = pc.greater(lengths.take(places), 1)
-            if not name:
-                rejected[ref] = _errors(places.filter(has_row), "table name is empty")
-                continue
-            if not pc.all(has_row).as_py():
-                shown = name[:SHOWN_NAME_CHARS]
-                raise UnknownTable(
-                    f"table not found, table name is {shown}: a message has no '|' behind its table name"
-                )
-            rows = pc.list_element(cut.take(places), 1)
-            is_empty = pc.equal(pc.binary_length(rows), 0)
-            rejected[ref] = _errors(places.filter(is_empty), "empty data")
-            filled = pc.invert(is_empty)
-            places = places.filter(filled)
-            if len(places):
-                parts[ref] = _Part(rows.filter(filled).to_pylist(), places.to_pylist(), payloads)
-        return Routed(parts, {ref: rows for ref, rows in rejected.items() if rows})
+        for ref, begin, end in _runs(refs, codes.filter(is_sound)):
+            parts[ref] = _Part(values[begin:end], places[begin:end], payloads)
+        return Routed(parts, rejected)
 
 
-def _errors(places: pa.Array, reason: str) -> tuple[RejectedRow, ...]:
-    return tuple(RejectedRow(place, b"", "", reason) for place in places.to_pylist())
+def _name(raw: bytes) -> str:
+    """Raises UnknownTable for what is no text: two such names must not become one."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as cause:
+        shown = raw[:SHOWN_NAME_CHARS].decode("utf-8", "replace")
+        raise UnknownTable(f"table not found, table name is {shown}") from cause
+
+
+def _has_length(values: pa.Array) -> pa.Array:
+    return pc.greater(pc.binary_length(values), 0)
+
+
+def _require_rows(cut: pa.Array, has_row: pa.Array) -> None:
+    """Raises UnknownTable for the first value that is not empty and has no ``|``."""
+    alone = cut.filter(pc.invert(has_row))
+    named = pc.list_element(alone, 0) if len(alone) else pa.array([], pa.binary())
+    unknown = named.filter(_has_length(named))
+    if len(unknown):
+        shown = unknown[0].as_py().decode("utf-8", "replace")[:SHOWN_NAME_CHARS]
+        raise UnknownTable(f"table not found, table name is {shown}: a message has no '|' behind its table name")
+
+
+def _runs(refs: Sequence[TableRef], codes: pa.Array) -> Iterator[tuple[TableRef, int, int]]:
+    """Where in sorted codes each table's rows begin and end."""
+    encoded = pc.run_end_encode(codes)
+    begin = 0
+    for code, end in zip(encoded.values.to_pylist(), encoded.run_ends.to_pylist(), strict=True):
+        yield refs[code], begin, end
+        begin = end
+
+
+def _rejected(
+    refs: Sequence[TableRef], codes: pa.Array, places: pa.Array, is_bad: pa.Array
+) -> dict[TableRef, tuple[RejectedRow, ...]]:
+    numbers = places.filter(is_bad).to_pylist()
+    rejected: dict[TableRef, tuple[RejectedRow, ...]] = {}
+    for ref, begin, end in _runs(refs, codes.filter(is_bad)):
+        reason = "empty data" if ref.table else "table name is empty"
+        rejected[ref] = tuple(RejectedRow(place, b"", "", reason) for place in numbers[begin:end])
+    return rejected

@@ -15,7 +15,7 @@ import duckdb
 
 from routine_load.engines.duckdb.definitions import dump_table, load_table
 from routine_load.engines.duckdb.failures import plain
-from routine_load.engines.duckdb.names import RESERVED_DATABASES, Names
+from routine_load.engines.duckdb.names import NAME_BYTES_MAX, RESERVED_DATABASES, Names
 from routine_load.engines.duckdb.warehouse import Warehouse
 from routine_load.errors import (
     AnalysisError,
@@ -71,7 +71,7 @@ class Catalog:
         """Raises UnknownDatabase or UnknownTable."""
         found = self._database(ref.database).get(ref.table)
         if found is None:
-            raise UnknownTable(f"Unknown table '{ref.table}'")
+            raise UnknownTable(f"Unknown table '{ref.table[:NAME_BYTES_MAX]}'")
         return found
 
     def _database(self, database: str) -> dict[str, Table]:

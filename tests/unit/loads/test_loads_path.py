@@ -8,10 +8,11 @@ import pyarrow as pa
 import pytest
 
 from routine_load.clock import SystemClock
-from routine_load.errors import LimitExceeded
+from routine_load.errors import LimitExceeded, UnknownTable
 from routine_load.ids import Compat, JobId, Label, TableRef
 from routine_load.loads.path import LoadPath, SingleTable
 from routine_load.loads.rejects import RejectLog
+from routine_load.loads.routing import ByTablePrefix
 from routine_load.loads.values import Decoded, LoadSpec, Origin, Transformed
 
 TABLE = TableRef("d", "t")
@@ -81,3 +82,20 @@ def test_a_chunk_that_is_too_large_is_cut_until_it_fits(tmp_path, limit):
         assert parts.rows == [v for v in values if v != b"huge"]
         assert (load.counts.loaded, load.counts.filtered, load.counts.messages) == (19, 1, 20)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_more_of_an_unknown_table_than_a_name_is_told(tmp_path):
+    """A message of a megabyte before its bar would stand in SHOW, in the log and in every client's error."""
+
+    class Without(Small):
+        def table(self, ref):
+            raise UnknownTable(f"Unknown table '{ref.table}'")
+
+    parts = Without(100)
+    path = LoadPath(sink=parts, compiler=parts, reject_log=RejectLog(tmp_path), clock=SystemClock())
+    with (
+        path.begin(Label("l"), JobId(1), LoadSpec(compat=Compat.DORIS), ByTablePrefix("d")) as load,
+        pytest.raises(UnknownTable) as caught,
+    ):
+        load.add(Messages([b"n" * 1_000_000 + b"|1"]), received_bytes=1)
+    assert caught.value.message == "table not found, table name is " + "n" * 64

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from routine_load.errors import UnknownTable
 from routine_load.ids import TableRef
+from routine_load.loads import routing
 from routine_load.loads.routing import ByTablePrefix
 from routine_load.loads.values import Origin, PayloadSlice, Routed
 from routine_load.sql.statements import MetadataField
@@ -77,6 +79,34 @@ def test_a_row_without_a_name_and_a_name_without_a_row_are_error_rows():
         "a": [(2, "empty data")],
         "b": [(3, "empty data")],
     }
+
+
+def test_a_chunk_is_dealt_in_one_pass_however_many_tables_it_names(monkeypatch):
+    """A pass for each name took 27 seconds for a chunk of 50,000 names."""
+    calls = []
+
+    class Counting:
+        def __getattr__(self, name):
+            calls.append(name)
+            return getattr(pc, name)
+
+    monkeypatch.setattr(routing, "pc", Counting())
+    taken = []
+    for names in (2, 2_000):
+        calls.clear()
+        values = [b"t%d|%d" % (i % names, i) for i in range(4_000)]
+        parts = ByTablePrefix("d").split(Messages(values)).parts
+        assert [list(part.values) for part in parts.values()] == [
+            [b"%d" % i for i in range(n, 4_000, names)] for n in range(names)
+        ]
+        taken.append(len(calls))
+    assert taken[0] == taken[1]
+
+
+def test_a_name_that_is_no_text_is_an_unknown_table():
+    """Two of them are not taken for one table, so that no row of the other is lost."""
+    with pytest.raises(UnknownTable, match=r"table name is \ufffd"):
+        ByTablePrefix("d").split(Messages([b"\xff|", b"\xfe|"]))
 
 
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", "ü"]), st.binary(min_size=1, max_size=8)), max_size=30))
