@@ -157,7 +157,7 @@ def _starrocks(job: Job, facts: LiveFacts, view: View) -> Row:
 
 
 def _last_said(job: Job, facts: LiveFacts) -> Message | None:
-    """StarRocks: what became of a task stands until the next one begins, which there is ``max_batch_interval`` later."""
+    """StarRocks: what became of a task stands until the next one begins, there ``max_batch_interval`` later."""
     told, said = job.other_msg, facts.said if job.state is JobState.RUNNING else None
     if told is None or said is None:
         return told or said

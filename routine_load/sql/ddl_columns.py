@@ -60,7 +60,7 @@ def read_column(reader: Reader, compat: Compat) -> ColumnDraft:
     return draft
 
 
-def _attribute(reader: Reader, draft: ColumnDraft) -> bool:  # noqa: C901 - a flat table of attributes
+def _attribute(reader: Reader, draft: ColumnDraft) -> bool:  # noqa: C901, PLR0912 - a flat table of attributes
     if reader.accept("NOT", "NULL"):
         draft.nullable = False
     elif reader.accept("NULL"):

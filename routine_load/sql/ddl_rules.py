@@ -191,9 +191,12 @@ def _check_column(column: Column, model: KeyModel) -> None:
         raise AnalysisError(f"Column[{name}]: default value NULL for a NOT NULL column")
     _check_default(column)
     _check_generated(column, model)
-    if column.is_key:
-        return
-    aggregation = column.aggregation
+    if not column.is_key:
+        _check_aggregation(column, model)
+
+
+def _check_aggregation(column: Column, model: KeyModel) -> None:
+    name, type_name, aggregation = column.name, column.type.name, column.aggregation
     if model is KeyModel.AGGREGATE and aggregation is None:
         allowed = ", ".join(Aggregation)
         raise AnalysisError(f"Column[{name}] of an AGGREGATE KEY table needs an aggregate type, one of {allowed}")

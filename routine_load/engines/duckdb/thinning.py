@@ -22,7 +22,7 @@ def is_quantile(column: Column) -> bool:
 
 
 def thinned(table: str, column: Column) -> str:
-    """SQL that makes the states of a column of a temporary table no longer than ``_BUCKETS``, where they are too long."""
+    """SQL that shortens the states of a column of a temporary table to ``_BUCKETS``, where they are too long."""
     name = quote(column.name)
     each = f"SELECT rowid AS r, unnest({name}) AS c FROM {table} WHERE len({name}) > {VALUES_MAX}"
     order = "PARTITION BY r ORDER BY c.v, c.w ROWS UNBOUNDED PRECEDING"
