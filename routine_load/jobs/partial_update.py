@@ -97,6 +97,8 @@ def check_table_for(mode: UpdateMode, table: Table | None) -> None:
         )
     if flexible and not _says(table, _LIGHT_SCHEMA_CHANGE, default=True):
         raise AnalysisError("Flexible partial update can only support table with light_schema_change = true")
+    if flexible and any(column.type.is_variant for column in table.columns):
+        raise AnalysisError("Flexible partial update can only support table without variant columns")
 
 
 def _asked(given: Mapping[str, str]) -> UpdateMode:

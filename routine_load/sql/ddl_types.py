@@ -117,7 +117,7 @@ def _simple(reader: Reader, word: str, column: str) -> ColumnType:
             reader.next()
     if reader.looks_at("UNSIGNED"):
         raise UnsupportedFeature(f"Column[{column}]: type {word} UNSIGNED cannot be kept here; use a wider signed type")
-    return ColumnType(name=name)
+    return ColumnType(name=name, is_variant=word == "VARIANT")
 
 
 def _arguments(reader: Reader, most: int) -> tuple[int, ...]:
@@ -203,5 +203,7 @@ def spell(type_: ColumnType, *, widths: bool = False) -> str:
         case TypeName.STRUCT:
             pairs = zip(type_.fields, type_.arguments, strict=True)
             return f"struct<{', '.join(f'{field} {spell(a, widths=widths)}' for field, a in pairs)}>"
+        case TypeName.JSON if type_.is_variant:
+            return "variant"
         case name:
             return str(name) + (_DISPLAY_WIDTH.get(name, "") if widths else "")

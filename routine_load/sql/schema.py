@@ -43,7 +43,7 @@ class TypeName(StrEnum):
 class ColumnType:
     """A column's type. ``length`` is in bytes (CHAR, VARCHAR); ``precision``/``scale`` belong to DECIMAL,
     ``scale`` to DATETIME as well; ``arguments`` are the element types of ARRAY (1), MAP (2) and STRUCT (n, named by
-    ``fields``).
+    ``fields``). Doris' VARIANT is JSON that remembers its name.
     """
 
     name: TypeName
@@ -52,6 +52,7 @@ class ColumnType:
     scale: int | None = None
     arguments: tuple[ColumnType, ...] = ()
     fields: tuple[str, ...] = ()
+    is_variant: bool = False
 
 
 class KeyModel(StrEnum):

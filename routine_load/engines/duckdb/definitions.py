@@ -28,7 +28,7 @@ def load_table(text: str) -> Table:
     raw: dict[str, Any] = json.loads(text)
     return Table(
         ref=TableRef(**raw["ref"]),
-        columns=tuple(_column(c) for c in raw["columns"]),
+        columns=tuple(load_column(c) for c in raw["columns"]),
         key_model=KeyModel(raw["key_model"]),
         comment=raw["comment"],
         engine=raw["engine"],
@@ -66,7 +66,7 @@ def _bound(raw: list[str | None] | str | None) -> Bound | None:
     return (raw,) if isinstance(raw, str) else None if raw is None else tuple(raw)
 
 
-def _column(raw: dict[str, Any]) -> Column:
+def load_column(raw: dict[str, Any]) -> Column:
     aggregation = raw["aggregation"]
     kept = {key: value for key, value in raw.items() if key not in ("type", "aggregation")}
     return Column(type=_type(raw["type"]), aggregation=Aggregation(aggregation) if aggregation else None, **kept)
@@ -80,4 +80,5 @@ def _type(raw: dict[str, Any]) -> ColumnType:
         scale=raw["scale"],
         arguments=tuple(_type(a) for a in raw["arguments"]),
         fields=tuple(raw["fields"]),
+        is_variant=raw.get("is_variant", False),
     )

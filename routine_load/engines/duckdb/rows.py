@@ -11,7 +11,7 @@ import struct
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
-from typing import Any, Self
+from typing import Any
 
 import duckdb
 
@@ -98,48 +98,31 @@ def short_float(value: float) -> float:
 
 
 def vendor_text(value: Any) -> str:
-    """ARRAY, MAP and STRUCT as StarRocks prints them: ``["a","b"]``, ``{"k":1}``."""
-    return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
+    """ARRAY, MAP and STRUCT as StarRocks prints them: ``["a","b"]``, ``{1:"x","k":null}``."""
+    return _text(value, ",")
 
 
 def doris_text(value: Any) -> str:
-    """The same as Doris prints them: ``["a", "b"]``, ``{"k":1, "l":2}``."""
-    return json.dumps(_plain(value), ensure_ascii=False, separators=(", ", ":"))
+    """The same as Doris prints them: ``["a", "b"]``, ``{1:"x", "k":null}``."""
+    return _text(value, ", ")
 
 
-class _Number(float):
-    """A decimal that prints its own digits."""
-
-    def __new__(cls, value: Decimal) -> Self:
-        return super().__new__(cls, value)
-
-    def __init__(self, value: Decimal) -> None:
-        self._text = str(value)
-
-    def __repr__(self) -> str:
-        return self._text
-
-
-def _plain(value: Any) -> Any:  # noqa: PLR0911 - one return per kind
+def _text(value: Any, comma: str) -> str:  # noqa: PLR0911 - one return per kind
     match value:
-        case bool():
-            return int(value)
         case dict():
-            return {_key(key): _plain(item) for key, item in value.items()}
+            pairs = (f"{_text(key, comma)}:{_text(item, comma)}" for key, item in value.items())
+            return "{" + comma.join(pairs) + "}"
         case list() | tuple():
-            return [_plain(item) for item in value]
+            return "[" + comma.join(_text(item, comma) for item in value) + "]"
+        case bool():
+            return str(int(value))
         case Decimal():
-            return _Number(value)
-        case dt.datetime():
-            return value.isoformat(sep=" ")
-        case dt.date() | dt.time() | uuid.UUID() | dt.timedelta():
             return str(value)
+        case dt.datetime():
+            return f'"{value.isoformat(sep=" ")}"'
+        case dt.date() | dt.time() | uuid.UUID() | dt.timedelta():
+            return f'"{value}"'
         case bytes():
-            return value.hex()
+            return f'"{value.hex()}"'
         case _:
-            return value
-
-
-def _key(key: Any) -> str:
-    plain = _plain(key)
-    return plain if isinstance(plain, str) else repr(plain)
+            return json.dumps(value, ensure_ascii=False)
