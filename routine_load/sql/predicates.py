@@ -238,4 +238,3 @@ def _sort_value(column: str) -> Callable[[Row], tuple[bool, Any]]:
         return (True, int(value) if column in INTEGER_COLUMNS else str(value))
 
     return key
-

@@ -1,10 +1,10 @@
 """Values that stand for many: BITMAP, HLL, QUANTILE_STATE and PERCENTILE, each a list that DuckDB keeps and unites.
 
-A bitmap is the sorted list of its members. An HLL is the sorted list of the smallest ``HASHES_MAX`` hashes that it was
-given: as long as there are fewer it counts exactly, and beyond that the largest of them tells how many there are, with
-the error of the vendors' registers. A quantile state is a sorted list of values with weights (``engines`` thins it
-out). How states of several rows become one is said by ``union`` and ``united``, which merges and queries share.
-No library of bitmaps or sketches is used: each would be called once per row, and would give DuckDB bytes it cannot read.
+A bitmap is the sorted list of its members. An HLL is the sorted list of the smallest ``HASHES_MAX`` hashes that it
+was given: as long as there are fewer it counts exactly, and beyond that the largest of them tells how many there are,
+with the error of the vendors' registers. A quantile state is a sorted list of values with weights (``engines`` thins
+it out). How states of several rows become one is said by ``union`` and ``united``, which merges and queries share. No
+library of bitmaps or sketches is used: each would be called once per row, and would give DuckDB bytes it cannot read.
 """
 
 from __future__ import annotations
