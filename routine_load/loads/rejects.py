@@ -184,7 +184,7 @@ class RejectLog:
                 path.unlink()
 
     def render(self, opaque_id: str, *, limit: int = 10_000) -> Iterator[str]:
-        """The lines of an error log as the vendors print them. Raises FileNotFoundError for an unknown id."""
+        """The lines of an error log as StarRocks prints them. Raises FileNotFoundError for an unknown id."""
         if not _ID.fullmatch(opaque_id):
             raise FileNotFoundError(opaque_id)
         for ending in _READABLE:
@@ -204,7 +204,7 @@ class RejectLog:
                     limit -= 1
                     raw = row["raw"].decode("utf-8", "backslashreplace")
                     meta = f"[meta: kafka partition: {row['partition']}, offset: {row['offset']}] "
-                    yield f"Error: {row['reason']} {meta if row['offset'] >= 0 else ''}Row: {raw}"
+                    yield f"Error: {row['reason'].rstrip('.')}. Row: {meta if row['offset'] >= 0 else ''}{raw}"
 
     def purge(self, older_than: datetime) -> None:
         """Remove files whose time has passed (BE: load_error_log_reserve_hours)."""

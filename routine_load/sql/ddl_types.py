@@ -203,7 +203,6 @@ def spell(type_: ColumnType, *, widths: bool = False) -> str:
         case TypeName.STRUCT:
             pairs = zip(type_.fields, type_.arguments, strict=True)
             return f"struct<{', '.join(f'{field} {spell(a, widths=widths)}' for field, a in pairs)}>"
-        case TypeName.JSON if type_.is_variant:
-            return "variant"
         case name:
-            return str(name) + (_DISPLAY_WIDTH.get(name, "") if widths else "")
+            width = _DISPLAY_WIDTH.get(name, "") if widths else ""
+            return ("variant" if type_.is_variant else str(name)) + width

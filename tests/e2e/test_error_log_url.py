@@ -33,4 +33,4 @@ def test_a_bad_row_is_found_at_its_url(compat, tmp_path, broker, topic):
     (line,) = answer.text.splitlines()
     assert line.startswith("Error: ")
     assert "[meta: kafka partition: 2, offset: 1]" in line
-    assert line.endswith("Row: no number,b\\x1b")
+    assert line.endswith("offset: 1] no number,b\\x1b")

@@ -129,7 +129,7 @@ def test_loads_count_their_rows(desk):
     assert load["CREATE_TIME"] <= load["LOAD_COMMIT_TIME"] <= load["LOAD_FINISH_TIME"]
     [(text,)] = desk.rl.query(load["TRACKING_SQL"]).fetchall()
     assert text.startswith("Error: ")
-    assert text.endswith(" Row: 2,y,z")
+    assert text.endswith("] 2,y,z")
 
 
 def test_show_load_filters_sorts_and_cuts(desk):
@@ -151,7 +151,7 @@ def test_the_tracking_sql_of_show_works_when_pasted(desk):
     shown = desk.row("SHOW ROUTINE LOAD FOR d.good")
     [(text,)] = desk.rl.query(shown["TrackingSQL"]).fetchall()
     [line] = text.splitlines()
-    assert re.fullmatch(r"Error: .+\[meta: kafka partition: 0, offset: 1\] Row: 2,y,z", line)
+    assert re.fullmatch(r"Error: .+\. Row: \[meta: kafka partition: 0, offset: 1\] 2,y,z", line)
 
 
 @pytest.mark.parametrize("condition", ["", "WHERE TYPE = 'ROUTINE_LOAD'", "WHERE JOB_ID = 1 OR LABEL = 'x'"])

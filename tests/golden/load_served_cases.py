@@ -252,7 +252,9 @@ class Player:
                 wrong += _differences(said, told)
         others = [line for line in expected if not line.startswith(EXPECTED)]
         last = Answer(columns=shown.columns, rows=shown.rows[-1:])
-        return wrong + [f"expected: {line}\nanswered: {found}" for line in others if (found := misfit(line, last, last))]
+        return wrong + [
+            f"expected: {line}\nanswered: {found}" for line in others if (found := misfit(line, last, last))
+        ]
 
     def _always(self, shown: Answer) -> list[str]:
         total, loaded, error, unselected = _counts(shown)

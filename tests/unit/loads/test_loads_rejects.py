@@ -78,7 +78,7 @@ def test_lines_are_those_of_the_vendors_error_log(tmp_path):
     file.seal()
     log.publish(file.id)
     first, _ = log.render(file.id)
-    assert first.startswith("Error: no good [meta: kafka partition: 3, offset: 101] Row: bad")
+    assert first.startswith("Error: no good. Row: [meta: kafka partition: 3, offset: 101] bad")
 
 
 @pytest.mark.parametrize("name", ["../x", "", "a" * 31, "A" * 32, "0" * 31 + "/", "x" * 32])

@@ -19,7 +19,7 @@ KNOWN = "0123456789abcdef0123456789abcdef"
 BROKEN = "f" * 32
 LONG = "a" * 32
 FORGED = "c" * 32
-LINE = "Error: bad. [meta: kafka partition: 0, offset: 7] Row: x"
+LINE = "Error: bad. Row: [meta: kafka partition: 0, offset: 7] x"
 
 
 class Logs:
