@@ -11,7 +11,7 @@ Owns what is well formed; what a table declaration must be to make sense is in `
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from routine_load.errors import AnalysisError, NoDatabaseSelected, UnsupportedFeature
 from routine_load.ids import Compat, TableRef
@@ -20,6 +20,7 @@ from routine_load.sql.ddl_columns import read_column
 from routine_load.sql.ddl_partitions import read_partitioning
 from routine_load.sql.ddl_rules import TableDraft, declare
 from routine_load.sql.ddl_tokens import Kind, Reader, first_word
+from routine_load.sql.ddl_views import CreateView, DropView, read_view
 from routine_load.sql.schema import KeyModel, Table
 
 CATALOGS = frozenset({"default_catalog", "internal"})
@@ -81,7 +82,17 @@ class AlterTable:
     actions: tuple[AlterAction, ...]
 
 
-DdlStatement = CreateDatabase | DropDatabase | CreateTable | CreateTableLike | DropTable | TruncateTable | AlterTable
+DdlStatement = (
+    CreateDatabase
+    | DropDatabase
+    | CreateTable
+    | CreateTableLike
+    | DropTable
+    | TruncateTable
+    | AlterTable
+    | CreateView
+    | DropView
+)
 
 
 def parse_ddl(text: str, context: DdlContext) -> DdlStatement | None:
@@ -92,10 +103,10 @@ def parse_ddl(text: str, context: DdlContext) -> DdlStatement | None:
     if first_word(text) not in ("CREATE", "DROP", "TRUNCATE", "ALTER"):
         return None
     reader = Reader(text)
-    if reader.accept("CREATE"):
-        return _create(reader, context)
-    if reader.accept("DROP"):
-        return _drop(reader, context)
+    if (view := _view(reader, context)) is not None:
+        return view
+    if reader.looks_at("CREATE") or reader.looks_at("DROP"):
+        return _create(reader, context) if reader.next().is_word("CREATE") else _drop(reader, context)
     if reader.accept("TRUNCATE"):
         reader.expect("TABLE")
         ref = read_ref(reader, context)
@@ -106,6 +117,22 @@ def parse_ddl(text: str, context: DdlContext) -> DdlStatement | None:
         return TruncateTable(ref=ref, partitions=partitions)
     if reader.accept("ALTER", "TABLE"):
         return _alter(reader, context)
+    return None
+
+
+def _view(reader: Reader, context: DdlContext) -> CreateView | DropView | None:
+    if reader.accept("CREATE", "OR", "REPLACE", "VIEW"):
+        return replace(read_view(reader, read_ref(reader, context)), replaces=True)
+    if reader.accept("ALTER", "VIEW"):
+        return replace(read_view(reader, read_ref(reader, context)), must_exist=True)
+    if reader.accept("CREATE", "VIEW"):
+        exists = reader.accept("IF", "NOT", "EXISTS")
+        return replace(read_view(reader, read_ref(reader, context)), if_not_exists=exists)
+    if reader.accept("DROP", "VIEW"):
+        exists = reader.accept("IF", "EXISTS")
+        ref = read_ref(reader, context)
+        reader.expect_end()
+        return DropView(ref=ref, if_exists=exists)
     return None
 
 
@@ -161,7 +188,7 @@ def _create(reader: Reader, context: DdlContext) -> DdlStatement:
         raise UnsupportedFeature(f"CREATE {reader.peek().text.upper()} TABLE is not kept here; create a plain table")
     if not reader.accept("TABLE"):
         what = reader.peek().text.upper() or "nothing"
-        raise UnsupportedFeature(f"CREATE {what} is not supported; DATABASE, TABLE and ROUTINE LOAD are")
+        raise UnsupportedFeature(f"CREATE {what} is not supported; DATABASE, TABLE, VIEW and ROUTINE LOAD are")
     exists = reader.accept("IF", "NOT", "EXISTS")
     ref = read_ref(reader, context)
     if reader.accept("LIKE"):
@@ -283,7 +310,7 @@ def _drop(reader: Reader, context: DdlContext) -> DdlStatement:
         return DropDatabase(name=name, if_exists=exists)
     if not reader.accept("TABLE"):
         what = reader.peek().text.upper() or "nothing"
-        raise UnsupportedFeature(f"DROP {what} is not supported; DATABASE and TABLE are")
+        raise UnsupportedFeature(f"DROP {what} is not supported; DATABASE, TABLE and VIEW are")
     exists = reader.accept("IF", "EXISTS")
     ref = read_ref(reader, context)
     reader.accept("FORCE")

@@ -152,7 +152,7 @@ def _check_there(target: PrivilegeTarget, session: Session, context: Context) ->
     database = target.database or session.database
     if session.compat is Compat.DORIS or not database or database.lower() == INFORMATION_SCHEMA:
         return
-    if target.table is not None:
+    if target.table is not None and target.table not in context.engine.views(database):
         context.engine.table(TableRef(database, target.table))
     elif target.database is not None:
         context.engine.tables(target.database)

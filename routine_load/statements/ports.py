@@ -73,6 +73,10 @@ class Engine(Protocol):
         """Raises UnknownDatabase."""
         ...
 
+    def views(self, database: str) -> list[str]:
+        """They are none of ``tables``."""
+        ...
+
     def table(self, ref: TableRef) -> Table:
         """Raises UnknownDatabase or UnknownTable."""
         ...

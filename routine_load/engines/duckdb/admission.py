@@ -24,6 +24,7 @@ from routine_load.sql.ddl import (
     TruncateTable,
 )
 from routine_load.sql.ddl_alter import RenameTable
+from routine_load.sql.ddl_views import CreateView, DropView
 from routine_load.sql.privileges import Privilege
 
 _CHANGES: Final[dict[type[exp.Expr], Privilege]] = {
@@ -68,5 +69,18 @@ def require_to_define(statement: DdlStatement, session: Session) -> None:
                 # grants go by names, so a new name is a drop and a creation (MySQL: RENAME TABLE)
                 require_on_table(session, Privilege.DROP, ref)
                 require_on_database(session, Privilege.CREATE_TABLE, ref.database)
+        case CreateView() | DropView():
+            _require_to_define_view(statement, session)
         case _:
             raise BrokenInvariant(f"nobody said what {type(statement).__name__} needs")
+
+
+def _require_to_define_view(statement: CreateView | DropView, session: Session) -> None:
+    if isinstance(statement, DropView):
+        require_on_table(session, Privilege.DROP, statement.ref)
+    elif statement.must_exist:
+        require_on_table(session, Privilege.ALTER, statement.ref)
+    else:
+        require_on_database(session, Privilege.CREATE_VIEW, statement.ref.database)
+        if statement.replaces:
+            require_on_table(session, Privilege.DROP, statement.ref)

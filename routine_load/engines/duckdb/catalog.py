@@ -16,6 +16,7 @@ import duckdb
 from routine_load.engines.duckdb.definitions import dump_table, load_table
 from routine_load.engines.duckdb.failures import plain
 from routine_load.engines.duckdb.names import NAME_BYTES_MAX, RESERVED_DATABASES, Names
+from routine_load.engines.duckdb.views import Views
 from routine_load.engines.duckdb.warehouse import Warehouse
 from routine_load.errors import (
     AnalysisError,
@@ -26,6 +27,7 @@ from routine_load.errors import (
     UnknownTable,
 )
 from routine_load.ids import TableRef
+from routine_load.sql.ddl_views import View
 from routine_load.sql.schema import Table
 
 Change = Callable[[duckdb.DuckDBPyConnection], object]
@@ -38,6 +40,7 @@ class Catalog:
         self._warehouse = warehouse
         self._lock = threading.RLock()
         self._databases: dict[str, dict[str, Table]] = {}
+        self.views = Views(warehouse)
         cursor = warehouse.cursor()
         self._read(cursor)
         cursor.close()
@@ -71,6 +74,8 @@ class Catalog:
         """Raises UnknownDatabase or UnknownTable."""
         found = self._database(ref.database).get(ref.table)
         if found is None:
+            if self.views.find(ref) is not None:
+                raise UnknownTable(f"'{ref}' is a view")
             raise UnknownTable(f"Unknown table '{ref.table[:NAME_BYTES_MAX]}'")
         return found
 
@@ -110,8 +115,10 @@ class Catalog:
                 cursor.execute(f"DROP SCHEMA {names.schema(name)} CASCADE")
                 cursor.execute(f"DELETE FROM {names.own('databases')} WHERE name = ?", [name])
                 cursor.execute(f"DELETE FROM {names.own('tables')} WHERE database = ?", [name])
+                self.views.drop_all(cursor, name)
 
             self.change(change)
+            self.views.committed(dropped=lambda ref: ref.database == name)
             self._databases = {key: value for key, value in self._databases.items() if key != name}
 
     def add_table(self, table: Table, change: Change) -> None:
@@ -121,17 +128,44 @@ class Catalog:
             self._store(table, change, replacing=None)
 
     def require_absent(self, ref: TableRef) -> None:
-        tables = self._database(ref.database)
+        tables = self._names(ref.database)
         if ref.table in tables:
             raise TableExists(f"Table '{ref.table}' already exists")
         _refuse_twin(ref.table, tables, "Table")
+
+    def add_view(self, view: View, *, replaces: bool) -> None:
+        """Declare a view; with ``replaces``, in place of one of its name. Raises TableExists, UnknownDatabase."""
+        with self._lock:
+            if not (replaces and self.views.find(view.ref) is not None):
+                self.require_absent(view.ref)
+            self.change(lambda cursor: self.views.keep(cursor, view))
+            self.views.committed(view)
+
+    def view(self, ref: TableRef) -> View:
+        """Raises UnknownDatabase or UnknownTable, and AnalysisError where it is a table."""
+        found = self.views.find(ref)
+        if found is None:
+            if ref.table in self._database(ref.database):
+                raise AnalysisError(f"'{ref}' is not VIEW")
+            raise UnknownTable(f"Unknown table '{ref.table}'")
+        return found
+
+    def drop_view(self, ref: TableRef) -> None:
+        with self._lock:
+            self.view(ref)
+            self.change(lambda cursor: self.views.drop(cursor, ref))
+            self.views.committed(dropped=lambda other: other == ref)
+
+    def _names(self, database: str) -> dict[str, None]:
+        """Of tables and views: no two are the same."""
+        return dict.fromkeys([*self._database(database), *(view.ref.table for view in self.views.of(database))])
 
     def replace_table(self, old: TableRef, table: Table, change: Change) -> None:
         """Change a declaration (ALTER); the name may change too."""
         with self._lock:
             self.table(old)
             if table.ref != old:
-                tables = {key: None for key in self._database(old.database) if key != old.table}
+                tables = {key: None for key in self._names(old.database) if key != old.table}
                 _refuse_twin(table.ref.table, tables, "Table")
                 if table.ref.table in tables:
                     raise TableExists(f"Table '{table.ref.table}' already exists")

@@ -34,6 +34,7 @@ from routine_load.sql.ddl import (
     TruncateTable,
     parse_ddl,
 )
+from routine_load.sql.ddl_views import CreateView, DropView
 from routine_load.sql.results import Ok, Result
 from routine_load.sql.schema import Table
 from routine_load.sql.system_tables import SystemTable
@@ -91,6 +92,9 @@ class DuckDbEngine:
     def tables(self, database: str) -> list[str]:
         return self._catalog.tables(database)
 
+    def views(self, database: str) -> list[str]:
+        return [view.ref.table for view in self._catalog.views.of(database)]
+
     def table(self, ref: TableRef) -> Table:
         return by_now(self._catalog.table(ref), self._clock.now())
 
@@ -133,7 +137,19 @@ class DuckDbEngine:
                 self._tables.truncate(truncate)
             case AlterTable() as alter:
                 self._tables.alter(alter)
+            case CreateView() | DropView():
+                return self._define_view(statement, session)
         return Ok()
+
+    def _define_view(self, statement: CreateView | DropView, session: Session) -> Result:
+        there = self._catalog.views.find(statement.ref) is not None
+        if isinstance(statement, DropView):
+            if there or not statement.if_exists:
+                self._catalog.drop_view(statement.ref)
+            return Ok()
+        if statement.must_exist:
+            self._catalog.view(statement.ref)
+        return Ok() if there and statement.if_not_exists else self._queries.create_view(statement, session)
 
     # Sink
 

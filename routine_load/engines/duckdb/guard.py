@@ -58,12 +58,16 @@ logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 @dataclass(slots=True)
 class Checked:
-    """A statement that passed: its tree with full names, the tables it reads or writes, the system tables it reads."""
+    """A statement that passed: its tree with full names, the tables it reads or writes, the system tables it reads.
+
+    ``views`` are those whose queries are in the tree.
+    """
 
     tree: exp.Expr
     tables: list[Table] = field(default_factory=list)
     system: dict[str, Wanted] = field(default_factory=dict)
     wide: frozenset[str] = frozenset()
+    views: set[TableRef] = field(default_factory=set)
 
     def sql(self) -> str:
         return self.tree.sql(dialect="duckdb", identify=True, comments=False)
@@ -101,6 +105,7 @@ class Guard:
 
     def check(self, tree: exp.Expr, session: Session, system: Callable[[str], str]) -> Checked:
         """Check and resolve. ``system`` gives the view's name for an information_schema table."""
+        views = self._catalog.views.expand(tree, session, self.read)
         if self._translate is not None:
             tree = self._translate(tree)
         for hint in list(tree.find_all(exp.Hint)):  # SET_VAR, join orders: advice to another planner
@@ -109,7 +114,7 @@ class Guard:
             collation.replace(collation.this)
         for select in tree.find_all(exp.Select):
             _filter_without_groups(select)
-        checked = Checked(tree)
+        checked = Checked(tree, views=views)
         for seen, node in enumerate(tree.walk()):
             if seen > NODES_MAX:
                 raise AnalysisError(f"The statement has more than {NODES_MAX} parts")

@@ -40,6 +40,8 @@ CREATE TABLE IF NOT EXISTS {schema}.commits (
     ranges VARCHAR NOT NULL, loaded BIGINT NOT NULL, filtered BIGINT NOT NULL, unselected BIGINT NOT NULL,
     received_bytes BIGINT NOT NULL, messages BIGINT NOT NULL, timestamps_ms VARCHAR NOT NULL, rejects VARCHAR NOT NULL,
     execute_ms BIGINT NOT NULL, committed_at_ms BIGINT NOT NULL, first_error VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS {schema}.views (
+    database VARCHAR NOT NULL, name VARCHAR NOT NULL, definition VARCHAR NOT NULL);
 CREATE TABLE IF NOT EXISTS {schema}.wide_tables (database VARCHAR NOT NULL, name VARCHAR NOT NULL);
 ALTER TABLE {schema}.commits ADD COLUMN IF NOT EXISTS txn_id BIGINT DEFAULT -1;
 """

@@ -15,7 +15,6 @@ from routine_load.engines.duckdb.changes import Changes
 from routine_load.engines.duckdb.failures import query_failure
 from routine_load.engines.duckdb.guard import Checked, Guard, Translate
 from routine_load.engines.duckdb.merging import MergeLock
-from routine_load.engines.duckdb.names import quote
 from routine_load.engines.duckdb.rows import result_table
 from routine_load.engines.duckdb.session import Session
 from routine_load.engines.duckdb.sleeping import seconds_asleep, sleep
@@ -23,9 +22,11 @@ from routine_load.engines.duckdb.system_tables import SystemTables
 from routine_load.engines.duckdb.tables import Tables
 from routine_load.engines.duckdb.titles import titled
 from routine_load.engines.duckdb.types import column_type, is_state
+from routine_load.engines.duckdb.views import view_of, with_databases
 from routine_load.engines.duckdb.warehouse import Warehouse
 from routine_load.errors import AnalysisError, UnsupportedFeature
 from routine_load.sql.ddl import CreateTable
+from routine_load.sql.ddl_views import CreateView
 from routine_load.sql.results import Ok, Result, text_table
 from routine_load.sql.schema import Column, KeyModel, Table
 from routine_load.sql.splitting import first_words
@@ -46,6 +47,7 @@ class Queries:
     ) -> None:
         self._warehouse = warehouse
         self._system = system
+        self._catalog = catalog
         self._guard = Guard(catalog, warehouse.names, translate)
         self._changes = Changes(warehouse.names, merge_lock)
 
@@ -74,7 +76,24 @@ class Queries:
         with self._cursor(session) as cursor:
             cursor.execute(f"DESCRIBE {checked.sql()}")
             described = [(str(row[0]), str(row[1])) for row in cursor.fetchall()]
-        tables.create_filled(_table_of_query(create.table, described), checked.sql())
+        table = _table_of_query(create.table, described)
+        tables.create_filled(table, checked.sql(), if_not_exists=create.if_not_exists)
+        return Ok()
+
+    def create_view(self, create: CreateView, session: Session) -> Result:
+        """The query is planned, not run: what it reads has to be there, and the maker needs SELECT on it."""
+        tree = self._guard.read(create.query)
+        if not isinstance(tree, _READS):
+            raise AnalysisError("A view needs a SELECT")
+        checked = self._check(titled(tree, create.query), session)
+        if create.ref in checked.views:
+            raise AnalysisError(f"View '{create.ref}' cannot read itself")
+        with self._cursor(session) as cursor:
+            self._system.provide(cursor, checked.system, session)
+            described = cursor.execute(f"DESCRIBE {checked.sql()}").fetchall()
+        view = view_of(create, [(str(row[0]), str(row[1])) for row in described], session.database)
+        view = replace(view, query=with_databases(self._guard.read(view.query), view))
+        self._catalog.add_view(view, replaces=create.replaces or create.must_exist)
         return Ok()
 
     def _check(self, tree: exp.Expr, session: Session) -> Checked:
@@ -125,10 +144,11 @@ def _without_states(query: str, described: list[Any]) -> str | None:
     if not any(is_state(str(column[1])) for column in described):
         return None
     names = [f"c{i}" for i in range(len(described))]
-    shown = [
-        f"{'NULL::VARCHAR' if is_state(str(column[1])) else name} AS {quote(str(column[0]))}"
-        for name, column in zip(names, described, strict=True)
+    titles = [exp.to_identifier(str(column[0]), quoted=True).sql() for column in described]
+    values = [
+        "NULL::VARCHAR" if is_state(str(column[1])) else name for name, column in zip(names, described, strict=True)
     ]
+    shown = [f"{value} AS {title}" for value, title in zip(values, titles, strict=True)]
     return f"SELECT {', '.join(shown)} FROM ({query}) AS q({', '.join(names)})"
 
 

@@ -10,13 +10,15 @@ from routine_load.engines.duckdb.partitions import by_now
 from routine_load.engines.duckdb.session import Session
 from routine_load.engines.duckdb.show_filter import filtered
 from routine_load.engines.duckdb.system_tables import SystemTables
-from routine_load.errors import AnalysisError, NoDatabaseSelected, UnknownDatabase
+from routine_load.engines.duckdb.views import VIEW, view_as_table
+from routine_load.errors import NoDatabaseSelected, UnknownDatabase
 from routine_load.ids import Compat, TableRef
 from routine_load.sql.access import require_sight_of_database, require_sight_of_table
 from routine_load.sql.ddl import DdlContext, read_ref
 from routine_load.sql.ddl_text import create_table_text, default_text
 from routine_load.sql.ddl_tokens import Kind, Reader, first_word
 from routine_load.sql.ddl_types import spell
+from routine_load.sql.ddl_views import create_view_text
 from routine_load.sql.partition_text import partition_text
 from routine_load.sql.results import Result, text_table
 from routine_load.sql.schema import Column, KeyModel, Table
@@ -32,6 +34,7 @@ _INDEX_NAMES = [
     *("Table", "Non_unique", "Key_name", "Seq_in_index", "Column_name", "Collation", "Cardinality", "Sub_part"),
     *("Packed", "Null", "Index_type", "Comment"),
 ]
+_CREATE_VIEW_NAMES = ["View", "Create View", "character_set_client", "collation_connection"]
 _PARTITION_NAMES = ["PartitionId", "PartitionName", "State", "PartitionKey", "Range", "DistributionKey", "Buckets"]
 
 
@@ -84,30 +87,43 @@ class Shows:
         wants_view = reader.accept("VIEW") or reader.accept("MATERIALIZED", "VIEW")
         if not wants_view and not reader.accept("TABLE"):
             return None
-        table = self._kept(read_ref(reader, _context(session)), session, "SHOW CREATE TABLE")
+        ref = read_ref(reader, _context(session))
         reader.expect_end()
-        if wants_view:
-            raise AnalysisError(f"'{table.ref.database}.{table.ref.table}' is not VIEW")
+        require_sight_of_table(session, ref, "SHOW CREATE TABLE")
+        if wants_view or self._catalog.views.find(ref) is not None:
+            view = self._catalog.view(ref)
+            text = create_view_text(view)
+            return text_table(_CREATE_VIEW_NAMES, [(ref.table, text, "utf8", "utf8_general_ci")])
+        table = self._catalog.table(ref)
         return text_table(["Table", "Create Table"], [(table.ref.table, create_table_text(table, session.compat))])
 
     def _tables(self, reader: Reader, session: Session, *, full: bool) -> Result:
         database = self._database(reader, session)
-        kind = "SYSTEM VIEW" if database.lower() == INFORMATION_SCHEMA else "BASE TABLE"
+        system = database.lower() == INFORMATION_SCHEMA
+        views = {view.ref.table for view in self._catalog.views.of(database)}
         columns = [f"Tables_in_{database}", "Table_type"]
         shown = 2 if full else 1
-        return filtered(reader, columns[:shown], [(name, kind)[:shown] for name in self._names_in(database, session)])
+        rows = [
+            (name, "SYSTEM VIEW" if system else "VIEW" if name in views else "BASE TABLE")[:shown]
+            for name in self._names_in(database, session)
+        ]
+        return filtered(reader, columns[:shown], rows)
 
     def _names_in(self, database: str, session: Session) -> list[str]:
         """Those that the user has any privilege on (StarRocks, Doris: SHOW TABLES)."""
         if database.lower() == INFORMATION_SCHEMA:
             return self._system.names()
-        return [name for name in self._catalog.tables(database) if session.rights.sees(database, name)]
+        names = [*self._catalog.tables(database), *(view.ref.table for view in self._catalog.views.of(database))]
+        return [name for name in sorted(names) if session.rights.sees(database, name)]
 
     def _status(self, reader: Reader, session: Session) -> Result:
         database = self._database(reader, session)
-        rows = []
+        rows: list[tuple[str | None, ...]] = []
         for name in self._names_in(database, session):
             table = self._table(TableRef(database, name), session)
+            if table.engine == VIEW:
+                rows.append((name, *(None,) * 16, "VIEW"))
+                continue
             rows.append((name, table.engine, *(None,) * 12, "utf8_general_ci", None, None, table.comment))
         return filtered(reader, _STATUS_NAMES, rows)
 
@@ -157,9 +173,10 @@ class Shows:
         return self._kept(ref, session, "SHOW")
 
     def _kept(self, ref: TableRef, session: Session, doris_word: str) -> Table:
-        """A table of the catalog, for a user who has any privilege on it."""
+        """A table of the catalog, or a view that looks like one, for a user who has any privilege on it."""
         require_sight_of_table(session, ref, doris_word)
-        return self._catalog.table(ref)
+        view = self._catalog.views.find(ref)
+        return self._catalog.table(ref) if view is None else view_as_table(view)
 
     def _describe(self, reader: Reader, session: Session) -> Result | None:
         if reader.peek().kind not in (Kind.WORD, Kind.QUOTED) or reader.peek().is_word("SELECT", "WITH", "INSERT"):

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from routine_load.sql.ddl_text import default_text
 from routine_load.sql.ddl_types import spell
+from routine_load.sql.ddl_views import View
 from routine_load.sql.schema import Column, KeyModel, Table, TypeName
 
 _INTEGERS = {
@@ -159,7 +160,7 @@ EMPTY: dict[str, tuple[str, ...]] = {
     "table_privileges": ("GRANTEE", "TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", *_PRIVILEGE),
     "column_privileges": ("GRANTEE", "TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", "COLUMN_NAME", *_PRIVILEGE),
 }
-"""What tools ask for and what is never there: no views, constraints or routines are kept; grants are in SHOW GRANTS."""
+"""What tools ask for and what is never there: no constraints or routines are kept; grants are in SHOW GRANTS."""
 
 _COUNTS = frozenset(
     {"ORDINAL_POSITION", "TABLE_ROWS", "DATA_LENGTH"}
@@ -193,6 +194,12 @@ def statistics_rows(table: Table) -> Iterator[tuple[object, ...]]:
         front = ("def", table.ref.database, table.ref.table, 0, table.ref.database, "PRIMARY")
         for position, column in enumerate(table.key_columns, start=1):
             yield (*front, position, column.name, "A", None, None, None, "", "", "", "")
+
+
+def view_row(view: View) -> tuple[object, ...]:
+    """Read with the rights of who asks, so the definition has no owner."""
+    known = ("def", view.ref.database, view.ref.table, view.query, "NONE", "NO")
+    return (*known, "", "INVOKER", "utf8", "utf8_general_ci")
 
 
 def table_row(database: str, name: str, kind: tuple[str, str, str]) -> tuple[object, ...]:

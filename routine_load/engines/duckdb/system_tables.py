@@ -23,10 +23,13 @@ from routine_load.engines.duckdb.system_rows import (
     empty_columns,
     statistics_rows,
     table_row,
+    view_row,
 )
+from routine_load.engines.duckdb.views import view_as_table
 from routine_load.errors import UnknownTable
 from routine_load.ids import Compat, TableRef
 from routine_load.sql.ddl_tokens import literal
+from routine_load.sql.ddl_views import View
 from routine_load.sql.privileges import Privilege
 from routine_load.sql.results import ResultType
 from routine_load.sql.schema import Column, ColumnType, KeyModel, Table, TypeName
@@ -106,6 +109,7 @@ class SystemTables:
             "tables_config": _Told(lambda _: TABLES_CONFIG, self._tables_config),
             "statistics": _Told(lambda _: STATISTICS, self._statistics),
             **{name: _empty(name) for name in EMPTY},
+            "views": _Told(lambda _: empty_columns("views"), self._view_rows),
         }
 
     def has_database(self, database: str) -> bool:
@@ -182,9 +186,17 @@ class SystemTables:
             and viewer.rights.sees(table.ref.database, table.ref.table)
         ]
 
+    def _views(self, viewer: Viewer) -> list[View]:
+        return [view for view in self._catalog.views.all() if viewer.rights.sees(view.ref.database, view.ref.table)]
+
+    def _view_rows(self, viewer: Viewer, _: Wanted) -> Rows:
+        return [view_row(view) for view in self._views(viewer)]
+
     def _tables_rows(self, viewer: Viewer, wanted: Wanted) -> Rows:
         for _, t in self._declarations(viewer, wanted):
             yield table_row(t.ref.database, t.ref.table, ("BASE TABLE", t.engine, t.comment))
+        for view in self._views(viewer):
+            yield table_row(view.ref.database, view.ref.table, ("VIEW", "", view.comment))
         for name in self.names():
             yield table_row(INFORMATION_SCHEMA, name, ("SYSTEM VIEW", "MEMORY", ""))
 
@@ -196,7 +208,8 @@ class SystemTables:
 
     def _columns(self, viewer: Viewer, wanted: Wanted) -> Rows:
         own = [self.declaration(name, viewer.compat) for name in self.names()]
-        for t in [*(t for _, t in self._declarations(viewer, wanted)), *own]:
+        views = [view_as_table(view) for view in self._views(viewer)]
+        for t in [*(t for _, t in self._declarations(viewer, wanted)), *views, *own]:
             for position, column in enumerate(t.columns, start=1):
                 yield column_row(t, column, position)
 

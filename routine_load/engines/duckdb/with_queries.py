@@ -18,7 +18,7 @@ def with_query(table: exp.Table) -> exp.CTE | None:
 
     A WITH query sees those before it, and itself only in the recursive part of a recursive one.
     """
-    if table.args.get("db") or _is_target(table):
+    if table.args.get("db") or is_target(table):
         return None
     inner: exp.Expr = table
     parent = table.parent
@@ -53,7 +53,8 @@ def rename_with_queries(tree: exp.Expr, tables: Iterable[exp.Table], known: Mapp
         cte.args["alias"].set("this", exp.to_identifier(names[id(cte)], quoted=True))
 
 
-def _is_target(table: exp.Table) -> bool:
+def is_target(table: exp.Table) -> bool:
+    """Whether it is the table whose rows the statement changes."""
     owner = table.parent.parent if isinstance(table.parent, exp.Schema) else table.parent
     return isinstance(owner, exp.Insert | exp.Update | exp.Delete) and table.arg_key == "this"
 

@@ -135,7 +135,7 @@ def test_functions_mean_what_the_vendors_mean(asked: Asked, expression: str, val
         "INSERT INTO t SELECT * FROM read_csv('/etc/passwd')",
         "CREATE TABLE u AS SELECT * FROM read_text('/etc/passwd')",
         "CREATE MACRO m(x) AS x",
-        "CREATE VIEW v AS SELECT 1",
+        "CREATE MATERIALIZED VIEW v AS SELECT 1",
         "CREATE FUNCTION f AS 'x'",
         "COPY t TO '/tmp/x'",
         "COPY (SELECT 1) TO '/tmp/x'",
