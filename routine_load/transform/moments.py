@@ -16,31 +16,26 @@ _BLANKS = "' ' || chr(9) || chr(10) || chr(13)"
 _HOUR = r"([01]?\d|2[0-3])"
 _YEAR = r"(000[1-9]|00[1-9]\d|0[1-9]\d{2}|[1-9]\d{3})"
 _FIRST, _LAST = "TIMESTAMP '0001-01-01 00:00:00'", "TIMESTAMP '9999-12-31 23:59:59.999999'"
-_DAY = rf"{_YEAR}[-/.](\d{{1,2}})[-/.](\d{{1,2}})"
-_SHORT_DAY = r"(\d{2})[-/.](\d{1,2})[-/.](\d{1,2})"
 _FRACTION = r"(\.\d{1,6})?\d*"
 _GAP = r"(?:[T:]| +)"
+_SEPARATED = (
+    rf"^{_YEAR}[-/.](\d{{1,2}})[-/.](\d{{1,2}})(?:{_GAP}{_HOUR}(?::(\d{{1,2}})(?::(\d{{1,2}}){_FRACTION})?)?)?$"
+)
+_COMPACT = rf"^{_YEAR}(\d{{2}})(\d{{2}})(?:[T ]?([01]\d|2[0-3])(\d{{2}})(\d{{2}}){_FRACTION})?$"
+_PARTS = "['y', 'm', 'd', 'h', 'i', 's', 'f']"
 _OFFSET = re.compile(r"([+-])(\d{1,2}):(\d{2})")
 
-# (pattern, canonical form); a two-digit year is made four-digit first.
-_SPELLINGS = (
-    (_DAY, r"\1-\2-\3"),
-    (rf"{_DAY}{_GAP}{_HOUR}", r"\1-\2-\3 \4:00:00"),
-    (rf"{_DAY}{_GAP}{_HOUR}:(\d{{1,2}})", r"\1-\2-\3 \4:\5:00"),
-    (rf"{_DAY}{_GAP}{_HOUR}:(\d{{1,2}}):(\d{{1,2}}){_FRACTION}", r"\1-\2-\3 \4:\5:\6\7"),
-    (rf"{_YEAR}(\d{{2}})(\d{{2}})", r"\1-\2-\3"),
-    (rf"{_YEAR}(\d{{2}})(\d{{2}})[T ]?([01]\d|2[0-3])(\d{{2}})(\d{{2}}){_FRACTION}", r"\1-\2-\3 \4:\5:\6\7"),
-)
 _SHORT_YEAR = r"(\d{6}|\d{12}|\d{2}[-/.].*)"
 
 
 def text_to_datetime(text: str, zone: str, *, usual_only: bool = False) -> str:
     """SQL: TIMESTAMP of any spelling the vendors load; NULL when it is none. ``text`` must be cheap to repeat.
 
-    ``usual_only``: NULL for every spelling but the one that DuckDB prints.
+    ``usual_only``: NULL for every spelling but those that DuckDB prints, with a time of day and without.
     """
-    cast = f"TRY_CAST({text} AS TIMESTAMP)"
+    cast, day = f"TRY_CAST({text} AS TIMESTAMP)", f"TRY_CAST({text} AS DATE)"
     usual = f"CASE WHEN {cast}::VARCHAR = {text} AND {text} LIKE '____-__-__ __:__:__%' THEN {cast}"
+    usual += f" WHEN strlen({text}) = 10 AND {day}::VARCHAR = {text} THEN CAST({day} AS TIMESTAMP)"
     return f"{usual} END" if usual_only else f"{usual} ELSE {_any_datetime(text, zone)} END"
 
 
@@ -52,20 +47,24 @@ def text_to_date(text: str, zone: str, *, usual_only: bool = False) -> str:
 
 
 def _any_datetime(text: str, zone: str) -> str:
-    bare = f"trim({text}, {_BLANKS})"
-    short = f"regexp_full_match({bare}, {quoted(_SHORT_YEAR)})"
+    """SQL of every spelling. Its parts have names (lambdas over one element): whatever is repeated is planned again."""
     # MySQL: two-digit years 70-99 are 19xx, 00-69 are 20xx.
-    full = f"CASE WHEN {short} THEN (CASE WHEN {bare} >= '70' THEN '19' ELSE '20' END) || {bare} ELSE {bare} END"
-    cases = " ".join(
-        f"WHEN regexp_full_match({full}, {quoted(pattern)}) "
-        f"THEN TRY_CAST(regexp_replace({full}, {quoted('^' + pattern + '$')}, {quoted(form)}) AS TIMESTAMP)"
-        for pattern, form in _SPELLINGS
+    century = "CASE WHEN __t >= '70' THEN '19' ELSE '20' END || __t"
+    full = f"CASE WHEN regexp_full_match(__t, {quoted(_SHORT_YEAR)}) THEN {century} ELSE __t END"
+    parts = (
+        f"regexp_extract({full}, {quoted(_SEPARATED)}, {_PARTS}), regexp_extract({full}, {quoted(_COMPACT)}, {_PARTS})"
     )
+    parts = f"list_filter([{parts}], lambda __p: __p.y <> '')"
+    day = "__p.y || '-' || __p.m || '-' || __p.d"
+    # What a spelling leaves out is nought.
+    clock = "coalesce(nullif(__p.h, ''), '00') || ':' || coalesce(nullif(__p.i, ''), '00') || ':'"
+    clock += " || coalesce(nullif(__p.s, ''), '00') || coalesce(__p.f, '')"
+    local = f"list_transform({parts}, lambda __p: TRY_CAST({day} || ' ' || {clock} AS TIMESTAMP))[1]"
     zoned = r"\d{4}-\d{1,2}-\d{1,2}[T ]\d{1,2}:\d{1,2}:\d{1,2}(?:\.\d+)? ?(?:Z|[+-]\d{2}:?\d{2})"
-    moment = in_zone(f"TRY_CAST({bare} AS TIMESTAMPTZ)", zone)
+    moment = in_zone("TRY_CAST(__t AS TIMESTAMPTZ)", zone)
     within = f"CASE WHEN {moment} BETWEEN {_FIRST} AND {_LAST} THEN {moment} END"
-    cases += f" WHEN regexp_full_match({bare}, {quoted(zoned)}) THEN {within}"
-    return f"(CASE {cases} END)"
+    either = f"CASE WHEN regexp_full_match(__t, {quoted(zoned)}) THEN {within} ELSE {local} END"
+    return f"(list_transform([trim({text}, {_BLANKS})], lambda __t: {either})[1])"
 
 
 def check_zone(zone: str) -> None:

@@ -7,8 +7,11 @@ under a CASE that would skip it, every piece of SQL made in this room is total: 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
+
+_BOUND_NAME = re.compile(r"\bb\d+\b")
 
 
 class Kind(StrEnum):
@@ -86,11 +89,18 @@ class Stages:
         return replace(value, sql=name, level=value.level + 1, atomic=True)
 
     def select(self, outputs: list[tuple[str, Typed]]) -> str:
-        """One SELECT of ``outputs`` over ``src`` with everything bound in between."""
-        source = "src"
-        for stage in self._stages:
-            source = f"(SELECT *, {', '.join(stage)} FROM {source})" if stage else source
+        """One SELECT of ``outputs`` over ``src`` with everything in between that they need: the rest costs planning."""
         items = ", ".join(f"{value.sql} AS {name}" for name, value in outputs)
+        # A literal may look like a name; then a piece is kept that nobody needs.
+        needed = set(_BOUND_NAME.findall(items))
+        kept: list[list[str]] = []
+        for stage in reversed(self._stages):
+            pieces = [piece for piece in stage if piece.rpartition(" AS ")[2] in needed]
+            needed.update(_BOUND_NAME.findall(" ".join(pieces)))
+            kept.insert(0, pieces)
+        source = "src"
+        for stage in kept:
+            source = f"(SELECT *, {', '.join(stage)} FROM {source})" if stage else source
         return f"SELECT {items} FROM {source}"
 
 
