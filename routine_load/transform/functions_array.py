@@ -9,6 +9,7 @@ from routine_load.transform.registry import Builder, Context, Family, common_kin
 from routine_load.transform.typed import Kind, Typed, derived
 
 ARRAY = Family()
+_NUMBER_MAX = 2**60
 _ELEMENTS_MAX = 10_000
 """Longest array that a function makes of numbers alone."""
 
@@ -17,6 +18,8 @@ def _items(value: Typed, item: Kind) -> str:
     """SQL of the array with elements of that kind."""
     if value.item is item or Kind.OTHER in {value.item, item}:
         return value.sql
+    if Kind.ARRAY in {value.item, item} and item is not Kind.TEXT:
+        raise AnalysisError("an array of arrays cannot be used here")
     return f"TRY_CAST({value.sql} AS {duck_kind(item)}[])"
 
 
@@ -35,13 +38,21 @@ def _array(args: list[Typed], context: Context) -> Typed:
     if any(arg.kind in {Kind.MAP, Kind.STRUCT, Kind.OTHER} for arg in args):
         raise AnalysisError("array: maps and structs cannot be elements here")
     if any(arg.kind is Kind.ARRAY for arg in args):
-        return derived(f"[{', '.join(arg.sql for arg in args)}]", Kind.ARRAY, *args, item=Kind.OTHER)
+        return _of_arrays(args)
     if args and all(arg.kind is Kind.NULL for arg in args):
         return derived(f"[{', '.join('NULL' for _ in args)}]::VARCHAR[]", Kind.ARRAY, item=Kind.NULL)
     item = common_kind(args)
     values = [as_kind(arg, item, context) for arg in args]
     made = f"[{', '.join(value.sql for value in values)}]"
     return derived(made if values else "[]::VARCHAR[]", Kind.ARRAY, *values, item=item)
+
+
+def _of_arrays(args: list[Typed]) -> Typed:
+    if any(arg.kind not in {Kind.ARRAY, Kind.NULL} for arg in args):
+        raise AnalysisError("array: the elements are of different kinds")
+    item = common_kind([Typed("", arg.item) for arg in args if arg.kind is Kind.ARRAY])
+    values = ", ".join("NULL" if arg.kind is Kind.NULL else _items(arg, item) for arg in args)
+    return derived(f"[{values}]", Kind.ARRAY, *args, item=Kind.ARRAY)
 
 
 def _same(template: str) -> Builder:
@@ -165,6 +176,7 @@ def _generate(args: list[Typed], context: Context) -> Typed:
 
 def _numbers_between(args: list[Typed], *, inclusive: bool, context: Context) -> Typed:
     first = 1 if inclusive else 0
+    args = [context.stages.bind(_small(arg)) for arg in args]
     start = Typed(f"{first}::BIGINT", Kind.INT, atomic=True)
     end, step = args[0], Typed("1::BIGINT", Kind.INT, atomic=True)
     if len(args) > 1:
@@ -178,8 +190,14 @@ def _numbers_between(args: list[Typed], *, inclusive: bool, context: Context) ->
     last = f"({end.sql} + sign({step.sql})::BIGINT)" if inclusive else end.sql
     count = f"abs({last} - {start.sql}) // nullif(abs({step.sql}), 0)"
     low = "" if inclusive else f" AND {start.sql} >= 0 AND {end.sql} >= 0 AND {step.sql} > 0"
-    made = f"CASE WHEN TRY({count}) <= {_ELEMENTS_MAX}{low} THEN range({start.sql}, {last}, {step.sql}) END"
-    return derived(f"TRY({made})", Kind.ARRAY, start, end, step, item=Kind.INT)
+    made = f"CASE WHEN {count} <= {_ELEMENTS_MAX}{low} THEN range({start.sql}, {last}, {step.sql}) END"
+    return derived(f"({made})", Kind.ARRAY, start, end, step, item=Kind.INT)
+
+
+def _small(value: Typed) -> Typed:
+    """A number that can be added to another; NULL for others."""
+    within = f"{value.sql} BETWEEN {-_NUMBER_MAX} AND {_NUMBER_MAX}"
+    return derived(f"(CASE WHEN {within} THEN {value.sql} END)", Kind.INT, value)
 
 
 def _repeated(value: Typed, count: Typed) -> Typed:
@@ -223,7 +241,7 @@ def _sort_by(args: list[Typed], _: Context) -> Typed:
 
 
 def _flatten(args: list[Typed], _: Context) -> Typed:
-    if args[0].item is not Kind.OTHER:
+    if args[0].item not in {Kind.ARRAY, Kind.OTHER}:
         raise AnalysisError("array_flatten: the elements are no arrays")
     return derived(f"flatten({args[0].sql})", Kind.ARRAY, args[0], item=Kind.OTHER)
 

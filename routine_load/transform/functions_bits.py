@@ -27,17 +27,25 @@ def _power(count: str) -> str:
     return f"(1::HUGEINT << (CASE WHEN {count} BETWEEN 0 AND 63 THEN {count} ELSE 0 END)::INTEGER)"
 
 
+def _or_zero(value: str, count: str, shifted: str) -> str:
+    """The shifted word; nothing is left of one that is shifted by more than its bits."""
+    known = f"{value} IS NOT NULL AND {count} IS NOT NULL"
+    return f"CASE WHEN {count} BETWEEN 0 AND 63 THEN {shifted} WHEN {known} THEN 0 END"
+
+
 def _shift_left(args: list[Typed], _: Context) -> str:
     value, count = args[0].sql, args[1].sql
     # What leaves the word on the left is cut before the shift: 128 bits are enough for both.
     shifted = f"({_unsigned(value)} % ({_WORD} // {_power(count)})) * {_power(count)}"
-    return f"CASE WHEN {count} BETWEEN 0 AND 63 THEN {_signed(shifted)} WHEN {value} + {count} IS NOT NULL THEN 0 END"
+    return _or_zero(value, count, _signed(shifted))
 
 
 def _shift_right_logical(args: list[Typed], _: Context) -> str:
     value, count = args[0].sql, args[1].sql
     shifted = _signed(f"{_unsigned(value)} // {_power(count)}")
-    return f"CASE WHEN {count} BETWEEN 0 AND 63 THEN {shifted} WHEN {value} + {count} IS NOT NULL THEN 0 END"
+    return (
+        f"CASE WHEN {count} BETWEEN 0 AND 63 THEN {shifted} WHEN {value} IS NOT NULL AND {count} IS NOT NULL THEN 0 END"
+    )
 
 
 def _shift_right(args: list[Typed], context: Context) -> str:
@@ -48,7 +56,7 @@ def _shift_right(args: list[Typed], context: Context) -> str:
     size = _power(count)
     below = f"((({value}::HUGEINT % {size}) + {size}) % {size})"
     shifted = f"(({value}::HUGEINT - {below}) // {size})"
-    return f"CASE WHEN {count} BETWEEN 0 AND 63 THEN {shifted}::BIGINT WHEN {value} + {count} IS NOT NULL THEN 0 END"
+    return _or_zero(value, count, f"{shifted}::BIGINT")
 
 
 def _bit_test(args: list[Typed], _: Context) -> str:

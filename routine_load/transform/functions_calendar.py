@@ -18,6 +18,7 @@ from routine_load.transform.time_formats import formatted, week_number
 from routine_load.transform.typed import Kind, Typed, clamped, derived, quoted
 
 CALENDAR = Family()
+_PERIOD_MAX = 10**15
 _TIME_MAX = 838 * 3600 + 59 * 60 + 59
 _TIME_TEXT = r"^ *(-?)(\d{1,3}):([0-5]?\d)(?::([0-5]?\d))?(?:\.(\d{1,6})\d*)? *$"
 _DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -92,6 +93,8 @@ def _time_format(args: list[Typed], context: Context) -> Typed:
     micros = context.stages.bind(_time_of(args[:1], context))
     moment = context.stages.bind(derived(f"make_timestamp({micros.sql} % 86400000000)", Kind.DATETIME, micros))
     text = constant(args, 1, "time_format", "the format")
+    if not text:
+        raise AnalysisError("time_format: the format must not be empty")
     return derived(f"({formatted(moment.sql, text, 'time_format')})", Kind.TEXT, moment)
 
 
@@ -215,11 +218,16 @@ def _months_between(args: list[Typed], _: Context) -> str:
 def _months_of_period(value: str) -> str:
     year = f"({value} // 100)"
     full = f"(CASE WHEN {year} < 70 THEN {year} + 2000 WHEN {year} < 100 THEN {year} + 1900 ELSE {year} END)"
-    return f"CASE WHEN {value} >= 0 AND {value} % 100 BETWEEN 1 AND 12 THEN {full} * 12 + {value} % 100 - 1 END"
+    known = f"{value} BETWEEN 0 AND {_PERIOD_MAX} AND {value} % 100 BETWEEN 1 AND 12"
+    return f"CASE WHEN {known} THEN {full} * 12 + {value} % 100 - 1 END"
 
 
 def _period_add(args: list[Typed], context: Context) -> Typed:
-    months = context.stages.bind(derived(f"TRY({_months_of_period(args[0].sql)} + {args[1].sql})", Kind.INT, *args))
+    months = context.stages.bind(
+        derived(
+            f"({_months_of_period(args[0].sql)} + {clamped(args[1].sql, -_PERIOD_MAX, _PERIOD_MAX)})", Kind.INT, *args
+        )
+    )
     return derived(f"({months.sql} // 12 * 100 + {months.sql} % 12 + 1)", Kind.INT, months)
 
 

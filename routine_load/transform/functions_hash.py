@@ -6,7 +6,7 @@ from routine_load.errors import AnalysisError
 from routine_load.ids import Compat
 from routine_load.transform.native import call
 from routine_load.transform.registry import Builder, Context, Family
-from routine_load.transform.typed import Kind, Typed
+from routine_load.transform.typed import Kind, Typed, derived
 
 HASH = Family()
 _MURMUR_SEED = 104_729
@@ -41,11 +41,18 @@ def _chained(name: str, bits: int) -> Builder:
     return build
 
 
+def _of_hexadecimal(digits: Typed, context: Context) -> Typed:
+    """A LARGEINT of 32 hexadecimal digits; what is beyond it wraps."""
+    halves = [f"('0x' || substring({digits.sql}, {1 + 16 * i}, 16))::UBIGINT::UHUGEINT" for i in range(2)]
+    number = context.stages.bind(derived(f"({halves[0]} * {_WORD} + {halves[1]})", Kind.OTHER, digits))
+    return derived(f"({_signed(number.sql, 128)})", Kind.LARGEINT, number)
+
+
 def _xxh3_128(args: list[Typed], context: Context) -> Typed:
     """StarRocks: several arguments are one text."""
     text = _joined(args, context)
-    made = context.stages.bind(Typed(call("xxh3_128", f"encode({text.sql})", "0::UBIGINT"), Kind.OTHER, text.level))
-    return Typed(f"({_signed(made.sql, 128)})", Kind.LARGEINT, made.level)
+    digits = derived(call("xxh3_128", f"encode({text.sql})", "0::UBIGINT"), Kind.TEXT, text)
+    return _of_hexadecimal(context.stages.bind(digits), context)
 
 
 def _murmur32(args: list[Typed], context: Context) -> Typed:
@@ -62,10 +69,11 @@ def _murmur64(args: list[Typed], context: Context) -> Typed:
     """Doris: the first half of the 128-bit hash. More than one argument needs seeds that no library takes."""
     if len(args) > 1:
         raise AnalysisError("murmur_hash3_64_v2: only one argument is supported here, use xxhash_64 for more")
-    whole = context.stages.bind(
-        Typed(call("murmur128", args[0].sql, "0::UINTEGER", "true", "false"), Kind.OTHER, args[0].level)
-    )
-    return Typed(f"({_signed(f'(({whole.sql}) % {_WORD})', 64)})", Kind.INT, whole.level)
+    digest = call("murmur128", f"encode({args[0].sql})", "0::UINTEGER")
+    # The lowest byte comes first.
+    digits = f"array_to_string(list_reverse(regexp_extract_all(left(hex({digest}), 16), '..')), '')"
+    number = context.stages.bind(derived(f"('0x' || {digits})::UBIGINT", Kind.OTHER, args[0]))
+    return derived(f"({_signed(number.sql, 64)})", Kind.INT, number)
 
 
 def _sha2(args: list[Typed], _: Context) -> str:
@@ -100,10 +108,7 @@ def _md5sum(args: list[Typed], context: Context) -> Typed:
 def _md5_number(args: list[Typed], context: Context) -> Typed:
     """StarRocks: the digest as one big-endian number; what is beyond LARGEINT wraps."""
     text = _joined(args, context)
-    digits = f"md5({text.sql})"
-    parts = [f"('0x' || substring({digits}, {1 + 16 * i}, 16))::UBIGINT::UHUGEINT" for i in range(2)]
-    number = context.stages.bind(Typed(f"({parts[0]} * {_WORD} + {parts[1]})", Kind.OTHER, text.level))
-    return Typed(f"({_signed(number.sql, 128)})", Kind.LARGEINT, number.level)
+    return _of_hexadecimal(context.stages.bind(derived(f"md5({text.sql})", Kind.TEXT, text)), context)
 
 
 def _sm3sum(args: list[Typed], context: Context) -> Typed:

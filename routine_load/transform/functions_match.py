@@ -7,7 +7,7 @@ import re
 from routine_load.errors import AnalysisError
 from routine_load.ids import Compat
 from routine_load.transform.operators import as_kind
-from routine_load.transform.registry import Builder, Context, Family, constant
+from routine_load.transform.registry import Builder, Context, Family, constant, whole_number
 from routine_load.transform.typed import Kind, Typed, derived, quoted
 
 MATCH = Family()
@@ -21,7 +21,7 @@ def pattern(args: list[Typed], function: str) -> str:
     """The constant pattern as a literal. Raises AnalysisError for a pattern that is none."""
     if args[1].literal is None:
         raise AnalysisError(f"{function}: the pattern must be a constant text")
-    return args[1].sql
+    return quoted(args[1].literal)
 
 
 def _groups(text: str) -> int:
@@ -55,7 +55,7 @@ def _extract_all(args: list[Typed], context: Context) -> Typed:
         each = f"list_transform(regexp_extract_all({text.sql}, {shape}, 1), lambda __v: '''' || __v || '''')"
         found = f"nullif('[' || array_to_string({each}, ',') || ']', '[]')"
         return derived(f"(CASE WHEN {text.sql} IS NOT NULL THEN coalesce({found}, '') END)", Kind.TEXT, text)
-    group = int(constant(args, 2, "regexp_extract_all", "the group")) if len(args) > 2 else min(count, 1)
+    group = whole_number(args, 2, "regexp_extract_all", "the group") if len(args) > 2 else min(count, 1)
     if not 0 <= group <= min(count, 9):
         return derived(f"(CASE WHEN {text.sql} IS NOT NULL THEN []::VARCHAR[] END)", Kind.ARRAY, text)
     return derived(f"regexp_extract_all({text.sql}, {shape}, {group})", Kind.ARRAY, text)
@@ -91,7 +91,7 @@ def _split(args: list[Typed], _: Context) -> Typed:
     whole = f"string_split_regex({text.sql}, {shape})"
     if len(args) == 2:
         return derived(whole, Kind.ARRAY, text)
-    limit = int(constant(args, 2, "split_by_regexp", "the limit"))
+    limit = whole_number(args, 2, "split_by_regexp", "the limit")
     if limit <= 0:
         return derived(whole, Kind.ARRAY, text)
     head = f"{whole}[:{limit - 1}]"
@@ -163,14 +163,18 @@ def _distance(name: str, same_length: bool) -> Builder:
     return build
 
 
+def _texts(array: Typed) -> str:
+    return array.sql if array.item is Kind.TEXT else f"TRY_CAST({array.sql} AS VARCHAR[])"
+
+
 def _multi_match(args: list[Typed], _: Context) -> str:
-    text, patterns = args[0].sql, args[1].sql
+    text, patterns = args[0].sql, _texts(args[1])
     found = f"list_bool_or(list_transform({patterns}, lambda __v: TRY(regexp_matches({text}, __v))))"
     return f"CASE WHEN {text} IS NOT NULL AND {patterns} IS NOT NULL THEN coalesce({found}, false)::BIGINT END"
 
 
 def _multi_search(args: list[Typed], _: Context) -> Typed:
-    places = f"list_transform({args[1].sql}, lambda __v: strpos({args[0].sql}, __v))"
+    places = f"list_transform({_texts(args[1])}, lambda __v: strpos({args[0].sql}, __v))"
     return derived(f"(CASE WHEN {args[0].sql} IS NOT NULL THEN {places} END)", Kind.ARRAY, *args, item=Kind.INT)
 
 
@@ -178,7 +182,7 @@ def _ngram(fold: bool) -> Builder:
     """The share of n-grams in common: 2·|both| / (|one| + |other|) in Doris, |both| / |needle's| in StarRocks."""
 
     def build(args: list[Typed], context: Context) -> str:
-        size = int(constant(args, 2, "ngram_search", "the number of grams"))
+        size = whole_number(args, 2, "ngram_search", "the number of grams")
         constant(args, 1, "ngram_search", "the text looked for")
         if not 1 <= size <= 64:
             raise AnalysisError("ngram_search: the number of grams must be between 1 and 64")
@@ -216,7 +220,7 @@ MATCH.add("starts_with", "TT", Kind.BOOL, "starts_with({0}, {1})")
 MATCH.add("ends_with", "TT", Kind.BOOL, "ends_with({0}, {1})")
 MATCH.add("count_substrings", "TTI?", Kind.INT, _count_substrings)
 MATCH.add("find_in_set", "TT", Kind.INT, _find_in_set)
-MATCH.add("field", "AA*", Kind.INT, _field)
+MATCH.add("field", "AAA*", Kind.INT, _field)
 MATCH.add("strcmp", "TT", Kind.INT, "CASE WHEN {0} < {1} THEN -1 WHEN {0} > {1} THEN 1 WHEN {0} = {1} THEN 0 END")
 MATCH.add("levenshtein", "TT", Kind.INT, _distance("levenshtein", same_length=False))
 MATCH.add("damerau_levenshtein_distance", "TT", Kind.INT, _distance("damerau_levenshtein", same_length=False))

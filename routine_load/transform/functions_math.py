@@ -29,6 +29,7 @@ def _log(args: list[Typed], _: Context) -> str:
 def _conv(args: list[Typed], _: Context) -> str:
     """MySQL's CONV: digits of one base in another; reading stops at what is no digit; a negative target is signed."""
     number, old, new = (arg.sql for arg in args)
+    base = f"(CASE WHEN abs({new}) BETWEEN 2 AND 36 THEN abs({new}) END)"
     digit = f"(strpos('{_DIGITS}', __v) - 1)"
     digits = f"string_split(regexp_replace(upper(trim({number})), '^[+-]', ''), '')"
     are = f"list_transform({digits}, lambda __v: {digit} BETWEEN 0 AND abs({old}) - 1)"
@@ -45,8 +46,8 @@ def _conv(args: list[Typed], _: Context) -> str:
     )
     return (
         f"CASE WHEN abs({old}) NOT BETWEEN 2 AND 36 OR abs({new}) NOT BETWEEN 2 AND 36 OR {number} IS NULL THEN NULL "
-        f"WHEN {new} > 0 THEN {_in_base(positive, new)} "
-        f"ELSE (CASE WHEN {as_signed} < 0 THEN '-' ELSE '' END) || {_in_base(f'abs({as_signed})', f'abs({new})')} END"
+        f"WHEN {new} > 0 THEN {_in_base(positive, base)} "
+        f"ELSE (CASE WHEN {as_signed} < 0 THEN '-' ELSE '' END) || {_in_base(f'abs({as_signed})', base)} END"
     )
 
 
@@ -109,7 +110,7 @@ def _parse_data_size(args: list[Typed], _: Context) -> str:
 def _width_bucket(args: list[Typed], _: Context) -> str:
     value, low, high, count = (arg.sql for arg in args)
     return (
-        f"CASE WHEN {count} <= 0 OR {low} >= {high} THEN NULL WHEN {value} < {low} THEN 0 "
+        f"CASE WHEN {count} NOT BETWEEN 1 AND 2147483647 OR {low} >= {high} THEN NULL WHEN {value} < {low} THEN 0 "
         f"WHEN {value} >= {high} THEN {count} + 1 "
         f"ELSE TRY_CAST(floor(({value} - {low}) * {count} / ({high} - {low})) AS BIGINT) + 1 END"
     )
@@ -188,7 +189,7 @@ MATH.add("width_bucket", "DDDI", Kind.INT, _width_bucket)
 MATH.add("bar", "DDDI", Kind.TEXT, _bar)
 MATH.add("money_format", "D", Kind.TEXT, "CASE WHEN isfinite({0}) THEN format('{{:,.2f}}', round({0}, 2)) END")
 MATH.add("format_round", "DI", Kind.TEXT, _format_round)
-MATH.add("format", "AA*", Kind.TEXT, _format)
+MATH.add("format", "AAA*", Kind.TEXT, _format)
 MATH.add("format_number", "D", Kind.TEXT, _units("K M B T Q", 1000, to_text("{0}", Kind.DOUBLE)))
 MATH.add("format_bytes", "I", Kind.TEXT, _format_bytes)
 MATH.add("parse_data_size", "T", Kind.LARGEINT, _parse_data_size)

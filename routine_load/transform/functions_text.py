@@ -162,7 +162,8 @@ def _mask_some(first: bool) -> Builder:
 
 def _overlay(args: list[Typed], _: Context) -> str:
     """Characters from a place on replaced; a length below 0 or too large is the rest."""
-    text, at, size, by = (arg.sql for arg in args)
+    text, by = args[0].sql, args[3].sql
+    at, size = (clamped(arg.sql, -1, _MADE_BYTES) for arg in args[1:3])
     rest = f"(CASE WHEN {size} < 0 OR {size} > length({text}) THEN '' ELSE substring({text}, {at} + {size}) END)"
     known = f"{size} IS NOT NULL AND {by} IS NOT NULL"
     return (

@@ -39,11 +39,11 @@ def _direct(function: Callable[..., Any], parameters: int) -> _Direct:
 
 _BY_ROW: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     "murmur32": (mmh3.hash, ["VARCHAR", "UINTEGER", "BOOLEAN"], "BIGINT"),
-    "murmur128": (mmh3.hash128, ["VARCHAR", "UINTEGER", "BOOLEAN", "BOOLEAN"], "UHUGEINT"),
+    "murmur128": (mmh3.mmh3_x64_128_digest, ["BLOB", "UINTEGER"], "BLOB"),
     "xxh32": (xxhash.xxh32_intdigest, ["BLOB", "UBIGINT"], "UBIGINT"),
     "xxh64": (xxhash.xxh64_intdigest, ["BLOB", "UBIGINT"], "UBIGINT"),
     "xxh3_64": (xxhash.xxh3_64_intdigest, ["BLOB", "UBIGINT"], "UBIGINT"),
-    "xxh3_128": (xxhash.xxh3_128_intdigest, ["BLOB", "UBIGINT"], "UHUGEINT"),
+    "xxh3_128": (xxhash.xxh3_128_hexdigest, ["BLOB", "UBIGINT"], "VARCHAR"),
     "crc32": (zlib.crc32, ["BLOB"], "UINTEGER"),
 }
 _DIGESTS: dict[str, Callable[[bytes], Any]] = {
