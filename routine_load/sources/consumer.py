@@ -32,7 +32,9 @@ _DEFAULTS: dict[str, Setting] = {
 }
 _DUTIES: dict[str, Setting] = {
     "enable.partition.eof": True,
-    "queued.min.messages": 1_000_000,  # the kilobytes are the bound; a small message takes ten times its size
+    # The kilobytes count values alone: keys and headers, a megabyte each, are bounded by the number of messages. It is
+    # no brake (measured: 100 and 1,000,000 take the same CPU and time): an answer of a broker has megabytes of them.
+    "queued.min.messages": 100,
     "queued.max.messages.kbytes": 2 * 1024,
 }
 _DRAIN_ROWS = 10_000

@@ -29,14 +29,11 @@ class Part:
 
     copy: Copy
     pieces: list[pa.Array] = field(default_factory=list)
-    bytes: int = 0
 
-    def add(self, messages: Sequence[Message]) -> None:
-        if not messages:
-            return
-        piece = self.copy(messages)
-        self.pieces.append(piece)
-        self.bytes += piece.nbytes
+    def add(self, messages: Sequence[Message], copied: pa.Array | None = None) -> None:
+        """``copied`` is their column where it was made already."""
+        if messages:
+            self.pieces.append(self.copy(messages) if copied is None else copied)
 
     def whole(self) -> pa.Array:
         """All of it. What is asked for again, after a chunk was cut, is not put together again."""
@@ -51,6 +48,15 @@ def numbers(found: Sequence[int]) -> pa.Array:
         return pa.array(found, pa.int64())
     kind = pa.int32() if found.itemsize == 4 else pa.int64()
     return pa.Array.from_buffers(kind, len(found), [None, pa.py_buffer(found)]).cast(pa.int64())
+
+
+def weights(piece: pa.Array) -> pa.Array:
+    """The bytes of each message's key, or of the names and values of its headers."""
+    if not pa.types.is_map(piece.type):
+        return pc.fill_null(pc.binary_length(piece), 0).cast(pa.int64())
+    pairs = pc.add(pc.binary_length(piece.keys), pc.fill_null(pc.binary_length(piece.items), 0)).cast(pa.int64())
+    reached = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(pairs)]).take(piece.offsets)
+    return pc.subtract(reached[1:], reached[:-1])
 
 
 def _keys(messages: Sequence[Message]) -> pa.Array:

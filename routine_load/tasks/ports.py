@@ -32,10 +32,16 @@ class KafkaSpec:
 
 
 class ConsumedChunk(Payloads, Protocol):
-    """Payloads as consumed. ``bytes`` is the sum of their lengths, ``last_timestamps_ms`` per partition seen."""
+    """Payloads as consumed, ``last_timestamps_ms`` per partition seen.
+
+    ``bytes`` is the sum of the values' lengths; ``weight`` has those of keys and headers too, where they are carried.
+    """
 
     @property
     def bytes(self) -> int: ...
+
+    @property
+    def weight(self) -> int: ...
 
     @property
     def last_timestamps_ms(self) -> Mapping[PartitionId, int]: ...
@@ -46,6 +52,8 @@ class Consumption(Protocol):
 
     def poll(self, *, max_rows: int, max_bytes: int, deadline: Deadline) -> ConsumedChunk | None:
         """Next chunk, or None where nothing came before the deadline or all partitions are at their end.
+
+        ``max_bytes`` bounds its weight; a message that is heavier comes alone.
 
         Returns early, with what there is, once every partition is caught up. Raises OffsetOutOfRange (with the
         watermarks in the text), SourceUnavailable, SourceError.

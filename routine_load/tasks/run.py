@@ -31,7 +31,7 @@ _PROBE_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchLimits:
-    """When a batch ends: whichever comes first."""
+    """When a batch ends: whichever comes first. Bytes are those of values, and of keys and headers that are carried."""
 
     rows_max: int
     bytes_max: int
@@ -130,7 +130,7 @@ class _Attempt:
         self._visit = visit
         self._started = runner.clock.monotonic()
         self._rows = 0
-        self._bytes = 0
+        self._weight = 0
         self._timestamps_ms: dict[PartitionId, int] = {}
         self.committed: TaskReport | None = None
         self._begin_batch()
@@ -157,14 +157,14 @@ class _Attempt:
 
     def _took(self, chunk: ConsumedChunk) -> None:
         self._rows += len(chunk.values)
-        self._bytes += chunk.bytes
+        self._weight += chunk.weight
         self._timestamps_ms.update(chunk.last_timestamps_ms)
 
     def _following(self, chunk: ConsumedChunk) -> ConsumedChunk | None:
         limits = self._task.limits
-        if self._rows >= limits.rows_max or self._bytes >= limits.bytes_max:
+        if self._rows >= limits.rows_max or self._weight >= limits.bytes_max:
             return None
-        if not self._visit.inside and (len(chunk.values) >= PROBE_ROWS or chunk.bytes >= _PROBE_BYTES):
+        if not self._visit.inside and (len(chunk.values) >= PROBE_ROWS or chunk.weight >= _PROBE_BYTES):
             self._visit.enter()
         return None if self._visit.held_back else self._next(limits.chunk_rows)
 
@@ -179,7 +179,7 @@ class _Attempt:
             chunk = consumption.poll(
                 max_rows=min(rows, limits.rows_max - self._rows),
                 max_bytes=min(
-                    limits.chunk_bytes if self._visit.inside else _PROBE_BYTES, limits.bytes_max - self._bytes
+                    limits.chunk_bytes if self._visit.inside else _PROBE_BYTES, limits.bytes_max - self._weight
                 ),
                 deadline=Deadline.after(wait, self._runner.clock),
             )

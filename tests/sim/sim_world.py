@@ -99,6 +99,10 @@ class Chunk:
     bytes: int
     last_timestamps_ms: Mapping[PartitionId, int]
 
+    @property
+    def weight(self) -> int:
+        return self.bytes
+
     def origin(self, index: int) -> Origin:
         partition, offset = self.places[index]
         return Origin(self.topic, partition, offset)
