@@ -24,7 +24,8 @@ the row is an error row only if the column is NOT NULL. NULL is no error in eith
   Two-digit years are 1970 to 2069. Doris rounds to the digits that the column keeps, StarRocks keeps microseconds.
 - Floating-point numbers are finite: NaN and infinities are errors.
 - The parts of ARRAY, MAP and STRUCT convert as columns of their types do, but a part that does not is NULL.
-- `JSONB` is JSON; `VARIANT` is kept as JSON under its own name. `DECIMALV2`, `DECIMALV3`, `DECIMAL32` … are DECIMAL. `TEXT` is STRING.
+- `JSONB` is JSON; `VARIANT` is kept as JSON under its own name. `DECIMALV2`, `DECIMALV3`, `DECIMAL32` … are DECIMAL.
+  `TEXT` is STRING.
 - BITMAP, HLL, QUANTILE_STATE and PERCENTILE are filled by [functions](functions.md) in `COLUMNS`: `b = to_bitmap(a)`.
   A bitmap takes 8 bytes a member. An HLL counts exactly up to 16,383 different values, and then with an error of about
   0.8 %, in 128 KiB. A quantile state keeps 4,096 values, and thins out more than that. `SELECT` shows them as NULL.
