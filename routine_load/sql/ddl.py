@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from routine_load.errors import AnalysisError, NoDatabaseSelected, UnsupportedFeature
 from routine_load.ids import Compat, TableRef
-from routine_load.sql.ddl_alter import AlterAction, partition_names, read_action, read_properties
+from routine_load.sql.ddl_alter import AlterAction, partition_names, read_actions, read_properties
 from routine_load.sql.ddl_columns import read_column
 from routine_load.sql.ddl_partitions import read_partitioning
 from routine_load.sql.ddl_rules import TableDraft, declare
@@ -81,6 +81,12 @@ class AlterTable:
     ref: TableRef
     actions: tuple[AlterAction, ...]
 
+
+_INSTEAD = {
+    "MATERIALIZED": "make a VIEW, or a table that a job of its own loads",
+    "WORKLOAD": "there is one workload group here, the default one",
+    "CATALOG": "there is one catalog here, the default one",
+}
 
 DdlStatement = (
     CreateDatabase
@@ -188,7 +194,8 @@ def _create(reader: Reader, context: DdlContext) -> DdlStatement:
         raise UnsupportedFeature(f"CREATE {reader.peek().text.upper()} TABLE is not kept here; create a plain table")
     if not reader.accept("TABLE"):
         what = reader.peek().text.upper() or "nothing"
-        raise UnsupportedFeature(f"CREATE {what} is not supported; DATABASE, TABLE, VIEW and ROUTINE LOAD are")
+        instead = _INSTEAD.get(what, "DATABASE, TABLE, VIEW and ROUTINE LOAD are")
+        raise UnsupportedFeature(f"CREATE {what} is not supported; {instead}")
     exists = reader.accept("IF", "NOT", "EXISTS")
     ref = read_ref(reader, context)
     if reader.accept("LIKE"):
@@ -320,8 +327,8 @@ def _drop(reader: Reader, context: DdlContext) -> DdlStatement:
 
 def _alter(reader: Reader, context: DdlContext) -> AlterTable:
     ref = read_ref(reader, context)
-    actions = [read_action(reader, context.compat)]
+    actions = read_actions(reader, context.compat)
     while reader.accept_symbol(","):
-        actions.append(read_action(reader, context.compat))
+        actions += read_actions(reader, context.compat)
     reader.expect_end()
     return AlterTable(ref=ref, actions=tuple(actions))

@@ -2,7 +2,10 @@
 
 Temporary partitions are nowhere: what would make one is refused.
 
-    action := ADD COLUMN column [FIRST | AFTER name] | DROP COLUMN name | MODIFY COLUMN column
+    action := ADD COLUMN column [FIRST | AFTER name] | ADD COLUMN "(" column, … ")"
+            | DROP COLUMN name
+            | MODIFY COLUMN column [FIRST | AFTER name] | MODIFY COLUMN name COMMENT string
+            | ORDER BY names | [MODIFY] COMMENT [=] string
             | RENAME COLUMN name [TO] name | RENAME [TO] name | RENAME PARTITION name [TO] name
             | ADD PARTITION [IF NOT EXISTS] partition [DISTRIBUTED BY …] | ADD PARTITIONS series
             | DROP PARTITION[S] [IF EXISTS] {name | names} [FORCE] | SET "(" "key" = "value", … ")"
@@ -36,7 +39,25 @@ class DropColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModifyColumn:
+    """``after`` is a column name, empty for FIRST, None: it stays in its place."""
+
     column: Column
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommentOn:
+    """``column`` None: on the table."""
+
+    column: str | None
+    comment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderColumns:
+    """All columns of the table, as they are to stand."""
+
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +104,8 @@ AlterAction = (
     | AddColumn
     | DropColumn
     | ModifyColumn
+    | CommentOn
+    | OrderColumns
     | RenameColumn
     | RenameTable
     | AddPartitions
@@ -91,8 +114,22 @@ AlterAction = (
 )
 
 
+def read_actions(reader: Reader, compat: Compat) -> list[AlterAction]:
+    """One action as it is written; ``ADD COLUMN (a INT, b INT)`` is two."""
+    if not (reader.looks_at("ADD", "COLUMN") and reader.peek(2).text == "("):
+        return [read_action(reader, compat)]
+    reader.expect("ADD", "COLUMN")
+    reader.expect_symbol("(")
+    found: list[AlterAction] = [AddColumn(column=_altered(read_column(reader, compat)))]
+    while reader.accept_symbol(","):
+        found.append(AddColumn(column=_altered(read_column(reader, compat))))
+    reader.expect_symbol(")")
+    _end(reader)
+    return found
+
+
 def read_action(reader: Reader, compat: Compat) -> AlterAction:
-    action = _alter_column(reader, compat) or _alter_partition(reader)
+    action = _alter_column(reader, compat) or _alter_comment(reader) or _alter_partition(reader)
     if action is None and reader.accept("RENAME"):
         if reader.accept("PARTITION"):
             name = reader.name()
@@ -109,28 +146,44 @@ def read_action(reader: Reader, compat: Compat) -> AlterAction:
         return SetProperties(properties=read_properties(reader))
     if action is None:
         raise UnsupportedFeature(
-            "This ALTER TABLE is not supported; ADD COLUMN, DROP COLUMN, MODIFY COLUMN, RENAME, RENAME COLUMN, "
-            "ADD PARTITION, DROP PARTITION and RENAME PARTITION are"
+            "This ALTER TABLE is not supported; ADD COLUMN, DROP COLUMN, MODIFY COLUMN, ORDER BY, COMMENT, RENAME, "
+            "RENAME COLUMN, ADD PARTITION, DROP PARTITION and RENAME PARTITION are"
         )
+    _end(reader)
+    return action
+
+
+def _end(reader: Reader) -> None:
+    """A rollup that is meant, and properties of the alteration: nothing depends on them here."""
+    if reader.accept("TO") or reader.accept("FROM") or reader.accept("IN"):
+        reader.name()
     if reader.accept("PROPERTIES"):
         read_properties(reader)
-    return action
+
+
+def _alter_comment(reader: Reader) -> CommentOn | OrderColumns | None:
+    if reader.accept("COMMENT") or reader.accept("MODIFY", "COMMENT"):
+        reader.accept_symbol("=")
+        return CommentOn(column=None, comment=reader.string())
+    return OrderColumns(names=reader.names()) if reader.accept("ORDER", "BY") else None
 
 
 def _alter_column(reader: Reader, compat: Compat) -> AlterAction | None:
     if reader.accept("ADD", "COLUMN"):
-        if reader.peek().text == "(":
-            raise UnsupportedFeature("ADD COLUMN (…, …) is not supported; repeat ADD COLUMN for each column")
-        column = _altered(read_column(reader, compat))
-        after = reader.name() if reader.accept("AFTER") else ("" if reader.accept("FIRST") else None)
-        return AddColumn(column=column, after=after)
+        return AddColumn(column=_altered(read_column(reader, compat)), after=_after(reader))
     if reader.accept("DROP", "COLUMN"):
         return DropColumn(name=reader.name())
     if reader.accept("MODIFY", "COLUMN"):
         if reader.peek(1).is_word("COMMENT"):
-            raise UnsupportedFeature("MODIFY COLUMN … COMMENT needs the column's type here")
-        return ModifyColumn(column=_altered(read_column(reader, compat)))
+            name = reader.name()
+            reader.expect("COMMENT")
+            return CommentOn(column=name, comment=reader.string())
+        return ModifyColumn(column=_altered(read_column(reader, compat)), after=_after(reader))
     return None
+
+
+def _after(reader: Reader) -> str | None:
+    return reader.name() if reader.accept("AFTER") else ("" if reader.accept("FIRST") else None)
 
 
 def _alter_partition(reader: Reader) -> AddPartitions | DropPartitions | None:

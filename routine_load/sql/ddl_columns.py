@@ -36,6 +36,7 @@ class ColumnDraft:
     auto_increment: bool = False
     comment: str = ""
     generated: str | None = None
+    on_update: bool = False
 
     def column(self, *, is_key: bool, nullable: bool | None = None) -> Column:
         may_be_null = self.nullable if nullable is None else nullable
@@ -49,6 +50,7 @@ class ColumnDraft:
             comment=self.comment,
             auto_increment=self.auto_increment,
             generated=self.generated,
+            on_update=self.on_update,
         )
 
 
@@ -86,8 +88,10 @@ def _attribute(reader: Reader, draft: ColumnDraft) -> bool:  # noqa: C901, PLR09
         reader.name()
     elif reader.accept("GENERATED", "ALWAYS", "AS") or reader.accept("AS"):
         draft.generated = _generated(reader)
-    elif reader.looks_at("ON", "UPDATE"):
-        raise UnsupportedFeature(f"Column[{draft.name}]: ON UPDATE cannot be kept here; load the time as a column")
+    elif reader.accept("ON", "UPDATE"):
+        draft.on_update = _default(reader, draft.name) == "CURRENT_TIMESTAMP"
+        if not draft.on_update:
+            raise AnalysisError(f"Column[{draft.name}]: ON UPDATE takes CURRENT_TIMESTAMP only")
     else:
         return _aggregation(reader, draft)
     return True

@@ -191,6 +191,7 @@ def _check_column(column: Column, model: KeyModel) -> None:
         raise AnalysisError(f"Column[{name}]: default value NULL for a NOT NULL column")
     _check_default(column)
     _check_generated(column, model)
+    _check_on_update(column, model)
     if not column.is_key:
         _check_aggregation(column, model)
 
@@ -221,6 +222,21 @@ def _check_generated(column: Column, model: KeyModel) -> None:
         raise AnalysisError(f"Generated column[{column.name}] cannot be {where}")
     if column.default is not None or column.auto_increment:
         raise AnalysisError(f"Generated column[{column.name}] can not have a default value or AUTO_INCREMENT")
+
+
+def _check_on_update(column: Column, model: KeyModel) -> None:
+    """Doris: in UNIQUE tables, beside DEFAULT CURRENT_TIMESTAMP; here in PRIMARY KEY tables as well."""
+    if not column.on_update:
+        return
+    if column.is_key or model not in (KeyModel.UNIQUE, KeyModel.PRIMARY):
+        raise AnalysisError(
+            "'ON UPDATE CURRENT_TIMESTAMP' is only supported in unique table with merge-on-write enabled."
+        )
+    if column.default != "CURRENT_TIMESTAMP" or column.type.name is not TypeName.DATETIME:
+        raise AnalysisError(
+            "You must set the default value of the column to CURRENT_TIMESTAMP when using"
+            " 'ON UPDATE CURRENT_TIMESTAMP'."
+        )
 
 
 def _check_default(column: Column) -> None:

@@ -46,6 +46,8 @@ def _column(column: Column, model: KeyModel, compat: Compat) -> str:
     if (text := default_text(column)) is not None:
         plain = column.default in ("CURRENT_TIMESTAMP", "CURRENT_DATE", "uuid()")
         words += ["DEFAULT", text if plain else _string(text)]
+    if column.on_update:
+        words.append("ON UPDATE CURRENT_TIMESTAMP")
     if column.generated is not None:
         words.append(f"AS {column.generated}" if compat is Compat.STARROCKS else f"AS ({column.generated})")
     words += ["COMMENT", _string(column.comment)] if column.comment or compat is Compat.STARROCKS else []

@@ -92,7 +92,8 @@ UNIONS = {
 class Column:
     """``default`` is the SQL text of a constant or CURRENT_TIMESTAMP; None means no default was declared.
 
-    ``generated`` is the expression of a generated column, as it was written; nothing loads it.
+    ``generated`` is the expression of a generated column, as it was written; nothing loads it. ``on_update``: a change
+    of the row that does not bring the column sets it to its default, the time (Doris: ON UPDATE CURRENT_TIMESTAMP).
     """
 
     name: str
@@ -104,6 +105,7 @@ class Column:
     comment: str = ""
     auto_increment: bool = False
     generated: str | None = None
+    on_update: bool = False
 
 
 class PartitionKind(StrEnum):

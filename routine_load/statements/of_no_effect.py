@@ -1,7 +1,8 @@
 """Statements of pasted scripts that have nothing to do here, and do no harm undone: they are answered, and that is all.
 
-Indexes (CREATE TABLE forgets them too), properties of storage, statistics of the optimiser, labels, waiting for other
-front ends (Doris: ``SYNC``). Refuses to know tables: nothing is looked up, so nothing is told.
+Indexes (CREATE TABLE forgets them too), properties of storage, statistics of the optimiser, labels, shares of machines
+(StarRocks: resource groups; Doris' workload groups are none of it: jobs name them), waiting for other front ends
+(Doris: ``SYNC``). Refuses to know tables: nothing is looked up, so nothing is told.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _SHAPES: Final = (
     rf"alter\s+table\s+{_TABLE}\s+set\s*\([^()]{{0,4096}}\)",
     rf"analyze{_REST}",
     rf"(?:drop|kill)\s+(?:stats|analyze){_REST}",
+    rf"(?:create|alter|drop)\s+resource\s+group{_REST}",
     rf"clean\s+(?:all\s+)?label{_REST}",
 )
 _ANY: Final = re.compile(rf"\s*(?:{'|'.join(_SHAPES)})\s*;?\s*", re.IGNORECASE | re.DOTALL)

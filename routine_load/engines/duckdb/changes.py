@@ -39,6 +39,7 @@ class Changes:
             else:
                 if isinstance(checked.tree, exp.Update):
                     _check_update(checked.tree, table)
+                    _stamp(checked.tree, table)
                 affected = _count(cursor.execute(checked.sql()))
             cursor.execute("COMMIT")
         return affected
@@ -159,6 +160,17 @@ def _check_update(tree: exp.Update, table: Table) -> None:
             raise AnalysisError(f"generated column: {column.name} can not be specified")
         if column is not None and column.is_key and table.key_model.merges:
             raise AnalysisError(f"Key column '{column.name}' cannot be updated")
+
+
+def _stamp(tree: exp.Update, table: Table) -> None:
+    """Doris: ON UPDATE CURRENT_TIMESTAMP."""
+    given = {assignment.this.name.lower() for assignment in tree.expressions if isinstance(assignment, exp.EQ)}
+    for column in table.columns:
+        if column.on_update and column.name.lower() not in given:
+            now = exp.Var(this=default_expression(column))
+            tree.append(
+                "expressions", exp.EQ(this=exp.column(exp.to_identifier(column.name, quoted=True)), expression=now)
+            )
 
 
 def _count(cursor: duckdb.DuckDBPyConnection) -> int:

@@ -139,11 +139,14 @@ def _replace(plan: MergePlan, stage: str, names: Names) -> Merge:
 
 
 def _kept(plan: MergePlan) -> list[str]:
-    """A partial update: what the rows bring, else what is there, else the default."""
+    """A partial update: what the rows bring, else what is there, else the default; a column that tells when the row was
+    changed last is its default, the time, wherever no row brings it.
+    """
     items = []
     for column in plan.table.stored_columns:
         name = quote(column.name)
-        old = f"WHEN t.rowid IS NULL THEN {default_expression(column)} ELSE t.{name} END AS {name}"
+        keeps = "t.rowid IS NULL OR true" if column.on_update else "t.rowid IS NULL"
+        old = f"WHEN {keeps} THEN {default_expression(column)} ELSE t.{name} END AS {name}"
         if column in plan.masked:
             items.append(f"CASE WHEN {plan.brings(column, 'r.')} THEN r.{name} {old}")
         else:

@@ -9,6 +9,7 @@ import duckdb
 
 from routine_load.clock import Clock
 from routine_load.engines.duckdb import sequences
+from routine_load.engines.duckdb.alterations import altered
 from routine_load.engines.duckdb.catalog import Catalog, Change
 from routine_load.engines.duckdb.defaults import default_expression
 from routine_load.engines.duckdb.generated import generated_expression
@@ -16,16 +17,15 @@ from routine_load.engines.duckdb.merging import MergeLock
 from routine_load.engines.duckdb.names import Names, quote, quoted
 from routine_load.engines.duckdb.partitions import PartitionAction, by_now, deletion, named, repartitioned
 from routine_load.engines.duckdb.types import duckdb_type
-from routine_load.errors import AnalysisError, TableExists, UnknownTable, UnsupportedFeature
+from routine_load.errors import AnalysisError, TableExists, UnknownTable
 from routine_load.ids import TableRef
 from routine_load.sql.ddl import AlterTable, CreateTable, CreateTableLike, DropTable, TruncateTable
 from routine_load.sql.ddl_alter import (
     AddColumn,
     AddPartitions,
     AlterAction,
-    DropColumn,
+    CommentOn,
     DropPartitions,
-    ModifyColumn,
     RenameColumn,
     RenamePartition,
     RenameTable,
@@ -105,6 +105,10 @@ class Tables:
 
     def alter(self, statement: AlterTable) -> None:
         with self._merge_lock.held():
+            expected = self._catalog.table(statement.ref)
+            for action in statement.actions:  # all of them can be done, or none is
+                expected = altered(expected, action)
+                check_altered(expected)
             for action in statement.actions:
                 self._alter(statement.ref, action)
 
@@ -122,6 +126,9 @@ class Tables:
             return
         new = altered(old, action)
         check_altered(new)
+        if isinstance(action, CommentOn):
+            self._catalog.replace_table(ref, new, lambda _: None)
+            return
         target = self._names.table(ref)
         match action:
             case _ if _computes(old) or _computes(new):
@@ -179,61 +186,8 @@ def _quiet(error: type[Exception], *, when: bool) -> contextlib.AbstractContextM
     return contextlib.suppress(*([error] if when else []))
 
 
-def altered(table: Table, action: AlterAction) -> Table:
-    """The declaration after one ALTER action. Raises AnalysisError for columns that are not there, or are already."""
-    columns = list(table.columns)
-    match action:
-        case AddColumn(column=column, after=after):
-            if table.column(column.name) is not None:
-                raise AnalysisError(f"Can not add column which already exists: {column.name}")
-            columns.insert(_place(table, after, column), column)
-        case DropColumn(name=name):
-            found = _required(table, name)
-            if found.is_key:
-                raise UnsupportedFeature(f"Key column[{found.name}] cannot be dropped; create a new table")
-            _refuse_sequence(table, found)
-            columns.remove(found)
-        case ModifyColumn(column=column):
-            found = _required(table, column.name)
-            if found.is_key != column.is_key and column.is_key:
-                raise AnalysisError(f"Column[{found.name}] is not a key column")
-            changed = replace(
-                column, name=found.name, is_key=found.is_key, aggregation=column.aggregation or found.aggregation
-            )
-            columns[columns.index(found)] = changed
-        case RenameColumn(name=name, to=to):
-            found = _required(table, name)
-            _refuse_sequence(table, found)
-            if table.column(to) is not None and to.lower() != name.lower():
-                raise AnalysisError(f"Column name[{to}] is already used")
-            columns[columns.index(found)] = replace(found, name=to)
-        case RenameTable(to=to):
-            return replace(table, ref=TableRef(table.ref.database, to))
-    return replace(table, columns=tuple(columns))
-
-
-def _required(table: Table, name: str) -> Column:
-    found = table.column(name)
-    if found is None:
-        raise AnalysisError(f"Column does not exists: {name}")
-    return found
-
-
 def _computes(table: Table) -> bool:
     return any(column.generated is not None for column in table.columns)
-
-
-def _refuse_sequence(table: Table, column: Column) -> None:
-    if table.sequence_column == column.name:
-        raise AnalysisError(f"Can not alter sequence column[{column.name}]")
-
-
-def _place(table: Table, after: str | None, column: Column) -> int:
-    if after:
-        return table.columns.index(_required(table, after)) + 1
-    if after is None and column.is_key:
-        return len(table.key_columns)
-    return len(table.columns) if after is None else 0
 
 
 def _declared(table: Table, column: Column) -> str:
