@@ -26,8 +26,11 @@ COMPACTING: Final = "max_vacuum_tasks"
 COMPACTING_TASKS: Final = 100
 """DuckDB's default."""
 
-_SHARE: Final = 4
-"""A row group of wide rows has at most what was logged since a checkpoint, and one transaction: two such parts."""
+_VECTOR_SHARE: Final = 4
+_BATCH_SHARE: Final = 8
+"""A row group of wide rows has what was logged since a checkpoint, which is a fourth of the memory, and the transaction
+behind it; beside it stand what other transactions hold that are not committed, two with a backlog. With a fourth for
+each, one in ten found no memory and had to come again."""
 _NOTED_SHARE: Final = 8
 _UNITS: Final = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 
@@ -36,8 +39,8 @@ class Breadth:
     """Counts wide rows per table, beginning with an open file. Thread-safe."""
 
     def __init__(self, memory_bytes: int, names: Names) -> None:
-        self.batch_bytes_max = max(1, memory_bytes // _SHARE)
-        self._row_bytes = self.batch_bytes_max / VECTOR_ROWS
+        self.batch_bytes_max = max(1, memory_bytes // _BATCH_SHARE)
+        self._row_bytes = memory_bytes / _VECTOR_SHARE / VECTOR_ROWS
         self._noted_bytes = memory_bytes // _NOTED_SHARE
         self._names = names
         self._lock = threading.Lock()

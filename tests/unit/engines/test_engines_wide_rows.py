@@ -108,7 +108,7 @@ def test_row_groups_are_put_together_where_rows_are_narrow(world: World) -> None
 
 
 def test_a_transaction_of_wide_rows_says_when_it_is_full(world: World) -> None:
-    """A quarter of the engine's memory: what is in a transaction is one row group of the next checkpoint."""
+    """At an eighth of the engine's memory: what is in a transaction is one row group of the next checkpoint."""
     load = world.engine.begin(Label("full"), JOB)
     chunk = pa.table({"id": pa.array(range(50), pa.int64()), "v": ["v" * SIZE] * 50})
     many = pa.table({"id": pa.array(range(500_000), pa.int64()), "v": ["narrow text " * 3] * 500_000})
@@ -119,7 +119,7 @@ def test_a_transaction_of_wide_rows_says_when_it_is_full(world: World) -> None:
         load.write(TableBatch(WIDE, chunk, WriteMode()))
     full.append(load.is_full)
     load.rollback()
-    assert full == [False, False, False, False, True]
+    assert full == [False, False, True, True, True]
 
 
 def test_a_file_that_duckdb_gave_up_is_opened_again(world: World) -> None:
