@@ -18,7 +18,7 @@ from routine_load.transform.casts import cast, type_of
 from routine_load.transform.functions import FUNCTIONS, KNOWN_FUNCTIONS
 from routine_load.transform.functions_periods import slice_unit, sliced
 from routine_load.transform.functions_time import TIME, shift
-from routine_load.transform.operators import arithmetic, as_kind, comparison
+from routine_load.transform.operators import arithmetic, as_kind, comparison, duck_kind
 from routine_load.transform.refused import REFUSED
 from routine_load.transform.registry import Context, common_kind
 from routine_load.transform.typed import Kind, Typed, derived, quoted, text_literal
@@ -121,13 +121,24 @@ class Translator:
         result = function.result if isinstance(function.result, Kind) else function.result(args)
         if result is not Kind.BOOL and not isinstance(function.result, Kind):
             # Branches become one kind before the function sees them.
-            args = [self._as(a, result) if function.letter(i) == "A" else a for i, a in enumerate(args)]
+            args = [self._branch(a, result, args) if function.letter(i) == "A" else a for i, a in enumerate(args)]
         if function.repeats:
             args = [self._bound(arg) for arg in args]
         if callable(function.body):
             made = function.body(args, self._context)
-            return made if isinstance(made, Typed) else derived(f"({made})", result, *args)
+            return made if isinstance(made, Typed) else derived(f"({made})", result, *args, item=_item(args))
         return derived(f"({function.body.format(*(arg.sql for arg in args))})", result, *args)
+
+    def _branch(self, value: Typed, kind: Kind, branches: list[Typed]) -> Typed:
+        """One of the values of which one is chosen: all become one kind, arrays have elements of one kind."""
+        if kind is not Kind.ARRAY:
+            return self._as(value, kind)
+        if len({branch.item for branch in branches if branch.kind is Kind.ARRAY}) > 1:
+            raise AnalysisError("the arrays have elements of different kinds")
+        item = _item(branches)
+        if value.kind is Kind.NULL:
+            return Typed(f"CAST(NULL AS {duck_kind(item)}[])", kind, atomic=True, item=item)
+        return value
 
     def _argument(self, value: Typed, letter: str) -> Typed:
         if letter in {"A", "F"}:
@@ -255,6 +266,11 @@ class Translator:
             return derived(f"({value.sql} IS NULL)", Kind.BOOL, value)
         test = self._as(value, Kind.BOOL)
         return derived(f"({test.sql} IS {'TRUE' if node.expression.this else 'FALSE'})", Kind.BOOL, test)
+
+
+def _item(values: list[Typed]) -> Kind:
+    """What the elements of the first array are."""
+    return next((value.item for value in values if value.kind is Kind.ARRAY), Kind.TEXT)
 
 
 _LETTERS = {

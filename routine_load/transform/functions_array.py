@@ -86,7 +86,7 @@ def _about_element(template: str, kind: Kind) -> Builder:
 
 def _aggregate(function: str) -> Builder:
     def build(args: list[Typed], _: Context) -> Typed:
-        if function in {"list_min", "list_max"}:
+        if function in {"list_min", "list_max"} or args[0].item is Kind.OTHER:
             return derived(f"{function}({args[0].sql})", args[0].item, args[0])
         numbers, item = _numbers(args[0])
         kind = Kind.DOUBLE if function in {"list_avg", "list_product"} or item is not Kind.INT else Kind.LARGEINT

@@ -91,6 +91,20 @@ def test_a_query_of_an_analyst(world, query):
     assert world.query(query, "d").fetchall() == [QUERIES[query]]
 
 
+def test_arrays_and_maps_of_a_table_are_read_by_the_same_functions(world):
+    """Elements are what the column says: numbers are added, dates formatted, texts joined."""
+    world.execute(
+        "CREATE TABLE IF NOT EXISTS n (k INT, xs ARRAY<INT>, ts ARRAY<STRING>, ds ARRAY<DATE>, m MAP<STRING, INT>)"
+        " DUPLICATE KEY(k) DISTRIBUTED BY HASH(k) BUCKETS 1",
+        "d",
+    )
+    world.execute("TRUNCATE TABLE n", "d")
+    world.execute("INSERT INTO n VALUES (1, [3, 1], ['b', 'a'], ['2020-02-29'], MAP{'x': 5})", "d")
+    row = "array_max(xs) + 1, array_sum(xs), array_join(array_sort(ts), '-'), date_format(ds[1], '%Y'), map_size(m)"
+    more = "element_at(xs, 1) * 2, array_contains(xs, 3), array_length(xs), element_at(m, 'x') + 1, cardinality(m)"
+    assert world.query(f"SELECT {row}, {more} FROM n", "d").fetchall() == [(4, 4, "a-b", "2020", 1, 6, 1, 2, 6, 1)]
+
+
 def test_a_column_called_current_timestamp_is_not_the_time(world):
     """An alias of that name does not change what now() means beside it."""
     [(first, second)] = world.query("SELECT current_timestamp, now(6)").fetchall()

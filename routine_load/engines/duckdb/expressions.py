@@ -154,8 +154,10 @@ class _Translator(Translator):
         self._owner = owner
         self._kinds = kinds
         self._lets = lets
+        self._whole: exp.Expr | None = None
 
     def translate_part(self, node: exp.Expr) -> Typed:
+        self._whole = node
         return self._node(node)
 
     def _node(self, node: exp.Expr) -> Typed:
@@ -165,7 +167,10 @@ class _Translator(Translator):
         if node.args.get("negate"):
             value = self._rule(node)
             return derived(f"(NOT {value.sql})", Kind.BOOL, value)
-        return self._rule(node)
+        value = self._rule(node)
+        if value.kind is Kind.OTHER and node is not self._whole:
+            raise _UnknownKind(node.key)  # an element of a column's array: DuckDB knows what it is
+        return value
 
     def _rule(self, node: exp.Expr) -> Typed:
         if isinstance(node, exp.Column):
