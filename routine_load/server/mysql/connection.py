@@ -35,7 +35,7 @@ from routine_load.server.mysql.inbound import (
     parse_login,
     text,
 )
-from routine_load.server.mysql.prepared import PreparedStatements
+from routine_load.server.mysql.prepared import Budget, PreparedStatements
 from routine_load.server.mysql.stream import BoundedStream, ConnectionClosed, ProtocolViolation
 from routine_load.server.ports import MySqlLimits, StatementService, server_version
 from routine_load.sql.results import Result
@@ -78,6 +78,7 @@ class House:
     limits: MySqlLimits
     tls: ssl.SSLContext | None
     workers: ThreadPoolExecutor
+    prepared: Budget
     connection_ids: Iterator[int] = field(default_factory=lambda: count(1))
     started: float = field(default_factory=lambda: SystemClock().monotonic())
     connections: int = 0
@@ -98,7 +99,7 @@ class Connection:
         self._session: Session | None = None
         self._running: Future[Any] | None = None
         self._answers = Answers(stream, self._call, self._discard)
-        self._prepared = PreparedStatements(2 * house.limits.max_allowed_packet)
+        self._prepared = PreparedStatements(2 * house.limits.max_allowed_packet, house.prepared)
         self.busy = False
         self._commands: dict[int, Callable[[bytes], Awaitable[None]]] = {
             Commands.COM_QUERY: self._query,
@@ -131,6 +132,7 @@ class Connection:
         except (ConnectionClosed, TimeoutError):
             pass
         finally:
+            self._prepared.clear()
             self._leave()
             self._stream.close()
 

@@ -18,6 +18,7 @@ from routine_load.observe.logs import logger
 from routine_load.server.mysql import outbound
 from routine_load.server.mysql.authentication import Authenticator
 from routine_load.server.mysql.connection import Connection, House
+from routine_load.server.mysql.prepared import Budget
 from routine_load.server.mysql.stream import BoundedStream, ConnectionClosed
 from routine_load.server.mysql.tls import server_context
 from routine_load.server.ports import MySqlLimits, StatementService, TlsFiles, Users
@@ -25,6 +26,8 @@ from routine_load.server.ports import MySqlLimits, StatementService, TlsFiles, U
 _LOGIN_WORKERS = 4
 _WRITE_TIMEOUT_S = 60.0
 _BACKLOG = 256
+_PREPARED_PACKETS_MAX = 8
+"""Texts and long data of the prepared statements of all connections: so many of the largest packets."""
 
 _log = logger("server.mysql")
 
@@ -53,6 +56,7 @@ class MySqlDoor:
             limits=limits,
             tls=server_context(tls) if tls else None,
             # one for what a connection runs and one for what it leaves behind: long statements keep nobody waiting
+            prepared=Budget(_PREPARED_PACKETS_MAX * limits.max_allowed_packet),
             workers=ThreadPoolExecutor(2 * limits.connections_max, thread_name_prefix="mysql-statement"),
         )
         self._server: asyncio.Server | None = None

@@ -5,6 +5,8 @@ Refuses to know what an execution answers. Values are written into the text; the
 
 from __future__ import annotations
 
+import threading
+import weakref
 from dataclasses import dataclass, field
 
 from routine_load.errors import ExecutionError, LimitExceeded, StatementSyntaxError
@@ -53,12 +55,56 @@ class _Statement:
     overflowed: bool = False
 
 
-class PreparedStatements:
-    """By id, bounded in number; texts and long data of all of them together take at most ``bytes_max``."""
+class Budget:
+    """What the prepared statements of all connections may take together. Thread-safe."""
 
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
+        self._lock = threading.Lock()
+        self.bytes = 0
+
+    def take(self, size: int) -> bool:
+        with self._lock:
+            fits = self.bytes + size <= self._bytes_max
+            self.bytes += size if fits else 0
+            return fits
+
+    def give(self, size: int) -> None:
+        with self._lock:
+            self.bytes -= size
+
+
+class _Share:
+    """What one connection has of the budget; it goes back whatever ends the connection."""
+
+    def __init__(self, budget: Budget, bytes_max: int) -> None:
+        self._budget = budget
+        self._bytes_max = bytes_max
         self._bytes = 0
+
+    def take(self, size: int) -> bool:
+        fits = self._bytes + size <= self._bytes_max and self._budget.take(size)
+        self._bytes += size if fits else 0
+        return fits
+
+    def give(self, size: int) -> None:
+        self._budget.give(size)
+        self._bytes -= size
+
+    def clear(self) -> None:
+        self.give(self._bytes)
+
+
+class PreparedStatements:
+    """By id, bounded in number; texts and long data of all of them together take at most ``bytes_max``.
+
+    Those of all connections together take what ``budget`` has.
+    """
+
+    def __init__(self, bytes_max: int, budget: Budget | None = None) -> None:
+        self._share = _Share(budget or Budget(bytes_max), bytes_max)
+        self._too_much = f"The prepared statements of one connection take more than {bytes_max} bytes, or all too many"
+        weakref.finalize(self, self._share.clear)
         self._statements: dict[int, _Statement] = {}
         self._last_id = 0
 
@@ -68,14 +114,13 @@ class PreparedStatements:
             raise TooManyStatements(f"Can't create more than {STATEMENTS_MAX} prepared statements on one connection")
         if has_several_statements(text):
             raise StatementSyntaxError("one statement at a time can be prepared")
-        if self._bytes + len(text) > self._bytes_max:
-            raise TooManyStatements(f"The prepared statements of one connection take more than {self._bytes_max} bytes")
         places = marks(text)
         if len(places) > PARAMETERS_MAX:
             raise TooManyParameters
+        if not self._share.take(len(text)):
+            raise TooManyStatements(self._too_much)
         self._last_id = self._last_id % 0xFFFFFFFF + 1
         self._statements[self._last_id] = _Statement(text, places)
-        self._bytes += len(text)
         return self._last_id, len(places)
 
     def bind(self, body: bytes) -> str:
@@ -85,7 +130,7 @@ class PreparedStatements:
         cursor.take(1 + 4)
         if statement.overflowed:
             self._forget_long_data(statement)
-            raise LongDataTooBig(f"The prepared statements of one connection take more than {self._bytes_max} bytes")
+            raise LongDataTooBig(self._too_much)
         execution = parse_execution(cursor, len(statement.places), statement.types, statement.long_data)
         statement.types = execution.types
         self._forget_long_data(statement)
@@ -98,10 +143,11 @@ class PreparedStatements:
         if statement is None:
             return
         parameter = cursor.integer(2)
-        if self._bytes + cursor.left > self._bytes_max:
+        if parameter >= len(statement.places):
+            return
+        if not self._share.take(cursor.left):
             statement.overflowed = True
-        elif parameter < len(statement.places):
-            self._bytes += cursor.left
+        else:
             statement.long_bytes += cursor.left
             statement.long_data.setdefault(parameter, bytearray()).extend(cursor.rest())
 
@@ -112,11 +158,11 @@ class PreparedStatements:
         statement = self._statements.pop(Cursor(body).integer(4), None)
         if statement is not None:
             self._forget_long_data(statement)
-            self._bytes -= len(statement.text)
+            self._share.give(len(statement.text))
 
     def clear(self) -> None:
         self._statements.clear()
-        self._bytes = 0
+        self._share.clear()
 
     def _find(self, statement_id: int) -> _Statement:
         if statement_id not in self._statements:
@@ -124,7 +170,7 @@ class PreparedStatements:
         return self._statements[statement_id]
 
     def _forget_long_data(self, statement: _Statement) -> None:
-        self._bytes -= statement.long_bytes
+        self._share.give(statement.long_bytes)
         statement.long_data.clear()
         statement.long_bytes = 0
         statement.overflowed = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import struct
 from datetime import date, datetime, timedelta
@@ -19,7 +20,7 @@ from routine_load.server.mysql.inbound import (
     parse_login,
 )
 from routine_load.server.mysql.outbound import CAPABILITIES
-from routine_load.server.mysql.prepared import STATEMENTS_MAX, PreparedStatements, UnknownStatement
+from routine_load.server.mysql.prepared import STATEMENTS_MAX, Budget, PreparedStatements, UnknownStatement
 
 FULL_LOGIN = (
     struct.pack("<IIB23x", CAPABILITIES, 1 << 24, 45)
@@ -149,6 +150,26 @@ def test_texts_and_long_data_are_bounded_together():
     prepared.collect(struct.pack("<IH", 1, 0) + b"x" * 5)
     prepared.close(struct.pack("<I", 1))
     prepared.add("SELECT 1234567890123")
+
+
+def test_all_connections_together_have_one_budget():
+    """Five hundred connections of 64 MiB each would be the machine's memory; what ends gives its share back."""
+    budget = Budget(40)
+    first, second, third = (PreparedStatements(30, budget) for _ in range(3))
+    first.add("SELECT ?")
+    first.collect(struct.pack("<IH", 1, 0) + b"x" * 20)
+    with pytest.raises(LimitExceeded, match="more than 30 bytes, or all too many"):
+        second.add("SELECT 123456")
+    second.add("SELECT 1")
+    first.reset(struct.pack("<I", 1))
+    third.add("SELECT 12345678")
+    assert budget.bytes == 8 + 8 + 15
+    first.clear()
+    del third
+    gc.collect()
+    assert budget.bytes == 8
+    second.close(struct.pack("<I", 1))
+    assert budget.bytes == 0
 
 
 def test_types_must_come_once():
