@@ -45,6 +45,7 @@ class CsvDecoder:
         self._columns = columns
         self._names = [column.name for column in columns]
         self._row_delimiter = spec.row_delimiter.encode()
+        self._shown = _visible(spec.column_separator), _visible(spec.row_delimiter)
         self._fast = _is_plain(spec)
         self._slots = [f"f{i}" for i in range(len(columns))]
         self._null_values = [NULL_TEXT, ""] if spec.empty_field_as_null else [NULL_TEXT]
@@ -162,12 +163,12 @@ class CsvDecoder:
 
     def _decode_exact(self, values: Sequence[bytes | None]) -> Decoded:
         rejects = Rejects()
-        duck = self._duck = self._duck or MemoryDuckDB()
         if self._enclosed is not None:
-            messages = valid_text(self._present(values), rejects, duck, self._not_utf8)
+            duck = self._duck = self._duck or MemoryDuckDB()
+            messages = valid_text(self._present(values), rejects, self._not_utf8)
             rows = self._enclosed.split(messages, rejects, duck)
         else:
-            rows = self._split(values, rejects, duck)
+            rows = self._split(values, rejects)
         counts = pc.list_value_length(rows["fields"])
         right = pc.equal(counts, len(self._columns))
         for row in rows.filter(pc.invert(right)).to_pylist():
@@ -193,7 +194,7 @@ class CsvDecoder:
             messages = messages.set_column(1, "raw", pc.replace_with_mask(raw, marked, bare))
         return messages
 
-    def _split(self, values: Sequence[bytes | None], rejects: Rejects, duck: MemoryDuckDB) -> pa.Table:
+    def _split(self, values: Sequence[bytes | None], rejects: Rejects) -> pa.Table:
         """``payload``, ``text`` and ``fields`` of every row that is not blank."""
         messages = self._present(values)
         lines = pc.split_pattern(messages["raw"].combine_chunks(), self._row_delimiter)
@@ -203,7 +204,7 @@ class CsvDecoder:
             # Doris: a carriage return right before the default row delimiter is dropped.
             raw = pc.if_else(pc.ends_with(raw, b"\r"), pc.binary_slice(raw, 0, -1), raw)
         rows = pa.table({"payload": payload, "raw": raw}).filter(pc.greater(pc.binary_length(raw), 0))
-        texts = valid_text(rows, rejects, duck, self._not_utf8)
+        texts = valid_text(rows, rejects, self._not_utf8)
         fields = pc.split_pattern(texts["text"], self._spec.column_separator)
         return texts.append_column("fields", fields)
 
@@ -221,7 +222,7 @@ class CsvDecoder:
 
     def _wrong_count(self, found: int) -> str:
         wanted = len(self._columns)
-        separator, delimiter = _visible(self._spec.column_separator), _visible(self._spec.row_delimiter)
+        separator, delimiter = self._shown
         if self._spec.compat is Compat.DORIS:
             # The blanks are the vendor's.
             than = " more than " if found > wanted else " less than "

@@ -49,23 +49,19 @@ class JsonDecoder:
     def decode(self, payloads: Payloads) -> Decoded:
         values = payloads.values
         if self._one_object_each:
-            try:
-                text = pa.array(values, pa.string())
-            except pa.ArrowInvalid:
-                text = pa.array([], pa.string())  # some message is not UTF-8
+            text = _text(values)
             if len(text) and text.null_count == 0 and pc.all(pc.starts_with(text, "{")).as_py():
                 try:
                     return self._select(pa.table({"doc": text}), None, Rejects())
                 except duckdb.Error:
                     pass  # some message is not one object: find out which
-            decoded = self._decode_apart(values)
+            decoded = self._decode_apart(values, text)
             if decoded is not None:
                 return decoded
         return self._decode_documents(values)
 
-    def _decode_apart(self, values: Sequence[bytes | None]) -> Decoded | None:
+    def _decode_apart(self, values: Sequence[bytes | None], text: pa.StringArray) -> Decoded | None:
         """Most messages are one object each, and a few are not; None where that is not how they are."""
-        text = _text(values)
         docs = pa.table({"doc": text})
         is_object = "coalesce(starts_with(doc, '{') AND json_valid(doc), false)"
         is_usual = self._duck.query(f"SELECT {is_object} AS usual FROM src", docs)["usual"].combine_chunks()
@@ -80,7 +76,7 @@ class JsonDecoder:
 
     def _decode_documents(self, values: Sequence[bytes | None]) -> Decoded:
         rejects = Rejects()
-        messages = valid_text(present(values), rejects, self._duck)
+        messages = valid_text(present(values), rejects)
         if self._spec.compat is Compat.DORIS:
             messages = _without_marks(messages)
         documents = self._documents.of(messages, rejects)

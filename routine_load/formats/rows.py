@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from routine_load.formats.memory import MemoryDuckDB
 from routine_load.loads.values import RAW_BYTES_MAX, Decoded, RejectedRow, SourceColumn
 
 
@@ -63,7 +62,8 @@ class Part:
     @property
     def rejected(self) -> list[RejectedRow]:
         rows = self.decoded.rejected
-        return [replace(row, payload=self.places[row.payload].as_py()) for row in rows]
+        payloads = self.places.take(pa.array([row.payload for row in rows], pa.int64())).to_pylist()
+        return [RejectedRow(at, row.raw, row.column, row.reason) for at, row in zip(payloads, rows, strict=True)]
 
 
 def odd_places(is_usual: pa.Array) -> pa.Array | None:
@@ -99,16 +99,16 @@ def present(values: Sequence[bytes | None]) -> pa.Table:
     return table.filter(pc.greater(pc.fill_null(pc.binary_length(raw), 0), 0))
 
 
-def valid_text(rows: pa.Table, rejects: Rejects, duck: MemoryDuckDB, reason: str = "Invalid UTF-8 row") -> pa.Table:
+def valid_text(rows: pa.Table, rejects: Rejects, reason: str = "Invalid UTF-8 row") -> pa.Table:
     """``payload`` and ``text`` of the rows whose ``raw`` is UTF-8; the others are rejected for the reason."""
     try:
         text = rows["raw"].cast(pa.string())
     except pa.ArrowInvalid:
-        decoded = duck.query("SELECT payload, raw, try(decode(raw)) AS text FROM src", rows)
-        broken = decoded.filter(pc.is_null(decoded["text"]))
-        for row in broken.select(["payload", "raw"]).to_pylist():
+        is_text = pc.match_substring_regex(rows["raw"], ALL_UTF8)
+        for row in rows.filter(pc.invert(is_text)).select(["payload", "raw"]).to_pylist():
             rejects.add(row["payload"], row["raw"], reason)
-        return decoded.filter(pc.is_valid(decoded["text"])).select(["payload", "text"])
+        rows = rows.filter(is_text)
+        text = rows["raw"].cast(pa.string())
     return pa.table({"payload": rows["payload"], "text": text})
 
 

@@ -165,7 +165,7 @@ class SqlTransformer:
         if src.num_rows <= 1:
             reason = _first_line(cause)
             if src.num_rows:
-                rejected.append(self._rejected(src, 0, _payload(payloads, first), ("", reason)))
+                rejected.append(RejectedRow(_payload(payloads, first), self._raw(src)[0], "", reason))
             empty = self._query(self._program.main, self._empty).select(range(len(self._program.names)))
             return empty, 0, pa.array([], pa.uint64())
         middle = src.num_rows // 2
@@ -179,21 +179,20 @@ class SqlTransformer:
     ) -> None:
         bad = src.take(indices)
         found = self._suspected(self._program.explain, bad)
-        rows = zip(indices.to_pylist(), found["fault"].to_pylist(), found["value"].to_pylist(), strict=True)
-        for at, (index, fault, value) in enumerate(rows):
+        rows = zip(found["fault"].to_pylist(), found["value"].to_pylist(), self._raw(bad), strict=True)
+        for index, (fault, value, raw) in zip(indices.to_pylist(), rows, strict=True):
             column, reason = self._program.faults[fault]
             shown = (value or "")[:SHOWN_CHARS_MAX]
             text = reason.format(value=shown, size=len((value or "").encode()))
-            rejected.append(self._rejected(bad, at, _payload(payloads, first + index), (column, text)))
+            rejected.append(RejectedRow(_payload(payloads, first + index), raw, column, text))
 
-    def _rejected(self, src: pa.Table, at: int, payload: int, why: tuple[str, str]) -> RejectedRow:
+    def _raw(self, rows: pa.Table) -> list[bytes]:
         """A JSON row is its payload; a CSV row's text is put together again from its fields."""
-        raw = b""
-        if self._spec.format is Format.CSV:
-            fields = (column[at].as_py() for column in src.columns[: self._fields])
-            text = self._spec.column_separator.join("\\N" if field is None else field for field in fields)
-            raw = text[:RAW_BYTES_MAX].encode()[:RAW_BYTES_MAX]
-        return RejectedRow(payload=payload, raw=raw, column=why[0], reason=why[1])
+        if self._spec.format is not Format.CSV:
+            return [b""] * rows.num_rows
+        columns = [pc.fill_null(column, "\\N").to_pylist() for column in rows.columns[: self._fields]]
+        texts = map(self._spec.column_separator.join, zip(*columns, strict=True))
+        return [text[:RAW_BYTES_MAX].encode()[:RAW_BYTES_MAX] for text in texts]
 
     def _query(self, sql: str, src: pa.Table) -> pa.Table:
         self._connection.register("src", src)

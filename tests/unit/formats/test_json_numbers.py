@@ -1,7 +1,7 @@
 """Numbers that become text are what was written, however they were written and whatever stands around them."""
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from routine_load.formats import decoder_for
@@ -42,6 +42,7 @@ def decoded(options, reading, messages):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+@settings(deadline=None)
 @given(
     pairs=st.lists(st.tuples(numbers, numbers), min_size=1, max_size=20),
     between=st.sampled_from(["", " ", '"x": 1.50,\n', '"x": "1.5e3", ']),
