@@ -142,15 +142,24 @@ def test_no_message_with_content_vanishes(spec, values, decoders):
     for index, value in enumerate(values):
         if index in seen:
             continue
-        blank = (value or b"").replace(spec.row_delimiter.encode(), b"").strip(b" \t\r\n")
+        content = value or b""
+        if spec.compat is Compat.DORIS:
+            content = content.removeprefix(b"\xef\xbb\xbf")  # the mark is dropped there, and is nothing by itself
+        blank = content.replace(spec.row_delimiter.encode(), b"").strip(b" \t\r\n")
         assert blank in {b"", b"[]"} or (spec.strip_outer_array and b"[" in blank)
 
 
 @settings(max_examples=150, deadline=None)
-@given(values=messages, escape=st.sampled_from(["", "\\"]), enclose=st.sampled_from(["", '"']))
-def test_the_fast_path_agrees_with_the_exact_one(values, escape, enclose):
+@given(
+    values=messages,
+    escape=st.sampled_from(["", "\\"]),
+    enclose=st.sampled_from(["", '"']),
+    compat=st.sampled_from(list(Compat)),
+)
+@example(values=[b"a\\,1", b"\\N,1"], escape="\\", enclose="", compat=Compat.DORIS)
+def test_the_fast_path_agrees_with_the_exact_one(values, escape, enclose, compat):
     """Whatever the fast path answers, the exact path answers too."""
-    fast, exact = (CsvDecoder(spec_for(enclose=enclose, escape=escape), COLUMNS) for _ in range(2))
+    fast, exact = (CsvDecoder(spec_for(enclose=enclose, escape=escape, compat=compat), COLUMNS) for _ in range(2))
     exact._fast = False
     assert rows_of(fast, values) == rows_of(exact, values)
 
