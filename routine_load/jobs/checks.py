@@ -12,7 +12,8 @@ from routine_load.jobs.partial_update import check_definition, check_merge_type
 from routine_load.jobs.properties import UpdateMode
 from routine_load.sql.schema import KeyModel, Table, TypeName
 
-_NOT_COMPARABLE = frozenset({TypeName.CHAR, TypeName.VARCHAR, TypeName.STRING, TypeName.VARBINARY, TypeName.JSON})
+_TEXTS = frozenset({TypeName.CHAR, TypeName.VARCHAR, TypeName.STRING, TypeName.VARBINARY})
+_NOT_COMPARABLE = _TEXTS | {TypeName.JSON} | {name for name in TypeName if name.is_state}
 
 
 def check_table(

@@ -171,9 +171,10 @@ def _limited(args: list[Typed], _: Context) -> str:
 
 
 def _hll_hash(args: list[Typed], _: Context) -> str:
-    """The hash is the same in every version of every library: it is kept in tables."""
+    """XXH3, which is the same in every version of its library: it is kept in tables. DuckDB's own hash may change."""
     value = args[0].sql
-    return f"CASE WHEN {value} IS NULL THEN {EMPTY[Kind.HLL]} ELSE {_hll(f'md5_number_lower({value})')} END"
+    hashed = call("xxh3_64", f"encode({value})", "0::UBIGINT")
+    return f"CASE WHEN {value} IS NULL THEN {EMPTY[Kind.HLL]} ELSE {_hll(hashed)} END"
 
 
 def _state_of(args: list[Typed], _: Context) -> str:
