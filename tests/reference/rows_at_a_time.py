@@ -114,8 +114,11 @@ def json_rows(messages, columns):
         yield at, [first.get(name) for name, _, _ in columns]
 
 
-def json_documents(messages, columns):
-    """(message, texts or None) of every object of a message; a message that is not only objects is one error row."""
+def json_documents(messages, columns, *, compat):
+    """(message, texts or None) of every object of a message; a message that is not only objects is one error row.
+
+    Doris takes one document a message: more of them are one error row.
+    """
     for at, message in enumerate(messages):
         try:
             text, found, place = (message or b"").decode(), [], 0
@@ -124,6 +127,9 @@ def json_documents(messages, columns):
                 found.append([document.get(name) for name, _, _ in columns])
                 place += len(text[place:]) - len(text[place:].lstrip(BLANKS))
         except ValueError:
+            yield at, None
+            continue
+        if compat == "doris" and len(found) > 1:
             yield at, None
             continue
         yield from ((at, fields) for fields in found)
@@ -225,9 +231,9 @@ def operation(value):
     return known[text]
 
 
-def rows_of(messages, columns, *, json_):
+def rows_of(messages, columns, *, json_, compat):
     """Rows of either format, separated by commas."""
-    return json_documents(messages, columns) if json_ else csv_rows(messages, columns, ",")
+    return json_documents(messages, columns, compat=compat) if json_ else csv_rows(messages, columns, ",")
 
 
 def with_metadata(rows, keys):

@@ -148,7 +148,8 @@ def test_metadata_is_loaded_as_row_by_row(compat, format_, data, strict):
         for field, name in ((MetadataField.KEY, "k"), (MetadataField.OFFSET, "o"))
     )
     spec = LoadSpec(compat=compat, format=format_, column_separator=",", strict_mode=strict, metadata=carried)
-    rows = list(reference.with_metadata(reference.rows_of(messages, layout[:1], json_=format_ is Format.JSON), keys))
+    rows = reference.rows_of(messages, layout[:1], json_=format_ is Format.JSON, compat=compat.value)
+    rows = list(reference.with_metadata(rows, keys))
     expected = reference.load(rows, layout, compat=compat.value, strict=strict)
     assert loaded(spec, layout, messages, keys) == expected
 
