@@ -363,9 +363,10 @@ def texts(talk: Talk) -> None:
 
 @feat(READ)
 def documents(talk: Talk) -> None:
-    """JSON and ARRAY, as text."""
+    """JSON and ARRAY, as text. Doris prints the elements of an array with blanks."""
     [found] = talk.session.rows("SELECT c_json, c_array FROM shop.kinds WHERE id = 1")
-    assert [str(value) for value in found] == ['{"a": [1, null]}', "[1,null,3]"]
+    array = "[1, null, 3]" if talk.place.compat is Compat.DORIS else "[1,null,3]"
+    assert [str(value) for value in found] == ['{"a": [1, null]}', array]
 
 
 @feat(READ)
