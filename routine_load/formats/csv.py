@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from routine_load.formats.csv_enclosed import EnclosedSplitter
+from routine_load.formats.csv_enclosed import QUOTED, EnclosedSplitter
 from routine_load.formats.memory import MemoryDuckDB
 from routine_load.formats.rows import (
     ONE_LINE,
@@ -211,6 +211,8 @@ class CsvDecoder:
     def _with_nulls(self, column: pa.Array) -> pa.Array:
         if self._spec.trim_space:
             column = pc.utf8_trim(column, " ")
+        if self._spec.trim_double_quotes:
+            column = pc.replace_substring_regex(column, QUOTED, r"\1")
         is_null = pc.is_in(column, value_set=pa.array(self._null_values, pa.string()))
         return pc.if_else(is_null, pa.scalar(None, pa.string()), column)
 
@@ -246,7 +248,7 @@ def _is_plain(spec: LoadSpec) -> bool:
     # A blank field is NULL in Doris only unquoted; pyarrow's switch covers \N and the blank together.
     if spec.escape and (spec.escape in "\r\n\x00" or spec.escape in {spec.column_separator, spec.enclose}):
         return False
-    return not spec.trim_space and not (spec.enclose and spec.empty_field_as_null)
+    return not spec.trim_space and not spec.trim_double_quotes and not (spec.enclose and spec.empty_field_as_null)
 
 
 def _visible(text: str) -> str:

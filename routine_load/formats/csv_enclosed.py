@@ -27,6 +27,10 @@ from routine_load.loads.values import LoadSpec
 STAND_INS = tuple(chr(code) for code in range(0xFDD0, 0xFDF0))
 
 
+QUOTED = r'(?s)\A"(.*)"\z'
+"""What ``trim_double_quotes`` takes off a field (Doris)."""
+
+
 class EnclosedSplitter:
     """Cuts messages into rows and rows into unescaped fields."""
 
@@ -100,6 +104,8 @@ class EnclosedSplitter:
         value, enclosed = field, "false"
         if self._spec.trim_space:
             value = f"trim({value}, ' ')"
+        if self._spec.trim_double_quotes and self._spec.enclose != '"':
+            value = f"regexp_replace({value}, {_literal(QUOTED)}, '\\1')"
         plain = self._unescaped(value, "")
         if self._spec.enclose:
             quote = _literal(self._spec.enclose)

@@ -17,6 +17,7 @@ from routine_load.clock import Clock
 from routine_load.commit.values import CommitRecord, Counts, OffsetRange
 from routine_load.errors import LimitExceeded, UnknownTable
 from routine_load.ids import NO_TXN, JobId, Label, PartitionId, TableRef, TaskId, TxnId
+from routine_load.loads.heading import Heading
 from routine_load.loads.ports import Sink
 from routine_load.loads.rejects import RejectLog, RejectSource
 from routine_load.loads.routing import SHOWN_NAME_CHARS
@@ -112,6 +113,7 @@ class LoadTransaction:
     def __init__(self, path: LoadPath, label: Label, job_id: JobId, spec: LoadSpec, routes: Routes) -> None:
         self._path = path
         self._spec = spec
+        self._heading = Heading(spec)
         self._routes = routes
         self._tables: dict[TableRef, _TableLoad] = {}
         self._source = RejectSource(job_id=job_id, label=label)
@@ -140,12 +142,14 @@ class LoadTransaction:
 
     def add(self, payloads: Payloads, *, received_bytes: int) -> None:
         """Load one chunk. Raises SinkError, UnknownTable, AnalysisError; the transaction is then lost."""
+        received = payloads
+        payloads = self._heading.without(payloads)
         routed = self._routes.split(payloads)
         for ref, part in routed.parts.items():
             self._add_to(ref, part)
         for ref, rows in routed.rejected.items():
             self._reject(ref, payloads, rows)
-        self.counts += Counts(received_bytes=received_bytes, messages=len(payloads.values))
+        self.counts += Counts(received_bytes=received_bytes, messages=len(received.values))
 
     def commit(self, progressed: Progressed) -> CommitRecord:
         """Make everything visible. Raises SinkError; then nothing is."""

@@ -71,7 +71,9 @@ class LoadSpec:
     property's text, parsed by the format. ``enclose``/``escape`` are one character or empty. ``timezone`` is a region
     name or ``±HH:MM``. ``metadata`` are further source columns, behind the fields of the message. ``flexible``: a
     partial update whose rows each bring columns of their own; ``refuses_new_keys``: one in which an unknown key fails
-    the load.
+    the load. The last four are for the headers of a Stream Load: rows to leave out at the beginning of
+    the load (CSV), an outer pair of " to take off each field (Doris), SUM columns with the opposite sign, and hidden
+    columns that follow the fields (Doris).
     """
 
     compat: Compat
@@ -92,6 +94,7 @@ class LoadSpec:
     where: Expression | None = None
     preceding_filter: Expression | None = None
     partitions: tuple[str, ...] | None = None
+    temporary_partitions: bool = False
     merge_type: MergeType = MergeType.APPEND
     delete_on: Expression | None = None
     sequence_column: str | None = None
@@ -101,6 +104,10 @@ class LoadSpec:
     refuses_new_keys: bool = False
     strict_mode: bool = False
     timezone: str = "Asia/Shanghai"
+    skip_rows: int = 0
+    trim_double_quotes: bool = False
+    negative: bool = False
+    hidden_columns: tuple[str, ...] = ()
 
 
 class Reading(StrEnum):

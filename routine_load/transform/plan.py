@@ -127,6 +127,7 @@ def _fields(spec: LoadSpec, table: Table, assigned: dict[str, Derived], *, delet
     if plain and spec.fill_missing_columns and spec.format is Format.JSON and not spec.jsonpaths:
         listed = {name.lower() for name in plain} | carried
         names = [*plain, *(name for name in own if name.lower() not in listed)]
+    names += [name for name in spec.hidden_columns if not _named(names, assigned, name.lower())]
     _unique(names, "Duplicate column: {}")
     _check_metadata(spec, names)
     if not deletes or spec.format is not Format.JSON:

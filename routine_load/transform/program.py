@@ -17,7 +17,7 @@ from routine_load.ids import Compat
 from routine_load.loads.values import HAS, Format, LoadSpec, SourceColumn
 from routine_load.sql.expression_text import printed
 from routine_load.sql.expressions import parse_expression
-from routine_load.sql.schema import Column, Table, TypeName
+from routine_load.sql.schema import Aggregation, Column, Table, TypeName
 from routine_load.transform.convert import Rules, convert, has_usual, kind_of, to_text, type_text
 from routine_load.transform.expressions import Translator
 from routine_load.transform.functions_states import EMPTY
@@ -161,7 +161,10 @@ class _Builder:
 
     def _converted(self, target: Target, before: Typed) -> Typed:
         after = derived(convert(before.sql, before.kind, target.column.type, self.rules), before.kind, before)
-        return before if after.sql == before.sql else self.stages.bind(after)
+        after = before if after.sql == before.sql else self.stages.bind(after)
+        if self.spec.negative and target.column.aggregation is Aggregation.SUM:
+            after = self.stages.bind(derived(f"TRY(-{after.sql})", after.kind, after))
+        return after
 
     def _masked(self, target: Target, given: Typed) -> _Filled:
         """Doris: flexible partial update: what a row does not bring is neither NULL nor the default."""

@@ -81,7 +81,7 @@ def spec_of(lines):
             options[key] = read_expression(value)
         elif key in {"column_separator", "row_delimiter"}:
             options[key] = unescaped(value).decode()
-        elif key == "partitions":
+        elif key in {"partitions", "hidden_columns"}:
             options[key] = tuple(value.split(","))
         else:
             kinds = {"compat": Compat, "format": Format, "merge_type": MergeType}
