@@ -369,6 +369,22 @@ class StaleRange(SinkError):
     """Another transaction moved the progress first; nothing of this one is visible."""
 
 
+class TargetUnavailable(SinkError):
+    """The target did not answer; nothing is known of what was asked."""
+
+
+class CommitUnsettled(SinkError):
+    """A commit that was decided has not gone through yet; it is tried again until it has."""
+
+
+class InDoubt(SinkError):
+    """The target cannot say whether a transaction was committed: a person has to."""
+
+
+class LeadershipLost(SinkError):
+    """Another coordinator commits now; nothing of this one's is written any more."""
+
+
 class LoadRejected(SinkError):
     """The batch as a whole was refused.
 

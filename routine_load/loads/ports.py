@@ -1,13 +1,19 @@
-"""The sink, as the load path needs it: one transaction that takes rows, progress and label together."""
+"""The sink, as the load path needs it: one transaction that takes rows, progress and label together.
+
+And the target that a sink with two phases stands on: a cluster that is sent rows under labels.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
+import pyarrow as pa
+
+from routine_load.commit.labels import Labels, Part, Prepared
 from routine_load.commit.values import CommitRecord, Counts, OffsetRange
 from routine_load.ids import JobId, Label, PartitionId, TableRef, TaskId, TxnId
-from routine_load.loads.values import RefusedRow, TableBatch
+from routine_load.loads.values import RefusedRow, TableBatch, WriteMode
 from routine_load.sql.schema import Table
 
 
@@ -93,4 +99,56 @@ class Sink(Protocol):
 
     def forget_job(self, job_id: JobId) -> None:
         """Drop progress and records of a job that is over and will never be asked for again."""
+        ...
+
+    def settle(self, job_id: JobId) -> None:
+        """Bring to its end whatever commit of the job is open; called before the job is planned, while no task runs.
+
+        Raises CommitUnsettled (the target does not answer yet; naming label and target) and InDoubt (nobody but a
+        person can tell). A sink that commits in one step has nothing to do.
+        """
+        ...
+
+    def resolve(self, job_id: JobId, *, committed: bool) -> Sequence[Label]:
+        """What a person says of the job's transactions in doubt (RESUME … ("in_doubt" = …)); returns their labels.
+
+        Empty where none is in doubt. Raises SinkError where the target knows better.
+        """
+        ...
+
+
+class PartBody(Protocol):
+    """The rows of one table of a batch, which may be read more than once and are never all in memory."""
+
+    @property
+    def mode(self) -> WriteMode: ...
+    @property
+    def schema(self) -> pa.Schema:
+        """Of every batch: ``loads.values.Transformed.rows`` says which columns there are."""
+        ...
+
+    @property
+    def rows(self) -> int: ...
+    def batches(self) -> Iterator[pa.RecordBatch]: ...
+
+
+class Target(Labels, Protocol):
+    """A cluster that takes rows under labels in two phases, and remembers for a while what became of a label."""
+
+    @property
+    def incarnation(self) -> str:
+        """Identity of the cluster; another one means it was replaced."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Where it is, for messages: no user, no password."""
+        ...
+
+    def table(self, ref: TableRef) -> Table:
+        """Describe a table. Raises UnknownDatabase or UnknownTable, TargetUnavailable."""
+        ...
+
+    def prepare(self, part: Part, body: PartBody) -> Prepared:
+        """Begin, load and prepare a label: each at most once. After anything but *done* the label is given up."""
         ...

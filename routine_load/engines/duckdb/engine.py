@@ -177,3 +177,10 @@ class DuckDbEngine:
 
     def forget_job(self, job_id: JobId) -> None:
         self._sink.forget_job(job_id)
+
+    def settle(self, job_id: JobId) -> None:
+        """Rows and progress are committed in one transaction: there is never anything open."""
+
+    def resolve(self, job_id: JobId, *, committed: bool) -> Sequence[Label]:  # noqa: ARG002 - the port's parameters
+        """What became of a transaction is always known."""
+        return ()
