@@ -18,7 +18,7 @@ from routine_load.commit.values import CommitRecord, Counts, OffsetRange
 from routine_load.errors import LimitExceeded, UnknownTable
 from routine_load.ids import NO_TXN, JobId, Label, PartitionId, TableRef, TaskId, TxnId
 from routine_load.loads.heading import Heading
-from routine_load.loads.ports import Sink
+from routine_load.loads.ports import RowTaker, Sink
 from routine_load.loads.rejects import RejectLog, RejectSource
 from routine_load.loads.routing import SHOWN_NAME_CHARS
 from routine_load.loads.values import (
@@ -28,6 +28,7 @@ from routine_load.loads.values import (
     LoadSpec,
     Payloads,
     PayloadSlice,
+    RefusedRow,
     RejectedRow,
     Routed,
     TableBatch,
@@ -97,7 +98,7 @@ class LoadPath:
     gate: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(2))
 
     def begin(self, label: Label, job_id: JobId, spec: LoadSpec, routes: Routes) -> LoadTransaction:
-        return LoadTransaction(self, label, job_id, spec, routes)
+        return LoadTransaction(self, label, job_id, LoadStream(spec, routes))
 
 
 @dataclass(slots=True)
@@ -107,82 +108,81 @@ class _TableLoad:
     mode: WriteMode
 
 
-class LoadTransaction:
-    """Use as a context manager: leaving it without ``commit`` rolls back."""
+class LoadStream:
+    """Payloads of one origin on their way into a transaction: what they mean, and which tables they go to."""
 
-    def __init__(self, path: LoadPath, label: Label, job_id: JobId, spec: LoadSpec, routes: Routes) -> None:
+    def __init__(self, spec: LoadSpec, routes: Routes) -> None:
+        self.spec = spec
+        self.routes = routes
+        self.heading = Heading(spec)
+        self.tables: dict[TableRef, _TableLoad] = {}
+
+    def close(self) -> None:
+        for load in self.tables.values():
+            load.decoder.close()
+            load.transformer.close()
+        self.tables.clear()
+
+
+class LoadRows:
+    """Payloads that become rows of one sink transaction, counted, with those that are rejected. Used by one thread.
+
+    ``close`` undoes what nobody made durable; after that, or after a failure, nothing more may be added.
+    """
+
+    def __init__(self, path: LoadPath, source: RejectSource, rows: RowTaker) -> None:
         self._path = path
-        self._spec = spec
-        self._heading = Heading(spec)
-        self._routes = routes
-        self._tables: dict[TableRef, _TableLoad] = {}
-        self._source = RejectSource(job_id=job_id, label=label)
-        self._rejects = path.reject_log.open(self._source)
+        self._source = source
+        self._rejects = path.reject_log.open(source)
+        self._rows = rows
         self.parse_error = ""
-        """Why a message could not be parsed at all, of the first one (StarRocks: fatal parse error)."""
-        self._transaction = path.sink.begin(label, job_id, many_tables=routes.many_tables)
         self.counts = Counts()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        try:
-            for load in self._tables.values():
-                load.decoder.close()
-                load.transformer.close()
-        finally:
-            self._transaction.rollback()
-            self._rejects.discard()
+    @property
+    def first_error(self) -> str:
+        return self._rejects.first_error
 
     @property
-    def is_full(self) -> bool:
-        """The sink wants what it has to be committed before more is added."""
-        return self._transaction.is_full
+    def rejects(self) -> str:
+        """The opaque id of the rejected rows; empty while there are none."""
+        return self._rejects.id
 
-    def add(self, payloads: Payloads, *, received_bytes: int) -> None:
+    def add(self, stream: LoadStream, payloads: Payloads, *, received_bytes: int) -> None:
         """Load one chunk. Raises SinkError, UnknownTable, AnalysisError; the transaction is then lost."""
         received = payloads
-        payloads = self._heading.without(payloads)
-        routed = self._routes.split(payloads)
+        payloads = stream.heading.without(payloads)
+        routed = stream.routes.split(payloads)
         for ref, part in routed.parts.items():
-            self._add_to(ref, part)
+            self._add_to(stream, ref, part)
         for ref, rows in routed.rejected.items():
             self._reject(ref, payloads, rows)
         self.counts += Counts(received_bytes=received_bytes, messages=len(received.values))
 
-    def commit(self, progressed: Progressed) -> CommitRecord:
-        """Make everything visible. Raises SinkError; then nothing is."""
+    def seal(self) -> None:
+        """Before anything is committed: the rejected rows are durable. Raises SinkError."""
         self._rejects.seal()
-        failpoint("commit.commit.before")
-        record = self._transaction.commit(
-            Commit(
-                task_id=progressed.task_id,
-                ranges=progressed.ranges,
-                counts=self.counts,
-                timestamps_ms=progressed.timestamps_ms,
-                rejects=self._rejects.id,
-                execute_ms=progressed.execute_ms,
-                first_error=self._rejects.first_error,
-                txn_id=progressed.txn_id,
-            )
-        )
-        # What is committed is counted: whatever fails from here on, the file of rejected rows stays.
+
+    def counted(self) -> None:
+        """The sink has the counts: whatever fails from here on, the file of rejected rows stays."""
         self._rejects = self._path.reject_log.open(self._source)
-        failpoint("commit.commit.after")
-        self._path.reject_log.publish(record.rejects)
-        return record
 
     def refused(self) -> str:
-        """Nothing of this will be loaded, but its rejected rows can be read: by this id. Raises SinkError."""
+        """Nothing of this is visible, but its rejected rows can be read: by this id. Raises SinkError."""
         self._rejects.seal()
         rejects = self._rejects.id
         self._rejects = self._path.reject_log.open(self._source)
         self._path.reject_log.keep_refused(rejects)
         return rejects
 
-    def _add_to(self, ref: TableRef, payloads: Payloads) -> None:
-        load = self._table_load(ref)
+    def close(self) -> None:
+        """Undo what nobody made durable."""
+        try:
+            self._rows.rollback()
+        finally:
+            self._rejects.discard()
+
+    def _add_to(self, stream: LoadStream, ref: TableRef, payloads: Payloads) -> None:
+        load = self._table_load(stream, ref)
         # The gate is not held while writing: a writer that waits for another's merge would starve that very merge.
         try:
             with self._path.gate:
@@ -190,45 +190,43 @@ class LoadTransaction:
                 decoded = load.decoder.decode(payloads)
                 transformed = load.transformer.transform(decoded)
         except LimitExceeded as error:
-            self._add_halves(ref, payloads, error)
+            self._add_halves(stream, ref, payloads, error)
             return
         self._reject(ref, payloads, decoded.rejected)
         if decoded.rejected and not self.parse_error:
             self.parse_error = next((row.reason for row in decoded.rejected if row.reason.startswith(PARSE_ERROR)), "")
         self._reject(ref, payloads, transformed.rejected)
-        refused = self._write(ref, payloads, decoded, transformed) if transformed.rows.num_rows else 0
-        self.counts += Counts(loaded=transformed.rows.num_rows - refused, unselected=transformed.unselected)
-
-    def _write(self, ref: TableRef, payloads: Payloads, decoded: Decoded, transformed: Transformed) -> int:
-        """Hand rows to the sink; the rows that it refuses are rejected rows. Returns how many those are."""
-        refused = self._transaction.write(TableBatch(ref, transformed.rows, self._tables[ref].mode))
+        refused: Sequence[RefusedRow] = ()
+        if transformed.rows.num_rows:
+            refused = self._rows.write(TableBatch(ref, transformed.rows, load.mode))
+        # What the sink refuses are rejected rows, too.
         rows = [RejectedRow(_payload(decoded, transformed, r.row), b"", r.column, r.reason) for r in refused]
         self._reject(ref, payloads, rows)
-        return len(rows)
+        self.counts += Counts(loaded=transformed.rows.num_rows - len(rows), unselected=transformed.unselected)
 
     def _reject(self, ref: TableRef, payloads: Payloads, rows: Sequence[RejectedRow]) -> None:
         self._rejects.add(ref, payloads, rows, self._path.clock.now())
         self.counts += Counts(filtered=len(rows))
 
-    def _add_halves(self, ref: TableRef, payloads: Payloads, error: LimitExceeded) -> None:
+    def _add_halves(self, stream: LoadStream, ref: TableRef, payloads: Payloads, error: LimitExceeded) -> None:
         """A chunk that was too large is cut; a payload that is too large all alone is a rejected row."""
         count = len(payloads.values)
         if count == 1:
             self._reject(ref, payloads, [RejectedRow(0, b"", "", error.message)])
             return
-        self._add_to(ref, PayloadSlice(payloads, 0, count // 2))
-        self._add_to(ref, PayloadSlice(payloads, count // 2, count))
+        self._add_to(stream, ref, PayloadSlice(payloads, 0, count // 2))
+        self._add_to(stream, ref, PayloadSlice(payloads, count // 2, count))
 
-    def _table_load(self, ref: TableRef) -> _TableLoad:
-        load = self._tables.get(ref)
+    def _table_load(self, stream: LoadStream, ref: TableRef) -> _TableLoad:
+        load = stream.tables.get(ref)
         if load is None:
-            spec = self._spec
+            spec = stream.spec
             try:
                 table = self._path.sink.table(ref)
             except UnknownTable as cause:
                 raise UnknownTable(f"table not found, table name is {ref.table[:SHOWN_NAME_CHARS]}") from cause
             self._path.compiler.check(spec, table)
-            load = self._tables[ref] = _TableLoad(
+            load = stream.tables[ref] = _TableLoad(
                 self._path.compiler.decoder(spec, table),
                 self._path.compiler.transformer(spec, table),
                 WriteMode(
@@ -237,9 +235,73 @@ class LoadTransaction:
                     refuses_new_keys=spec.refuses_new_keys,
                     sequence_column=spec.sequence_column,
                     merge_condition=spec.merge_condition,
+                    temporary_partitions=(spec.partitions or ()) if spec.temporary_partitions else (),
                 ),
             )
         return load
+
+
+class LoadTransaction:
+    """One batch of a job. Use as a context manager: leaving it without ``commit`` rolls back."""
+
+    def __init__(self, path: LoadPath, label: Label, job_id: JobId, stream: LoadStream) -> None:
+        self._path = path
+        self._stream = stream
+        self._transaction = path.sink.begin(label, job_id, many_tables=stream.routes.many_tables)
+        self._rows = LoadRows(path, RejectSource(job_id=job_id, label=label), self._transaction)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        try:
+            self._stream.close()
+        finally:
+            self._rows.close()
+
+    @property
+    def is_full(self) -> bool:
+        """The sink wants what it has to be committed before more is added."""
+        return self._transaction.is_full
+
+    @property
+    def counts(self) -> Counts:
+        return self._rows.counts
+
+    @property
+    def parse_error(self) -> str:
+        """Why a message could not be parsed at all, of the first one (StarRocks: fatal parse error)."""
+        return self._rows.parse_error
+
+    def add(self, payloads: Payloads, *, received_bytes: int) -> None:
+        """Load one chunk. Raises SinkError, UnknownTable, AnalysisError; the transaction is then lost."""
+        self._rows.add(self._stream, payloads, received_bytes=received_bytes)
+
+    def commit(self, progressed: Progressed) -> CommitRecord:
+        """Make everything visible. Raises SinkError; then nothing is."""
+        rows = self._rows
+        rows.seal()
+        failpoint("commit.commit.before")
+        record = self._transaction.commit(
+            Commit(
+                task_id=progressed.task_id,
+                ranges=progressed.ranges,
+                counts=rows.counts,
+                timestamps_ms=progressed.timestamps_ms,
+                rejects=rows.rejects,
+                execute_ms=progressed.execute_ms,
+                first_error=rows.first_error,
+                txn_id=progressed.txn_id,
+            )
+        )
+        rows.counted()
+        failpoint("commit.commit.after")
+        self._path.reject_log.publish(record.rejects)
+        return record
+
+    def refused(self) -> str:
+        """Nothing of this will be loaded, but its rejected rows can be read: by this id. Raises SinkError."""
+        return self._rows.refused()
 
 
 def _payload(decoded: Decoded, transformed: Transformed, row: int) -> int:

@@ -13,8 +13,68 @@ import pyarrow as pa
 from routine_load.commit.labels import Labels, Part, Prepared
 from routine_load.commit.values import CommitRecord, Counts, OffsetRange
 from routine_load.ids import JobId, Label, PartitionId, TableRef, TaskId, TxnId
+from routine_load.loads.transaction_values import Transaction
 from routine_load.loads.values import RefusedRow, TableBatch, WriteMode
 from routine_load.sql.schema import Table
+
+
+class RowTaker(Protocol):
+    """What takes rows and can give them all up again. Used by one thread at a time."""
+
+    def write(self, batch: TableBatch) -> Sequence[RefusedRow]:
+        """Add rows; returns those that cannot be taken. Raises SinkError; the transaction is then lost."""
+        ...
+
+    def rollback(self) -> None:
+        """Give everything up. Never raises; does nothing after commit."""
+        ...
+
+
+class ClientRows(RowTaker, Protocol):
+    """Rows of one transaction of a client."""
+
+    def keep(self) -> None:
+        """Between two loads: nothing stays open that hinders others. Raises SinkError."""
+        ...
+
+    def prepare(self, prepared: Transaction) -> None:
+        """Rows and what is known of them survive from here on, invisible. Raises SinkError; all is then given up."""
+        ...
+
+    def commit(self, visible: Transaction) -> None:
+        """Rows become visible with what is known of them, or nothing does. Raises SinkError."""
+        ...
+
+
+class TransactionLog(Protocol):
+    """Where the transactions of clients are kept, in one file with the rows. Thread-safe."""
+
+    def reserve_txn_ids(self, count: int, *, least: int) -> int:
+        """The first of so many numbers that nobody was given, at least ``least``."""
+        ...
+
+    def transactions(self) -> list[Transaction]:
+        """All that are kept, by their ids."""
+        ...
+
+    def begin_rows(self, begun: Transaction) -> ClientRows:
+        """For the rows of a transaction; one that is ``two_phase`` is noted, so that a next start knows of it."""
+        ...
+
+    def commit_prepared(self, visible: Transaction) -> Transaction:
+        """Make prepared rows visible, all at once. Returns what is kept, which an earlier attempt may have written.
+
+        Raises SinkError; nothing is visible then and it may be tried again.
+        """
+        ...
+
+    def give_up(self, aborted: Transaction) -> None:
+        """Note the end of a transaction, and drop whatever rows it kept. Raises SinkError."""
+        ...
+
+    def forget_transactions(self, ids: Sequence[TxnId]) -> None:
+        """Drop what is kept of transactions that ended."""
+        ...
 
 
 class SinkTransaction(Protocol):
