@@ -69,9 +69,9 @@ def _check_merge_condition(definition: JobDefinition, table: Table) -> None:
 
 
 def _check_partitions(definition: JobDefinition, table: Table) -> None:
-    """No table here has temporary partitions."""
     clauses = definition.clauses
-    known = {name.lower() for name in table.partition_names} if not clauses.temporary_partitions else set()
+    temporary = tuple(partition.name for partition in table.temporary)
+    known = {name.lower() for name in (temporary if clauses.temporary_partitions else table.partition_names)}
     for name in clauses.partitions or ():
         if name.lower() not in known:
             raise ExecutionError(f"Partition {name} does not exist")

@@ -243,6 +243,7 @@ class WriteMode:
 
     ``partial_update``: columns that the rows lack keep their value. ``flexible``: so does, row by row, each column
     whose mask (``HAS`` and its name) is false. ``refuses_new_keys``: a key that is not there fails the load.
+    ``temporary_partitions``: the rows are to be in these, where no query sees them.
     """
 
     partial_update: bool = False
@@ -250,6 +251,7 @@ class WriteMode:
     refuses_new_keys: bool = False
     sequence_column: str | None = None
     merge_condition: str | None = None
+    temporary_partitions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,6 +212,7 @@ def load_spec(job: Job) -> LoadSpec:
         where=clauses.where,
         preceding_filter=clauses.preceding_filter,
         partitions=clauses.partitions,
+        temporary_partitions=clauses.temporary_partitions,
         merge_type=definition.merge_type,
         delete_on=clauses.delete_on,
         sequence_column=clauses.order_by,

@@ -1,14 +1,14 @@
 """What ALTER TABLE does, one action after the other, and the text of an action. Knows no storage.
 
-Temporary partitions are nowhere: what would make one is refused.
-
-    action := ADD COLUMN column [FIRST | AFTER name] | ADD COLUMN "(" column, … ")"
-            | DROP COLUMN name
-            | MODIFY COLUMN column [FIRST | AFTER name] | MODIFY COLUMN name COMMENT string
-            | ORDER BY names | [MODIFY] COMMENT [=] string
-            | RENAME COLUMN name [TO] name | RENAME [TO] name | RENAME PARTITION name [TO] name
-            | ADD PARTITION [IF NOT EXISTS] partition [DISTRIBUTED BY …] | ADD PARTITIONS series
-            | DROP PARTITION[S] [IF EXISTS] {name | names} [FORCE] | SET "(" "key" = "value", … ")"
+action := ADD COLUMN column [FIRST | AFTER name] | ADD COLUMN "(" column, … ")"
+        | DROP COLUMN name
+        | MODIFY COLUMN column [FIRST | AFTER name] | MODIFY COLUMN name COMMENT string
+        | ORDER BY names | [MODIFY] COMMENT [=] string
+        | RENAME COLUMN name [TO] name | RENAME [TO] name | RENAME PARTITION name [TO] name
+        | ADD [TEMPORARY] PARTITION [IF NOT EXISTS] partition [DISTRIBUTED BY …] | ADD [TEMPORARY] PARTITIONS series
+        | DROP [TEMPORARY] PARTITION[S] [IF EXISTS] {name | names} [FORCE]
+        | REPLACE PARTITION {name | names} WITH TEMPORARY PARTITION {name | names} [PROPERTIES (…)]
+        | SET "(" "key" = "value", … ")"
 
 """
 
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from routine_load.errors import UnsupportedFeature
+from routine_load.errors import AnalysisError, UnsupportedFeature
 from routine_load.ids import Compat
 from routine_load.sql.ddl_columns import ColumnDraft, read_column
 from routine_load.sql.ddl_partitions import read_partition, read_series
@@ -78,6 +78,7 @@ class AddPartitions:
     partitions: tuple[TablePartition, ...]
     if_not_exists: bool = False
     follows: bool = False
+    temporary: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,21 @@ class DropPartitions:
 
     names: tuple[str, ...]
     if_exists: bool = False
+    temporary: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplacePartitions:
+    """Temporary partitions ``by`` become partitions in place of others.
+
+    ``strict_range``: both together hold the same rows. ``takes_names``: the temporary names stay; otherwise, where they
+    are as many, the others' do.
+    """
+
+    names: tuple[str, ...]
+    by: tuple[str, ...]
+    strict_range: bool = True
+    takes_names: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +115,9 @@ class SetProperties:
     properties: tuple[tuple[str, str], ...]
 
 
+_REPLACING = {"strict_range": "true", "use_temp_partition_name": "false"}
+"""What the PROPERTIES of REPLACE PARTITION may say, and what holds otherwise."""
+
 AlterAction = (
     SetProperties
     | AddColumn
@@ -110,6 +129,7 @@ AlterAction = (
     | RenameTable
     | AddPartitions
     | DropPartitions
+    | ReplacePartitions
     | RenamePartition
 )
 
@@ -147,7 +167,7 @@ def read_action(reader: Reader, compat: Compat) -> AlterAction:
     if action is None:
         raise UnsupportedFeature(
             "This ALTER TABLE is not supported; ADD COLUMN, DROP COLUMN, MODIFY COLUMN, ORDER BY, COMMENT, RENAME, "
-            "RENAME COLUMN, ADD PARTITION, DROP PARTITION and RENAME PARTITION are"
+            "RENAME COLUMN, ADD PARTITION, DROP PARTITION, REPLACE PARTITION and RENAME PARTITION are"
         )
     _end(reader)
     return action
@@ -186,13 +206,18 @@ def _after(reader: Reader) -> str | None:
     return reader.name() if reader.accept("AFTER") else ("" if reader.accept("FIRST") else None)
 
 
-def _alter_partition(reader: Reader) -> AddPartitions | DropPartitions | None:
-    verb = reader.peek().text.upper()
-    if reader.looks_at(verb, "TEMPORARY"):
-        raise UnsupportedFeature("Temporary partitions are not kept here; load into a table of its own and rename it")
-    if reader.accept("ADD", "PARTITIONS"):
-        return AddPartitions(partitions=tuple(read_series(reader)))
-    if reader.accept("ADD", "PARTITION"):
+def _alter_partition(reader: Reader) -> AddPartitions | DropPartitions | ReplacePartitions | None:
+    if reader.accept("REPLACE", "PARTITION") or reader.accept("REPLACE", "PARTITIONS"):
+        return _replace_partition(reader)
+    verb = next((verb for verb in ("ADD", "DROP") if reader.looks_at(verb, "TEMPORARY")), "")
+    temporary = bool(verb) and reader.accept(verb, "TEMPORARY")
+
+    def says(verb: str, what: str) -> bool:
+        return reader.accept(what) if temporary else reader.accept(verb, what)
+
+    if verb != "DROP" and says("ADD", "PARTITIONS"):
+        return AddPartitions(partitions=tuple(read_series(reader)), temporary=temporary)
+    if verb != "DROP" and says("ADD", "PARTITION"):
         exists = reader.accept("IF", "NOT", "EXISTS")
         follows = reader.peek(1).is_word("VALUES") and reader.peek(2).is_word("LESS")
         made = read_partition(reader, None)
@@ -202,13 +227,34 @@ def _alter_partition(reader: Reader) -> AddPartitions | DropPartitions | None:
                 reader.names()
             if reader.accept("BUCKETS"):
                 reader.next()
-        return AddPartitions(partitions=(made,), if_not_exists=exists, follows=follows)
-    if reader.accept("DROP", "PARTITION") or reader.accept("DROP", "PARTITIONS"):
+        return AddPartitions(partitions=(made,), if_not_exists=exists, follows=follows, temporary=temporary)
+    if verb != "ADD" and (says("DROP", "PARTITION") or says("DROP", "PARTITIONS")):
         exists = reader.accept("IF", "EXISTS")
         names = partition_names(reader)
         reader.accept("FORCE")
-        return DropPartitions(names=names, if_exists=exists)
+        return DropPartitions(names=names, if_exists=exists, temporary=temporary)
     return None
+
+
+def _replace_partition(reader: Reader) -> ReplacePartitions:
+    names = partition_names(reader)
+    reader.expect("WITH", "TEMPORARY")
+    if not reader.accept("PARTITIONS"):
+        reader.expect("PARTITION")
+    by = partition_names(reader)
+    given = dict(read_properties(reader)) if reader.accept("PROPERTIES") else {}
+    found = {key: _switch(key, given.pop(key, default)) for key, default in _REPLACING.items()}
+    if given:
+        raise AnalysisError(f"Unknown properties: {', '.join(given)}; REPLACE PARTITION has {', '.join(_REPLACING)}")
+    return ReplacePartitions(
+        names=names, by=by, strict_range=found["strict_range"], takes_names=found["use_temp_partition_name"]
+    )
+
+
+def _switch(key: str, text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise AnalysisError(f"{key} must be a boolean: true or false, not {text}")
+    return text.lower() == "true"
 
 
 def partition_names(reader: Reader) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 
@@ -31,6 +32,23 @@ def check_partitions(table: Table) -> None:
         _check_ranges(table.partitions, columns)
     elif table.partition_kind is PartitionKind.LIST:
         _check_lists(table.partitions)
+
+
+def same_rows(table: Table, ones: Sequence[TablePartition], others: Sequence[TablePartition]) -> bool:
+    """Whether the one partitions together take the same rows as the others."""
+    if table.partition_kind is PartitionKind.LIST:
+        return {value for p in ones for value in p.values} == {value for p in others for value in p.values}
+    columns = partition_columns(table)
+    return _joined(ones, columns) == _joined(others, columns)
+
+
+def _joined(partitions: Sequence[TablePartition], columns: list[Column]) -> list[tuple[_Key, _Key]]:
+    """The ranges in order; neighbours that touch are one."""
+    found: list[tuple[_Key, _Key]] = []
+    for low, high in sorted((_key(p.lower, columns, end=-1), _key(p.upper, columns, end=1)) for p in partitions):
+        touches = found and found[-1][1] == low
+        found.append((found.pop()[0] if touches else low, high))
+    return found
 
 
 def partition_columns(table: Table) -> list[Column]:

@@ -149,7 +149,7 @@ class Table:
     """A table's whole declaration. Column names compare case-insensitively; ``column`` looks one up.
 
     ``partition_clause`` is the PARTITION BY clause as it was written, for SHOW CREATE TABLE; ``order_by`` the sort key.
-    ``partitions_come``: a row without a partition makes one.
+    ``partitions_come``: a row without a partition makes one. ``temporary`` partitions hold rows that no query sees.
     """
 
     ref: TableRef
@@ -165,6 +165,7 @@ class Table:
     order_by: tuple[str, ...] = ()
     distribution: str = ""
     properties: tuple[tuple[str, str], ...] = ()
+    temporary: tuple[TablePartition, ...] = ()
 
     @property
     def sequence_column(self) -> str | None:

@@ -43,12 +43,14 @@ def _chosen(table: Table, spec: LoadSpec) -> tuple[TablePartition, ...] | None:
     """None: all that there are, and those that come."""
     if spec.partitions is None:
         return None if table.partition_kind is None or table.partitions_come else table.partitions
-    known = {name.lower() for name in table.partition_names}
+    partitions = table.temporary if spec.temporary_partitions else table.partitions
+    names = tuple(p.name for p in partitions) if spec.temporary_partitions else table.partition_names
+    known = {name.lower() for name in names}
     for name in spec.partitions:
         if name.lower() not in known:
             raise AnalysisError(f"Partition {name} does not exist")
     wanted = {name.lower() for name in spec.partitions}
-    return None if table.partition_kind is None else tuple(p for p in table.partitions if p.name.lower() in wanted)
+    return None if table.partition_kind is None else tuple(p for p in partitions if p.name.lower() in wanted)
 
 
 def _literals(bound: Bound | None, columns: list[Column], rules: Rules) -> list[str | None]:

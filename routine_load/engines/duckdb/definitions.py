@@ -40,6 +40,7 @@ def load_table(text: str) -> Table:
         order_by=tuple(raw["order_by"]),
         distribution=raw["distribution"],
         properties=tuple((key, value) for key, value in raw["properties"]),
+        temporary=tuple(_partition(p) for p in raw.get("temporary", ())),
     )
 
 

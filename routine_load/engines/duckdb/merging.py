@@ -22,6 +22,7 @@ from routine_load.engines.duckdb.merge_checks import take_out
 from routine_load.engines.duckdb.merge_plan import MergePlan
 from routine_load.engines.duckdb.merge_sql import merge_of
 from routine_load.engines.duckdb.names import Names, quote, quoted
+from routine_load.engines.duckdb.temporary import beside, owner
 from routine_load.engines.duckdb.writers import OP, ORDINAL, Chunks, table_columns
 from routine_load.errors import SinkError
 from routine_load.loads.values import SEQUENCE, RefusedRow, WriteMode
@@ -129,7 +130,8 @@ class Staging:
     def merge(self, catalog: Catalog) -> None:
         """Merge, or append, every stage, in order, in the cursor's transaction. The caller holds the merge lock."""
         for stage in self._stages:
-            if catalog.table(stage.plan.table.ref) != stage.plan.table:
+            table = catalog.table(owner(stage.plan.table.ref))
+            if (beside(table) if stage.plan.mode.temporary_partitions else table) != stage.plan.table:
                 raise SinkError(f"Table {stage.plan.table.ref} was altered during the load")
             source = f"temp.{quote(stage.name)}"
             if not stage.plan.table.key_model.merges:

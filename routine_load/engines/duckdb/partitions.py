@@ -14,8 +14,14 @@ from routine_load.engines.duckdb.defaults import TIMEZONE
 from routine_load.engines.duckdb.names import Names, quote
 from routine_load.errors import AnalysisError
 from routine_load.ids import Compat
-from routine_load.sql.ddl_alter import AddPartitions, DropPartitions, RenamePartition, SetProperties
-from routine_load.sql.partition_rules import check_partitions
+from routine_load.sql.ddl_alter import (
+    AddPartitions,
+    DropPartitions,
+    RenamePartition,
+    ReplacePartitions,
+    SetProperties,
+)
+from routine_load.sql.partition_rules import check_partitions, same_rows
 from routine_load.sql.partition_series import dynamic_of, rolled
 from routine_load.sql.partition_text import partition_clause
 from routine_load.sql.schema import PartitionKind, Table, TablePartition
@@ -26,7 +32,7 @@ from routine_load.transform.typed import Typed
 _RULES = Rules(compat=Compat.STARROCKS, zone=TIMEZONE)
 _FIXED = "function_column."
 
-PartitionAction = AddPartitions | DropPartitions | RenamePartition | SetProperties
+PartitionAction = AddPartitions | DropPartitions | ReplacePartitions | RenamePartition | SetProperties
 
 
 def by_now(table: Table, now: dt.datetime) -> Table:
@@ -46,6 +52,10 @@ def repartitioned(table: Table, action: PartitionAction) -> Table:
         return _with_properties(table, action)
     if table.partition_kind is None:
         raise AnalysisError(f"Table {table.ref.table} is not a partitioned table")
+    if isinstance(action, AddPartitions | DropPartitions) and action.temporary:
+        return _with_temporary(table, action)
+    if isinstance(action, ReplacePartitions):
+        return _replaced(table, action)
     if dynamic_of(table) is not None:
         raise AnalysisError(
             "Cannot add/drop partition on a Dynamic Partition Table, Use command "
@@ -65,11 +75,47 @@ def repartitioned(table: Table, action: PartitionAction) -> Table:
     return replace(new, partition_clause=partition_clause(new))
 
 
-def named(table: Table, names: Sequence[str], *, may_lack: bool = False) -> list[TablePartition]:
+def _with_temporary(table: Table, action: AddPartitions | DropPartitions) -> Table:
+    """They are partitions among themselves, whatever the others are."""
+    if table.partition_kind is PartitionKind.EXPRESSION:
+        raise AnalysisError(f"Partitions of {table.ref.table} are made by its rows: it takes no temporary ones")
+    among = replace(table, partitions=table.temporary)
+    if isinstance(action, AddPartitions):
+        new = replace(among, partitions=_added(among, action))
+        check_partitions(new)
+        return replace(table, temporary=new.partitions)
+    gone = {p.name for p in named(among, action.names, may_lack=action.if_exists, temporary=True)}
+    return replace(table, temporary=tuple(p for p in table.temporary if p.name not in gone))
+
+
+def _replaced(table: Table, action: ReplacePartitions) -> Table:
+    """The temporary ones stand where the first of the others stood."""
+    old = named(table, action.names)
+    new = named(replace(table, partitions=table.temporary), action.by, temporary=True)
+    if action.strict_range and not same_rows(table, old, new):
+        raise AnalysisError(
+            "2 range lists are not stricly matched. Partitions and temporary partitions hold different rows; "
+            '"strict_range" = "false" replaces them all the same'
+        )
+    temporary = tuple(p for p in table.temporary if p not in new)
+    if not action.takes_names and len(old) == len(new):
+        new = [replace(p, name=kept.name) for p, kept in zip(new, old, strict=True)]
+    at = min(table.partitions.index(p) for p in old)
+    after = tuple(p for p in table.partitions[at:] if p not in old)
+    made = replace(table, partitions=(*table.partitions[:at], *new, *after), temporary=temporary)
+    check_partitions(made)
+    return replace(made, partition_clause=partition_clause(made))
+
+
+def named(
+    table: Table, names: Sequence[str], *, may_lack: bool = False, temporary: bool = False
+) -> list[TablePartition]:
     """Raises AnalysisError for a name that no partition has."""
     known = {p.name.lower(): p for p in table.partitions}
     missing = [name for name in names if name.lower() not in known]
     if missing and not may_lack:
+        if temporary:
+            raise AnalysisError(f"Temporary partition {missing[0]} does not exist")
         raise AnalysisError(f"Error in list of partitions to {missing[0]}")
     return [known[name.lower()] for name in names if name.lower() in known]
 

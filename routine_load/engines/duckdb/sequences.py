@@ -45,6 +45,15 @@ def remembered(plan: MergePlan, names: Names, winners: str) -> list[str]:
     ]
 
 
+def are_kept(cursor: duckdb.DuckDBPyConnection, names: Names, table: Table) -> bool:
+    """The table beside the table is there."""
+    return keeps_sequences(table) and _exists(cursor, names, table)
+
+
+def make(cursor: duckdb.DuckDBPyConnection, names: Names, table: Table) -> None:
+    cursor.execute(_creation(table, sequence_kind(table), sequences_table(names, table.ref)))
+
+
 def forget(cursor: duckdb.DuckDBPyConnection, names: Names, table: Table) -> None:
     """The table is dropped, or made empty."""
     if keeps_sequences(table):

@@ -63,6 +63,7 @@ class Shows:
             (("CREATE",), self._create),
             (("TABLE", "STATUS"), self._status),
             (("PARTITIONS",), self._partitions),
+            (("TEMPORARY", "PARTITIONS"), self._temporary_partitions),
             *(((word,), self._indexes) for word in ("INDEX", "INDEXES", "KEYS", "KEY")),
         ):
             if not full and reader.accept(*words):
@@ -135,6 +136,16 @@ class Shows:
         fixed = ("A", None, None, None, "", "", "")
         rows = [(table.ref.table, "0", "PRIMARY", str(n), name, *fixed) for n, name in enumerate(keys, start=1)]
         return filtered(reader, _INDEX_NAMES, rows)
+
+    def _temporary_partitions(self, reader: Reader, session: Session) -> Result:
+        reader.expect("FROM")
+        table = self._kept(read_ref(reader, _context(session)), session, "SHOW TEMPORARY PARTITIONS")
+        keys, (spread, _, buckets) = ", ".join(table.partition_columns), table.distribution.partition(" BUCKETS ")
+        rows = [
+            (str(number), p.name, "NORMAL", keys, partition_text(table, p), spread, buckets)
+            for number, p in enumerate(table.temporary, start=1)
+        ]
+        return text_table(_PARTITION_NAMES, rows)
 
     def _partitions(self, reader: Reader, session: Session) -> Result:
         reader.expect("FROM")

@@ -16,20 +16,19 @@ from routine_load.engines.duckdb.generated import generated_expression
 from routine_load.engines.duckdb.merging import MergeLock
 from routine_load.engines.duckdb.names import Names, quote, quoted
 from routine_load.engines.duckdb.partitions import PartitionAction, by_now, deletion, named, repartitioned
+from routine_load.engines.duckdb.temporary import beside, carried, check_alterable, emptied, exchanged
 from routine_load.engines.duckdb.types import duckdb_type
 from routine_load.errors import AnalysisError, TableExists, UnknownTable
 from routine_load.ids import TableRef
 from routine_load.sql.ddl import AlterTable, CreateTable, CreateTableLike, DropTable, TruncateTable
 from routine_load.sql.ddl_alter import (
     AddColumn,
-    AddPartitions,
     AlterAction,
     CommentOn,
     DropPartitions,
     RenameColumn,
-    RenamePartition,
     RenameTable,
-    SetProperties,
+    ReplacePartitions,
 )
 from routine_load.sql.ddl_rules import RESERVED_PREFIX, check_altered
 from routine_load.sql.schema import Column, Table
@@ -61,7 +60,7 @@ class Tables:
             return
         with _quiet(TableExists, when=statement.if_not_exists):
             self._catalog.require_absent(statement.ref)
-            table = replace(self._catalog.table(statement.like), ref=statement.ref)
+            table = replace(self._catalog.table(statement.like), ref=statement.ref, temporary=())
             self._catalog.add_table(table, self._creation(table))
 
     def create_filled(self, table: Table, query: str, *, if_not_exists: bool = False) -> None:
@@ -81,8 +80,9 @@ class Tables:
             table = self._catalog.table(statement.ref)
 
             def change(cursor: duckdb.DuckDBPyConnection) -> None:
-                cursor.execute(f"DROP TABLE {self._names.table(table.ref)}")
-                sequences.forget(cursor, self._names, table)
+                for each in (table, *([beside(table)] if table.temporary else [])):
+                    cursor.execute(f"DROP TABLE {self._names.table(each.ref)}")
+                    sequences.forget(cursor, self._names, each)
 
             self._catalog.drop_table(statement.ref, change)
 
@@ -106,6 +106,8 @@ class Tables:
     def alter(self, statement: AlterTable) -> None:
         with self._merge_lock.held():
             expected = self._catalog.table(statement.ref)
+            if not any(isinstance(action, PartitionAction) for action in statement.actions):
+                check_alterable(expected, statement.actions)
             for action in statement.actions:  # all of them can be done, or none is
                 expected = altered(expected, action)
                 check_altered(expected)
@@ -121,7 +123,7 @@ class Tables:
 
     def _alter(self, ref: TableRef, action: AlterAction) -> None:
         old = self._catalog.table(ref)
-        if isinstance(action, AddPartitions | DropPartitions | RenamePartition | SetProperties):
+        if isinstance(action, PartitionAction):
             self._repartition(old, action)
             return
         new = altered(old, action)
@@ -151,6 +153,7 @@ class Tables:
             else:
                 self._rebuild(cursor, old, new)
             sequences.carry(cursor, self._names, old, new)
+            carried(cursor, self._names, old, new)
 
         self._catalog.replace_table(ref, new, whole)
 
@@ -160,8 +163,17 @@ class Tables:
         new = repartitioned(table, action)
 
         def change(cursor: duckdb.DuckDBPyConnection) -> None:
+            if new.temporary and not table.temporary:
+                self._creation(beside(new))(cursor)
             if isinstance(action, DropPartitions):
-                cursor.execute(deletion(self._names, table, named(table, action.names, may_lack=action.if_exists)))
+                holder = beside(table) if action.temporary else table
+                gone = named(holder, action.names, may_lack=action.if_exists, temporary=action.temporary)
+                emptied(cursor, self._names, holder, gone)
+            if isinstance(action, ReplacePartitions):
+                exchanged(cursor, self._names, table, action)
+            if table.temporary and not new.temporary:
+                cursor.execute(f"DROP TABLE {self._names.table(beside(table).ref)}")
+                sequences.forget(cursor, self._names, beside(table))
 
         self._catalog.replace_table(old.ref, new, change)
 

@@ -23,6 +23,7 @@ from routine_load.engines.duckdb.catalog import Catalog
 from routine_load.engines.duckdb.failures import sink_failure
 from routine_load.engines.duckdb.ledger import Ledger
 from routine_load.engines.duckdb.merging import MergeLock, Staging
+from routine_load.engines.duckdb.temporary import beside
 from routine_load.engines.duckdb.warehouse import Warehouse
 from routine_load.engines.duckdb.writers import Chunks, append
 from routine_load.errors import EngineError, RoutineLoadError, SinkError, StaleRange
@@ -75,6 +76,7 @@ class LoadTransaction:
             self._wide[batch.table] = self._wide.get(batch.table, 0) + wide
         with self._undone_on_failure(f"Table {batch.table}"):
             table = self._catalog.table(batch.table)
+            table = beside(table) if batch.mode.temporary_partitions else table
             cursor = self._open_cursor()
             if self._load.many_tables or table.key_model.merges:
                 return self._stage(cursor, table, batch)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from routine_load.engines.duckdb import DuckDbEngine
-from routine_load.errors import AnalysisError, RoutineLoadError, UnsupportedFeature
+from routine_load.errors import AnalysisError, RoutineLoadError
 from routine_load.ids import Compat, TableRef
 from routine_load.statements.ports import Session
 from tests.unit.engines.conftest import Asked
@@ -92,7 +92,9 @@ def test_partitions_are_added_dropped_with_their_rows_renamed_and_emptied(asked:
         ("ADD PARTITION x VALUES IN ('2025-01-01')", AnalysisError, "x: a range partition needs"),
         ("DROP PARTITION nope", AnalysisError, "Error in list of partitions to nope"),
         ("RENAME PARTITION nope x", AnalysisError, "Error in list of partitions to nope"),
-        ("ADD TEMPORARY PARTITION x VALUES LESS THAN ('2025-01-01')", UnsupportedFeature, "Temporary partitions"),
+        ("DROP TEMPORARY PARTITION nope", AnalysisError, "Temporary partition nope does not exist"),
+        ("REPLACE PARTITION p1 WITH TEMPORARY PARTITION nope", AnalysisError, "Temporary partition nope does not"),
+        ("REPLACE PARTITION p1 WITH TEMPORARY PARTITION x PROPERTIES ('a' = 'b')", AnalysisError, "Unknown properties"),
     ],
 )
 def test_a_partition_that_cannot_be_is_refused(
