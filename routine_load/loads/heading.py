@@ -48,13 +48,16 @@ class Heading:
             return payloads
         values = payloads.values
         for index, value in enumerate(values):
+            if self._left > 0 and not value:
+                self._left -= 1  # a blank row, cut off from its delimiter
+                continue
             at = 0
             while value and at < len(value) and self._left > 0:
                 at = self._row.match(value, at).end()  # type: ignore[union-attr] # it matches anything
                 self._left -= 1
-            if value and at < len(value):
+            if not value or at < len(value):
                 rest = PayloadSlice(payloads, index, len(values))
-                return rest if at == 0 else _Beheaded(rest, value[at:])
+                return _Beheaded(rest, value[at:]) if value and at else rest
         return PayloadSlice(payloads, len(values), len(values))
 
 

@@ -35,6 +35,7 @@ def left(chunks, **options):
         (3, [b"a\n"], []),
         (2, [b"\na\nb\n"], [(b"b\n", 0)]),
         (1, [b"a\r\nb"], [(b"b", 0)]),
+        (2, [b"", b"a", b"", b"b"], [(b"", 2), (b"b", 3)]),
     ],
 )
 def test_rows_are_left_out_and_the_others_keep_their_place(rows, chunk, expected):
