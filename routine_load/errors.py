@@ -320,6 +320,14 @@ class SourceUnavailable(SourceError):
     """Kafka did not answer in time."""
 
 
+class RegistryUnavailable(SourceUnavailable):
+    """The schema registry did not answer."""
+
+
+class UnreadableSchema(SourceError):
+    """A message's schema is unknown, or cannot be read."""
+
+
 class OffsetOutOfRange(SourceError):
     """The offset does not exist in Kafka any more, or not yet."""
 
@@ -340,6 +348,24 @@ class BeyondLogEnd(ExecutionError):
 
 class EngineError(ExecutionError):
     """The engine refused the statement."""
+
+
+class ClusterRefused(EngineError):
+    """The cluster refused the statement. Number, state and text are the cluster's own, whoever asks."""
+
+    def __init__(self, message: str | None = None, *, errno: int = 1105, sqlstate: str = "HY000") -> None:
+        super().__init__(message)
+        self.errno = errno
+        self._state = sqlstate
+
+    def number(self, compat: Compat) -> int:  # noqa: ARG002 - it is the cluster's
+        return self.errno
+
+    def state(self, compat: Compat) -> str:  # noqa: ARG002 - likewise
+        return self._state
+
+    def framed(self, compat: Compat) -> str:  # noqa: ARG002 - the text has its frame
+        return self.message
 
 
 class UnknownConnection(ExecutionError):
@@ -398,6 +424,43 @@ class LoadRejected(SinkError):
 
 class FatalParseError(LoadRejected):
     """A message cannot be parsed, and the job is to pause for it."""
+
+
+class TransactionError(ExecutionError):
+    """A load transaction cannot do what was asked."""
+
+
+class LabelUsed(TransactionError):
+    """The label has already been used.
+
+    ``txn_id`` and ``state`` (``loads.transaction_values.TxnState``) are those of the transaction that has it.
+    """
+
+    def __init__(self, message: str | None = None, *, txn_id: int = -1, state: str = "") -> None:
+        super().__init__(message)
+        self.txn_id = txn_id
+        self.state = state
+
+
+class TransactionNotFound(TransactionError):
+    """There is no such transaction."""
+
+
+class TransactionBusy(TransactionError):
+    """Transaction is in processing."""
+
+
+class TransactionEnded(TransactionError):
+    """The state of the transaction does not allow this.
+
+    ``state`` is a ``loads.transaction_values.TxnState``; ``reason`` is why it was aborted.
+    """
+
+    def __init__(self, message: str | None = None, *, txn_id: int = -1, state: str = "", reason: str = "") -> None:
+        super().__init__(message)
+        self.txn_id = txn_id
+        self.state = state
+        self.reason = reason
 
 
 class LimitExceeded(RoutineLoadError):
