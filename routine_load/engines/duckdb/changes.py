@@ -8,17 +8,20 @@ import duckdb
 import sqlglot
 from sqlglot import exp
 
+from routine_load.clock import Clock
 from routine_load.engines.duckdb.defaults import default_expression
-from routine_load.engines.duckdb.guard import Checked
+from routine_load.engines.duckdb.guard import Checked, Into
 from routine_load.engines.duckdb.merge_plan import MergePlan
 from routine_load.engines.duckdb.merge_sql import merge_of
 from routine_load.engines.duckdb.merging import MergeLock
 from routine_load.engines.duckdb.names import Names, quote, quoted
+from routine_load.engines.duckdb.partitions import by_now, named, rows_of
+from routine_load.engines.duckdb.temporary import beside
 from routine_load.engines.duckdb.types import duckdb_type
 from routine_load.engines.duckdb.writers import ORDINAL, source_expression
-from routine_load.errors import AnalysisError, UnsupportedFeature
+from routine_load.errors import AnalysisError, ExecutionError, UnsupportedFeature
 from routine_load.loads.values import SEQUENCE, WriteMode
-from routine_load.sql.schema import Column, KeyModel, Table, TypeName
+from routine_load.sql.schema import Column, KeyModel, Table, TablePartition, TypeName
 
 _STAGE = "__rl_insert"
 
@@ -26,16 +29,17 @@ _STAGE = "__rl_insert"
 class Changes:
     """Runs one checked row change in one transaction; the merge lock is held where the table merges."""
 
-    def __init__(self, names: Names, merge_lock: MergeLock) -> None:
+    def __init__(self, names: Names, merge_lock: MergeLock, clock: Clock) -> None:
         self._names = names
+        self._clock = clock
         self._merge_lock = merge_lock
 
     def run(self, cursor: duckdb.DuckDBPyConnection, checked: Checked) -> int:
-        table = self._target(checked)
+        table = by_now(self._target(checked), self._clock.now())
         with self._merge_lock.held() if table.key_model.merges else contextlib.nullcontext():
             cursor.execute("BEGIN")
             if isinstance(checked.tree, exp.Insert):
-                affected = self._insert(cursor, checked.tree, table)
+                affected = self._insert(cursor, checked.tree, _Into(table, checked.into))
             else:
                 if isinstance(checked.tree, exp.Update):
                     _check_update(checked.tree, table)
@@ -55,7 +59,8 @@ class Changes:
             raise AnalysisError(f"'{target.name}' cannot be changed")
         return found
 
-    def _insert(self, cursor: duckdb.DuckDBPyConnection, tree: exp.Insert, table: Table) -> int:
+    def _insert(self, cursor: duckdb.DuckDBPyConnection, tree: exp.Insert, into: _Into) -> int:
+        table = into.table
         columns = _insert_columns(tree, table)
         if tree.args.get("overwrite") or tree.args.get("ignore"):
             raise UnsupportedFeature("INSERT OVERWRITE and INSERT IGNORE are not kept here; use TRUNCATE and INSERT")
@@ -72,21 +77,55 @@ class Changes:
         names = quoted([c.name for c in columns])
         values = ", ".join(source_expression(c, c.name) for c in columns)
         named = f"({query}) AS s({names})"
-        if not table.key_model.merges:
+        if not table.key_model.merges and into.partitions is None:
             sql = f"INSERT INTO {self._names.table(table.ref)} ({names}) SELECT {values} FROM {named}"
             return _count(cursor.execute(sql))
         stage = f"temp.{quote(_STAGE)} ({names}, {quote(ORDINAL)})"
         query = f"INSERT INTO {stage} SELECT {values}, row_number() OVER () FROM {named}"
-        return self._merge(cursor, _plan(table, columns), query)
+        return self._merge(cursor, _plan(table, columns), query, into)
 
-    def _merge(self, cursor: duckdb.DuckDBPyConnection, plan: MergePlan, staging: str) -> int:
-        """Stage the rows, then let the merging writer's statements make one row per key."""
+    def _merge(self, cursor: duckdb.DuckDBPyConnection, plan: MergePlan, staging: str, into: _Into) -> int:
+        """Stage the rows, then append them, or let the merging writer's statements make one row per key."""
         stage = f"temp.{quote(_STAGE)}"
         cursor.execute(f"CREATE TEMP TABLE {quote(_STAGE)} ({plan.stage_columns()})")
         inserted = _count(cursor.execute(staging))
+        into.check(cursor, stage, plan)
+        if not plan.table.key_model.merges:
+            columns = quoted(list(plan.columns))
+            target = self._names.table(plan.table.ref)
+            cursor.execute(f"INSERT INTO {target} ({columns}) SELECT {columns} FROM {stage} ORDER BY {quote(ORDINAL)}")
+            return inserted
         for statement in merge_of(plan, stage, self._names).statements():
             cursor.execute(statement)
         return inserted
+
+
+class _Into:
+    """The table that an INSERT fills, and the partitions that its rows have to be in; None: any row has one."""
+
+    def __init__(self, table: Table, into: Into | None) -> None:
+        self.table = table
+        self.partitions: tuple[TablePartition, ...] | None = None
+        if into is not None and into.temporary:
+            self.table = beside(table)
+        if into is not None and (table.partition_kind is not None or into.temporary):
+            self.partitions = tuple(named(self.table, into.names, temporary=into.temporary))
+        elif into is not None and {name.lower() for name in into.names} != {table.ref.table.lower()}:
+            raise AnalysisError(f"Error in list of partitions to {into.names[0]}")
+        elif table.partition_kind is not None and not table.partitions_come:
+            self.partitions = table.partitions
+
+    def check(self, cursor: duckdb.DuckDBPyConnection, stage: str, plan: MergePlan) -> None:
+        """Both vendors: one row without a partition, and nothing is inserted."""
+        if self.partitions is None:
+            return
+        missing = [c for c in map(self.table.column, self.table.partition_columns) if c and c.name not in plan.columns]
+        more = "".join(f", {default_expression(c)} AS {quote(c.name)}" for c in missing)
+        inside = rows_of(self.table, self.partitions)
+        rows = f"(SELECT *{more} FROM {stage})"
+        outside = _count(cursor.execute(f"SELECT count(*) FROM {rows} WHERE NOT coalesce({inside}, false)"))
+        if outside > 0:
+            raise ExecutionError(f"Insert has filtered data: {outside} row(s) out of partition ranges")
 
 
 def _check_states(cursor: duckdb.DuckDBPyConnection, query: str, columns: list[Column]) -> None:
@@ -102,7 +141,7 @@ def _check_states(cursor: duckdb.DuckDBPyConnection, query: str, columns: list[C
 
 def _plan(table: Table, columns: list[Column]) -> MergePlan:
     missing = [c.name for c in table.key_columns if c not in columns and not c.auto_increment]
-    if missing:
+    if missing and table.key_model.merges:
         raise AnalysisError(f"Key column '{missing[0]}' of '{table.ref.table}' must be given")
     names = [c.name for c in columns]
     sequence = SEQUENCE if table.sequence_type is not None else table.sequence_column

@@ -9,6 +9,7 @@ from routine_load.clock import Clock, SystemClock
 from routine_load.commit.values import CommitRecord
 from routine_load.engines.duckdb.admission import require_to_define
 from routine_load.engines.duckdb.catalog import Catalog
+from routine_load.engines.duckdb.changes import Changes
 from routine_load.engines.duckdb.guard import Translate
 from routine_load.engines.duckdb.merging import MergeLock
 from routine_load.engines.duckdb.opening import open_warehouse
@@ -50,7 +51,8 @@ class DuckDbEngine:
         self._system = SystemTables(self._catalog, warehouse.error_log_dir)
         self._clock = clock
         self._tables = Tables(self._catalog, warehouse.names, merge_lock, clock)
-        self._queries = Queries(warehouse, self._catalog, self._system, merge_lock, translate)
+        changes = Changes(warehouse.names, merge_lock, clock)
+        self._queries = Queries(warehouse, self._catalog, self._system, changes, translate)
         self._shows = Shows(self._catalog, self._system, clock)
         self._sink = LoadSink(warehouse, self._catalog, merge_lock, clock)
 

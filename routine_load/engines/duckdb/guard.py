@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sqlglot import exp
+from sqlglot import Token, exp
 from sqlglot.errors import SqlglotError
 
 from routine_load.engines.duckdb.admission import changed_table, changing_privilege
@@ -46,6 +46,7 @@ Translate = Callable[[exp.Expr], exp.Expr]
 WORDS_MAX = 300_000
 """Tokens of one statement: reading takes tens of microseconds for each, and cannot be interrupted."""
 
+_TEMPORARY = "SUBPARTITION"
 NODES_MAX = 1_000_000
 DEPTH_MAX = 1_000
 _WORD = re.compile(
@@ -56,11 +57,19 @@ _DIALECT = QueryDialect()
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 
+@dataclass(frozen=True, slots=True)
+class Into:
+    """Partitions that the rows of an INSERT are to be in."""
+
+    names: tuple[str, ...]
+    temporary: bool
+
+
 @dataclass(slots=True)
 class Checked:
     """A statement that passed: its tree with full names, the tables it reads or writes, the system tables it reads.
 
-    ``views`` are those whose queries are in the tree.
+    ``views`` are those whose queries are in the tree; ``into`` the partitions that an INSERT names.
     """
 
     tree: exp.Expr
@@ -68,6 +77,7 @@ class Checked:
     system: dict[str, Wanted] = field(default_factory=dict)
     wide: frozenset[str] = frozenset()
     views: set[TableRef] = field(default_factory=set)
+    into: Into | None = None
 
     def sql(self) -> str:
         return self.tree.sql(dialect="duckdb", identify=True, comments=False)
@@ -89,6 +99,7 @@ class Guard:
             words = _DIALECT.tokenize(text)
             if len(words) > WORDS_MAX:
                 raise LimitExceeded(f"The statement has {len(words)} words, at most {WORDS_MAX} are allowed")
+            _say_temporary(words)
             trees = [tree for tree in _DIALECT.parser().parse(words, text) if tree is not None]
         except SqlglotError as error:
             if _LABELLED.match(text):
@@ -108,13 +119,14 @@ class Guard:
         views = self._catalog.views.expand(tree, session, self.read)
         if self._translate is not None:
             tree = self._translate(tree)
+        into = _into(tree)
         for hint in list(tree.find_all(exp.Hint)):  # SET_VAR, join orders: advice to another planner
             hint.pop()
         for collation in list(tree.find_all(exp.Collate)):  # all text compares by its bytes, as in both vendors
             collation.replace(collation.this)
         for select in tree.find_all(exp.Select):
             _filter_without_groups(select)
-        checked = Checked(tree, views=views)
+        checked = Checked(tree, views=views, into=into)
         for seen, node in enumerate(tree.walk()):
             if seen > NODES_MAX:
                 raise AnalysisError(f"The statement has more than {NODES_MAX} parts")
@@ -161,6 +173,24 @@ class Guard:
             )
         if not node.args.get("alias") and isinstance(node.parent, exp.From | exp.Join):
             node.set("alias", alias)
+
+
+def _say_temporary(words: list[Token]) -> None:
+    """Both vendors: INSERT INTO t TEMPORARY PARTITION (p). The parser knows another word in front of PARTITION."""
+    for at in range(len(words) - 2, 0, -1):
+        if words[at].text.upper() == "TEMPORARY" and words[at + 1].text.upper() == "PARTITION":
+            words[at + 1].text = _TEMPORARY
+            del words[at]
+
+
+def _into(tree: exp.Expr) -> Into | None:
+    """Take the partitions out of INSERT INTO t PARTITION (p, q)."""
+    target = changed_table(tree) if isinstance(tree, exp.Insert) else None
+    given = None if target is None else target.args.get("partition")
+    if given is None:
+        return None
+    given.pop()
+    return Into(tuple(name.name for name in given.expressions), temporary=bool(given.args.get("subpartition")))
 
 
 def _check_words(text: str) -> None:

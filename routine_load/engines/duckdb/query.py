@@ -14,7 +14,6 @@ from routine_load.engines.duckdb.catalog import Catalog
 from routine_load.engines.duckdb.changes import Changes
 from routine_load.engines.duckdb.failures import query_failure
 from routine_load.engines.duckdb.guard import Checked, Guard, Translate
-from routine_load.engines.duckdb.merging import MergeLock
 from routine_load.engines.duckdb.rows import result_table
 from routine_load.engines.duckdb.session import Session
 from routine_load.engines.duckdb.sleeping import seconds_asleep, sleep
@@ -42,14 +41,14 @@ class Queries:
         warehouse: Warehouse,
         catalog: Catalog,
         system: SystemTables,
-        merge_lock: MergeLock,
+        changes: Changes,
         translate: Translate | None,
     ) -> None:
         self._warehouse = warehouse
         self._system = system
         self._catalog = catalog
         self._guard = Guard(catalog, warehouse.names, translate)
-        self._changes = Changes(warehouse.names, merge_lock)
+        self._changes = changes
 
     def execute(self, text: str, session: Session) -> Result:
         tree = self._guard.read(text)

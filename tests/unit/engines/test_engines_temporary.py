@@ -8,7 +8,7 @@ import pytest
 
 from routine_load.app.compiler import Compiler
 from routine_load.clock import SystemClock
-from routine_load.errors import AnalysisError, UnknownTable
+from routine_load.errors import AnalysisError, ExecutionError, UnknownTable
 from routine_load.ids import Compat, JobId, Label, TableRef, TaskId
 from routine_load.loads.path import LoadPath, Progressed, SingleTable
 from routine_load.loads.rejects import RejectLog
@@ -172,3 +172,54 @@ def test_lists_are_exchanged_by_their_values(asked: Asked) -> None:
     assert temporarily(asked, b"2,2", b"3,3") == (1, 1)
     asked.run("ALTER TABLE t REPLACE PARTITION p1 WITH TEMPORARY PARTITION x")
     assert rows(asked) == [(2, 2)]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_insert_fills_temporary_partitions(asked: Asked, key: str) -> None:
+    """Both: INSERT INTO t TEMPORARY PARTITION (p), which takes no row of another range."""
+    made(asked, key)
+    asked.run("INSERT INTO t TEMPORARY PARTITION (x) VALUES (2, 2), (3, 3)")
+    asked.run("INSERT INTO t TEMPORARY PARTITION (x) (v, k) SELECT v, k + 3 FROM t WHERE k < 10")
+    with pytest.raises(ExecutionError, match=r"Insert has filtered data: 1 row"):
+        asked.run("INSERT INTO t TEMPORARY PARTITION (x) VALUES (5, 5), (12, 2)")
+    with pytest.raises(AnalysisError, match="Temporary partition p1 does not exist"):
+        asked.run("INSERT INTO t TEMPORARY PARTITION (p1) VALUES (5, 5)")
+    assert rows(asked) == [(1, 1), (11, 1)]
+    asked.run("ALTER TABLE t REPLACE PARTITION p1 WITH TEMPORARY PARTITION x")
+    assert rows(asked) == [(2, 2), (3, 3), (4, 1), (11, 1)]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_insert_of_a_row_without_a_partition_inserts_nothing(asked: Asked, key: str) -> None:
+    """Both: a row out of all partitions, or out of those that are named, fails the statement."""
+    made(asked, key)
+    for wrong in (
+        "INSERT INTO t VALUES (2, 2), (20, 1), (21, 1)",
+        "INSERT INTO t PARTITION (p1) VALUES (2, 2), (11, 2)",
+        "INSERT INTO t PARTITION (p2) SELECT k, v FROM t",
+    ):
+        with pytest.raises(ExecutionError, match="Insert has filtered data"):
+            asked.run(wrong)
+    with pytest.raises(AnalysisError, match="Error in list of partitions to nope"):
+        asked.run("INSERT INTO t PARTITION (nope) VALUES (2, 2)")
+    asked.run("INSERT INTO t PARTITION (p1, p2) VALUES (2, 2), (12, 2)")
+    assert rows(asked) == [(1, 1), (2, 2), (11, 1), (12, 2)]
+
+
+def test_a_partition_column_that_an_insert_leaves_out_is_its_default(asked: Asked) -> None:
+    """Both: the default decides the partition."""
+    asked.run("CREATE TABLE t (k INT DEFAULT '30', v INT) PARTITION BY RANGE(k) (PARTITION p1 VALUES LESS THAN ('10'))")
+    with pytest.raises(ExecutionError, match="Insert has filtered data"):
+        asked.run("INSERT INTO t (v) VALUES (1)")
+    asked.run("CREATE TABLE u (k INT, v INT) PARTITION BY RANGE(k) (PARTITION p1 VALUES LESS THAN ('10'))")
+    asked.run("INSERT INTO u (v) VALUES (1)")
+    assert asked.rows("SELECT k, v FROM u") == [(None, 1)]
+
+
+def test_a_table_without_partitions_is_its_own(asked: Asked) -> None:
+    """Both: INSERT INTO t PARTITION (t)."""
+    asked.run("CREATE TABLE t (k INT, v INT)")
+    asked.run("INSERT INTO t PARTITION (t) VALUES (1, 1)")
+    with pytest.raises(AnalysisError, match="Error in list of partitions to p"):
+        asked.run("INSERT INTO t PARTITION (p) VALUES (1, 1)")
+    assert rows(asked) == [(1, 1)]
