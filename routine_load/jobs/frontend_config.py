@@ -235,6 +235,27 @@ class FrontendConfig:
         least=-1,
     )
 
+    streaming_label_keep_max_second: int = _item(
+        43_200,
+        "Seconds that load transactions of clients that ended are remembered, and their labels with them.",
+        vendors=_DORIS,
+        least=1,
+    )
+    stream_load_default_timeout_second: int = _item(
+        600, "Seconds that a Stream Load may take where it does not say itself.", doris=259_200, least=1
+    )
+    max_stream_load_timeout_second: int = _item(259_200, "Most seconds that a Stream Load may ask for.", least=1)
+    min_load_timeout_second: int = _item(1, "Least seconds that a load may ask for.", least=1)
+    prepared_transaction_default_timeout_second: int = _item(
+        86_400,
+        "Seconds after which a prepared transaction is aborted where it does not say itself.",
+        vendors=_STARROCKS,
+        least=1,
+    )
+    stream_load_default_precommit_timeout_second: int = _item(
+        3_600, "Seconds after which a pre-committed transaction is aborted.", vendors=_DORIS, least=1
+    )
+
     @classmethod
     def of(cls, compat: Compat, overrides: Mapping[str, str] | None = None) -> FrontendConfig:
         """The vendor's defaults with ``overrides`` by name. Raises UnknownConfig and ConfigRefused."""

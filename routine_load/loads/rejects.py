@@ -43,6 +43,9 @@ SCHEMA = pa.schema(
     ]
 )
 
+CLIENTS = JobId(0)
+"""Stands where the job's number would, of rows that a client sent: no job has it."""
+
 _ID = re.compile(r"[0-9a-f]{32}")
 _READABLE = (".parquet", ".refused")
 
@@ -159,12 +162,13 @@ class RejectLog:
 
         Does nothing for the empty id of a transaction without rejected rows, and where it was done before.
         """
-        pending = self._directory / f"{opaque_id}.pending"
-        try:
-            if pending.exists():
-                pending.rename(pending.with_suffix(".parquet"))
-        except OSError as error:
-            log.warning(events.REJECTS_PENDING, file=pending.name, error=error.strerror)
+        for ending in ("pending", "refused") if opaque_id else ():  # those of a prepared load could be read before
+            found = self._directory / f"{opaque_id}.{ending}"
+            try:
+                if found.exists():
+                    found.rename(found.with_suffix(".parquet"))
+            except OSError as error:
+                log.warning(events.REJECTS_PENDING, file=found.name, error=error.strerror)
 
     def keep_refused(self, opaque_id: str) -> None:
         """The batch was refused for its bad rows: they were not counted, but may be read by the id. Never raises."""
