@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 from routine_load.store.database import Database
 from routine_load.store.files import SmallFileStore
 from routine_load.store.grants import GrantStore
+from routine_load.store.intents import IntentStore
 from routine_load.store.jobs import JobStore
 from routine_load.store.secrets import SecretBox
 from routine_load.store.settings import SettingStore
@@ -34,6 +35,10 @@ class Metadata:
     def small_files(self, folder: Path) -> SmallFileStore:
         """What CREATE FILE made, with contents in this folder. Raises MetadataError."""
         return SmallFileStore(self._database, folder)
+
+    def intents(self, cluster: str, now_ms: Callable[[], int]) -> IntentStore:
+        """The log of commits in two phases, which is this coordinator's from now on. Raises MetadataError."""
+        return IntentStore(self._database, cluster, now_ms)
 
     def close(self) -> None:
         self._database.close()

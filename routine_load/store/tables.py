@@ -102,3 +102,61 @@ small_files = sa.Table(
     sqlite_autoincrement=True,
 )
 """What CREATE FILE made; ``content_id`` names the content, which lies in a folder."""
+
+LABEL_MAX = 128
+
+commit_counter = sa.Table(
+    "commit_counter",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
+)
+"""Numbers of commits in two phases, which only grow: the coordinator's epoch, commits, labels of each job."""
+
+commit_intent = sa.Table(
+    "commit_intent",
+    metadata,
+    sa.Column("label", sa.String(LABEL_MAX), primary_key=True),
+    sa.Column("job_id", sa.BigInteger, nullable=False),
+    sa.Column("task_id", sa.String(64), nullable=False),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("sequence", sa.BigInteger, nullable=True),
+    sa.Column("parts", sa.Text, nullable=False),
+    sa.Column("record", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("created_at_ms", sa.BigInteger, nullable=False),
+    sa.Column("decided_at_ms", sa.BigInteger, nullable=True),
+    sa.Column("finished_at_ms", sa.BigInteger, nullable=True),
+    sa.UniqueConstraint("sequence"),
+    sa.CheckConstraint(
+        "state IN ('INTENDED', 'DECIDED', 'ABANDONING', 'IN_DOUBT', 'FINISHED', 'ABANDONED')", name="state_known"
+    ),
+    sa.CheckConstraint("(state = 'FINISHED') = (sequence IS NOT NULL)", name="finished_has_sequence"),
+    sa.Index(None, "job_id", "state"),
+)
+"""That labels will carry a batch. ``parts`` are the labels at the target, ``record`` the counts: both as JSON."""
+
+commit_range = sa.Table(
+    "commit_range",
+    metadata,
+    sa.Column("label", sa.String(LABEL_MAX), sa.ForeignKey("commit_intent.label", ondelete="CASCADE")),
+    sa.Column("partition", sa.Integer, autoincrement=False),
+    sa.Column("start_offset", sa.BigInteger, nullable=False),
+    sa.Column("end_offset", sa.BigInteger, nullable=False),
+    sa.PrimaryKeyConstraint("label", "partition"),
+    sa.CheckConstraint("start_offset >= 0", name="start_not_negative"),
+    sa.CheckConstraint("end_offset >= start_offset", name="end_not_before_start"),
+)
+
+partition_progress = sa.Table(
+    "partition_progress",
+    metadata,
+    sa.Column("job_id", sa.BigInteger, autoincrement=False),
+    sa.Column("partition", sa.Integer, autoincrement=False),
+    sa.Column("next_offset", sa.BigInteger, nullable=False),
+    sa.Column("open_label", sa.String(LABEL_MAX), sa.ForeignKey("commit_intent.label"), nullable=True),
+    sa.PrimaryKeyConstraint("job_id", "partition"),
+    sa.CheckConstraint("next_offset >= 0", name="next_offset_not_negative"),
+)
+"""Where each partition of a job goes on: one row, one truth. ``open_label`` is the one batch that is under way."""
