@@ -30,6 +30,7 @@ from routine_load.formats.rows import (
     valid_text,
 )
 from routine_load.ids import Compat
+from routine_load.loads.lines import Lines
 from routine_load.loads.values import Decoded, LoadSpec, Payloads, SourceColumn
 
 NULL_TEXT = "\\N"
@@ -56,15 +57,17 @@ class CsvDecoder:
         self._duck: MemoryDuckDB | None = None
         self._enclosed = EnclosedSplitter(spec) if spec.enclose or spec.escape else None
 
+    def prepare(self, payloads: Payloads) -> None:
+        """All that is needed is in the messages."""
+
     def decode(self, payloads: Payloads) -> Decoded:
-        values = payloads.values
-        if self._fast:
-            decoded = self._decode_joined(values)
-            if decoded is None:
-                decoded = self._decode_apart(values)
-            if decoded is not None:
-                return decoded
-        return self._decode_exact(values)
+        rows = payloads.values
+        decoded = self._decode_joined(rows) if self._fast else None
+        if decoded is not None:
+            return decoded
+        values = rows[:]  # rows that stand in one piece are cut here
+        decoded = self._decode_apart(values) if self._fast else None
+        return decoded if decoded is not None else self._decode_exact(values)
 
     def close(self) -> None:
         if self._duck is not None:
@@ -84,10 +87,8 @@ class CsvDecoder:
 
     def _decode_joined(self, values: Sequence[bytes | None]) -> Decoded | None:
         """One pyarrow call for all messages, or None when it could differ from the exact path."""
-        try:
-            lines = [*values, *self._guard] if self._guard else values
-            joined = b"\n".join(lines)  # type: ignore[arg-type] # a tombstone raises TypeError
-        except TypeError:
+        joined = self._joined(values)
+        if joined is None:
             return None
         messages = len(values) + len(self._guard)
         if not self._one_line_each(joined, messages):
@@ -126,6 +127,15 @@ class CsvDecoder:
         every = pa.array(range(len(values)), pa.int64())
         bad = pa.array([payload for payload, _, _ in wrong], pa.int64())
         return Decoded(table, every.filter(pc.invert(pc.is_in(every, value_set=bad))), rejects.sorted())
+
+    def _joined(self, values: Sequence[bytes | None]) -> bytes | None:
+        """One line a message, and the guard; None where there is a tombstone."""
+        if isinstance(values, Lines) and values.delimiter == b"\n":
+            return b"\n".join([values.joined, *self._guard]) if self._guard else values.joined
+        try:
+            return b"\n".join([*values, *self._guard] if self._guard else values)  # type: ignore[arg-type, list-item] # it raises
+        except TypeError:
+            return None
 
     def _one_line_each(self, joined: bytes, messages: int) -> bool:
         return (

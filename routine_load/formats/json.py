@@ -46,8 +46,11 @@ class JsonDecoder:
         self._documents = Documents(spec, self._duck)
         self._one_object_each = not spec.json_root and not spec.strip_outer_array
 
+    def prepare(self, payloads: Payloads) -> None:
+        """All that is needed is in the messages."""
+
     def decode(self, payloads: Payloads) -> Decoded:
-        values = payloads.values
+        values = payloads.values[:]  # rows that stand in one piece are cut here
         if self._one_object_each:
             text = _text(values)
             if len(text) and text.null_count == 0 and pc.all(pc.starts_with(text, "{")).as_py():

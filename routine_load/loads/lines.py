@@ -1,0 +1,54 @@
+"""Rows of a body that stand in one piece of memory, seen as one payload each.
+
+A decoder that can read many rows in one call takes ``joined``; everything else sees a sequence of rows, which is cut
+only then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import overload
+
+import pyarrow as pa
+
+from routine_load.loads.values import Origin
+from routine_load.sql.statements import MetadataField
+
+
+class Lines(Sequence[bytes]):
+    """``joined`` holds the rows with ``delimiter`` between them, none behind the last one."""
+
+    __slots__ = ("_rows", "delimiter", "joined")
+
+    def __init__(self, joined: bytes, delimiter: bytes = b"\n") -> None:
+        self.joined = joined
+        self.delimiter = delimiter
+        self._rows: list[bytes] | None = None
+
+    def __len__(self) -> int:
+        return self.joined.count(self.delimiter) + 1
+
+    @overload
+    def __getitem__(self, at: int) -> bytes: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[bytes]: ...
+
+    def __getitem__(self, at: int | slice) -> bytes | list[bytes]:
+        if self._rows is None:
+            self._rows = self.joined.split(self.delimiter)
+        return self._rows[at]
+
+
+class BodyRows:
+    """Payloads of a body: nothing is known of a row but that it came (``loads.values.Payloads``)."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: Sequence[bytes | None]) -> None:
+        self.values = values
+
+    def origin(self, index: int) -> Origin:  # noqa: ARG002 - a row of a body has none
+        return Origin()
+
+    def metadata(self, what: MetadataField) -> pa.Array:  # noqa: ARG002 - a body carries none
+        return pa.nulls(len(self.values))
