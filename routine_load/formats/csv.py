@@ -17,6 +17,7 @@ import pyarrow.csv as pacsv
 from routine_load.formats.csv_enclosed import QUOTED, EnclosedSplitter
 from routine_load.formats.memory import MemoryDuckDB
 from routine_load.formats.rows import (
+    ALL_UTF8,
     ONE_LINE,
     Part,
     Rejects,
@@ -175,7 +176,7 @@ class CsvDecoder:
         rejects = Rejects()
         if self._enclosed is not None:
             duck = self._duck = self._duck or MemoryDuckDB()
-            messages = valid_text(self._present(values), rejects, self._not_utf8)
+            messages = self._enclosed_texts(self._present(values), rejects, duck)
             rows = self._enclosed.split(messages, rejects, duck)
         else:
             rows = self._split(values, rejects)
@@ -191,6 +192,18 @@ class CsvDecoder:
         if self._enclosed is None:
             columns = [self._with_nulls(column) for column in columns]
         return Decoded(pa.table(columns, names=self._names), rows["payload"].combine_chunks(), rejects.sorted())
+
+    def _enclosed_texts(self, messages: pa.Table, rejects: Rejects, duck: MemoryDuckDB) -> pa.Table:
+        """``payload`` and ``text``. A message that is not UTF-8 falls into its rows, of which the bad are rejected."""
+        assert self._enclosed is not None
+        try:
+            return pa.table({"payload": messages["payload"], "text": messages["raw"].cast(pa.string())})
+        except pa.ArrowInvalid:
+            is_text = pc.match_substring_regex(messages["raw"], ALL_UTF8)
+        apart = self._enclosed.apart(messages.filter(pc.invert(is_text)), duck)
+        rows = pa.concat_tables([messages.filter(is_text), apart])
+        texts = valid_text(rows, rejects, self._not_utf8)
+        return texts.take(pc.sort_indices(texts["payload"]))  # stable: rows of one message keep their order
 
     def _present(self, values: Sequence[bytes | None]) -> pa.Table:
         """The messages that are not empty. Doris drops a byte order mark in front of one."""

@@ -15,6 +15,8 @@ exclude them, and put back inside the fields afterwards.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -40,6 +42,35 @@ class EnclosedSplitter:
         self._escape = "" if spec.escape == spec.enclose else spec.escape
         # What shields a delimiter outside an enclosure.
         self._shield = "" if spec.compat is Compat.DORIS else self._escape
+
+    def apart(self, messages: pa.Table, duck: MemoryDuckDB) -> pa.Table:
+        """``payload`` and ``raw`` of the rows of messages that are not all UTF-8; one that cannot be cut stays whole.
+
+        They are cut with a character for each byte, which means the same to all that is ASCII.
+        """
+        texts = [raw.decode("latin-1") for raw in messages["raw"].to_pylist()]
+        bytewise = EnclosedSplitter(
+            replace(
+                self._spec,
+                column_separator=self._spec.column_separator.encode().decode("latin-1"),
+                row_delimiter=self._spec.row_delimiter.encode().decode("latin-1"),
+            )
+        )
+        found = {payload: [text] for payload, text in zip(messages["payload"].to_pylist(), texts, strict=True)}
+        rejects = Rejects()
+        rows = bytewise.split(pa.table({"payload": messages["payload"], "text": texts}), rejects, duck)
+        whole = {row.payload for row in rejects.rows}
+        for payload in found.keys() - whole:
+            found[payload] = []
+        for payload, text in zip(rows["payload"].to_pylist(), rows["text"].to_pylist(), strict=True):
+            found[payload].append(text)
+        pairs = [(payload, text.encode("latin-1")) for payload, texts in found.items() for text in texts]
+        return pa.table(
+            {
+                "payload": pa.array([payload for payload, _ in pairs], pa.int64()),
+                "raw": pa.array([raw for _, raw in pairs], pa.binary()),
+            }
+        )
 
     def split(self, messages: pa.Table, rejects: Rejects, duck: MemoryDuckDB) -> pa.Table:
         """``payload``, ``text``, ``fields`` of rows that are not blank; a message that cannot be cut is rejected."""
