@@ -11,6 +11,8 @@ from pathlib import Path
 from routine_load.ids import Compat
 
 MIB = 1024 * 1024
+NEXT_TO_HTTP_PORT = -1
+"""The backend's HTTP port where none is given: ten above the front end's, as 8040 is above 8030."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,7 @@ class Settings:
     host: str = "127.0.0.1"
     mysql_port: int | None = 9030
     http_port: int | None = 8030
+    be_http_port: int | None = NEXT_TO_HTTP_PORT
     backends: int = 3
     metadata_url: str | None = None
     target: str = "duckdb"
@@ -70,6 +73,17 @@ class Settings:
     """Beginnings of the http:, https: and file: URLs that CREATE FILE may open; ``data:`` URLs need none."""
 
     frontend_config: dict[str, str] = field(default_factory=dict)
+
+    http_connections_max: int = 512
+    http_loads_max: int = 256
+
+    @property
+    def backend_http_port(self) -> int | None:
+        """Where the backend's HTTP door opens; shut where the front end's is."""
+        if self.http_port is None or self.be_http_port != NEXT_TO_HTTP_PORT:
+            return None if self.http_port is None else self.be_http_port
+        above = self.http_port + 10
+        return above if 10 < above <= 65535 else 0
 
     @property
     def warehouse_path(self) -> Path:

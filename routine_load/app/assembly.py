@@ -46,6 +46,7 @@ from routine_load.sources import (
 from routine_load.statements.context import Context, FileParts, KnownLoads
 from routine_load.statements.privileges import Privileges
 from routine_load.statements.service import Processes, Service
+from routine_load.statements.stream_load.service import StreamLoads
 from routine_load.statements.system_tables import system_tables
 from routine_load.statements.tool_tables import tool_tables
 from routine_load.store import KEY_FILE, Metadata, SecretBox, open_metadata
@@ -59,6 +60,7 @@ class Addresses:
 
     mysql: Callable[[], tuple[str, int]]
     http: Callable[[], tuple[str, int]]
+    backend_http: Callable[[], tuple[str, int]]
     error_log: Callable[[str], str]
 
 
@@ -154,6 +156,7 @@ class Assembly:
     cleaner: Cleaner
     metrics: Metrics
     service: Service
+    streams: StreamLoads
 
 
 def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assembly:
@@ -186,6 +189,7 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
         frontend_config=base.frontend_config,
         error_log_url=addresses.error_log,
         http_address=addresses.http,
+        backend_http_address=addresses.backend_http,
         mysql_address=addresses.mysql,
         processes=processes.all,
         loads=KnownLoads(history=base.history, commits=base.engine, error_lines=base.reject_log.render),
@@ -208,6 +212,7 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
         cleaner=cleaner,
         metrics=metrics,
         service=Service(context, processes),
+        streams=StreamLoads(context),
     )
 
 

@@ -18,7 +18,17 @@ from routine_load.config import Settings
 from routine_load.errors import PropertyError
 from routine_load.observe import events
 from routine_load.observe.logs import logger
-from routine_load.server.http import Facts, HttpDoor, Told
+from routine_load.server.http import (
+    BackendDoor,
+    Callers,
+    Facts,
+    HttpDoor,
+    HttpLimits,
+    Loading,
+    Told,
+    backend_routes,
+    frontend_routes,
+)
 from routine_load.server.mysql import MySqlDoor, self_signed
 from routine_load.server.ports import MySqlLimits, TlsFiles
 from routine_load.statements.service import Service
@@ -46,7 +56,9 @@ class Coordinator:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="coordinator", daemon=True)
         self._mysql: MySqlDoor | None = None
-        self._http: HttpDoor | None = None
+        self._http: list[HttpDoor] = []
+        self._callers: Callers | None = None
+        self._backend_http_port: int | None = None
         self._ports: tuple[int | None, int | None] = (None, None)
         self._started_ms = 0
 
@@ -54,6 +66,11 @@ class Coordinator:
     def ports(self) -> tuple[int | None, int | None]:
         """(MySQL port, HTTP port); None for a door that is shut."""
         return self._ports
+
+    @property
+    def backend_http_port(self) -> int | None:
+        """Where loads by HTTP go; None: that door is shut, and the front end's serves them itself."""
+        return self._backend_http_port
 
     def start(self) -> None:
         """Raises RoutineLoadError where a part cannot start; nothing is left running then."""
@@ -73,8 +90,10 @@ class Coordinator:
         self._leaving.set()
         if self._mysql is not None:
             self._on_loop(self._mysql.stop(self._settings.drain_timeout_s if drain else _HURRY_S))
-        if self._http is not None:
-            self._on_loop(self._http.stop())
+        for door in self._http:
+            self._on_loop(door.stop())
+        if self._callers is not None:
+            self._callers.close(self._settings.drain_timeout_s if drain else _HURRY_S)
         self._stack.close()
         with suppress(TimeoutError):  # a thread that hangs does not keep the process
             asyncio.run_coroutine_threadsafe(self._loop.shutdown_default_executor(), self._loop).result(_HURRY_S)
@@ -93,6 +112,7 @@ class Coordinator:
         addresses = Addresses(
             mysql=lambda: (self._settings.host, self._ports[0] or 0),
             http=lambda: (self._settings.host, self._ports[1] or 0),
+            backend_http=lambda: (self._settings.host, self._backend_http_port or self._ports[1] or 0),
             error_log=self._error_log_url,
         )
         assembly = assemble(base, addresses, self._stack)
@@ -108,10 +128,7 @@ class Coordinator:
     async def _open_doors(self, assembly: Assembly) -> None:
         settings, base = self._settings, assembly.foundation
         if settings.http_port is not None:
-            facts = lambda: self._facts(assembly)  # noqa: E731 - one use
-            told = Told(error_logs=base.reject_log, facts=facts, metrics=assembly.metrics.families)
-            self._http = HttpDoor(settings.host, settings.http_port, told)
-            self._ports = (None, await self._http.start())
+            await self._open_http(assembly)
         if settings.mysql_port is not None:
             self._mysql = MySqlDoor(
                 service=self.service,
@@ -130,6 +147,31 @@ class Coordinator:
                 tls=self._tls(),
             )
             self._ports = (await self._mysql.start(), self._ports[1])
+
+    async def _open_http(self, assembly: Assembly) -> None:
+        """The backend's door first: the front end's sends loads there."""
+        settings, base = self._settings, assembly.foundation
+        told = Told(error_logs=base.reject_log, facts=lambda: self._facts(assembly), metrics=assembly.metrics.families)
+        limits = HttpLimits(connections_max=settings.http_connections_max)
+        loading = Loading(
+            compat=settings.compat,
+            streams=assembly.streams,
+            service=self.service,
+            users=base.accounts,
+            tables=base.engine,
+            error_url=self._error_log_url,
+            backend=lambda: (settings.host, self._backend_http_port) if self._backend_http_port else None,
+        )
+        self._callers = Callers(loading, settings.http_loads_max)
+        backend_port, http_port = settings.backend_http_port, settings.http_port
+        if backend_port is not None:
+            backend = BackendDoor(settings.host, backend_port, told, limits, backend_routes(self._callers))
+            self._http.append(backend)
+            self._backend_http_port = await backend.start()
+        assert http_port is not None, "asked for before"
+        frontend = HttpDoor(settings.host, http_port, told, limits, frontend_routes(self._callers))
+        self._http.append(frontend)
+        self._ports = (None, await frontend.start())
 
     def _tls(self) -> TlsFiles | None:
         settings = self._settings
@@ -157,6 +199,7 @@ class Coordinator:
             started_ms=self._started_ms,
             mysql_port=self._ports[0],
             http_port=self._ports[1],
+            backend_http_port=self._backend_http_port,
             backends_total=assembly.backends.alive,
             backends_online=assembly.backends.alive,
         )

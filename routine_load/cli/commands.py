@@ -36,6 +36,10 @@ DataDir = Annotated[Path | None, typer.Option(help="Where everything is kept. [s
 Host = Annotated[str | None, typer.Option(help="Address to listen on. [127.0.0.1]")]
 MysqlPort = Annotated[str | None, typer.Option(metavar="PORT", help="0: any free one; off: shut. [9030]")]
 HttpPort = Annotated[str | None, typer.Option(metavar="PORT", help="0: any free one; off: shut. [8030]")]
+BeHttpPort = Annotated[
+    str | None,
+    typer.Option(metavar="PORT", help="Where loads are sent. 0: any free one; off: they stay. [HTTP port + 10]"),
+]
 Backends = Annotated[str | None, typer.Option(metavar="COUNT", help="Backends in this process. [3]")]
 MetadataUrl = Annotated[str | None, typer.Option(help="SQLAlchemy URL of the metadata. [SQLite in the data directory]")]
 Target = Annotated[str | None, typer.Option(help="Where tables live. [duckdb]")]
@@ -64,6 +68,7 @@ def serve(  # noqa: PLR0913 - one parameter a flag, as Typer wants it
     host: Host = None,
     mysql_port: MysqlPort = None,
     http_port: HttpPort = None,
+    be_http_port: BeHttpPort = None,
     backends: Backends = None,
     metadata_url: MetadataUrl = None,
     target: Target = None,
@@ -88,6 +93,7 @@ def dev(  # noqa: PLR0913 - one parameter a flag, as Typer wants it
     host: Host = None,
     mysql_port: MysqlPort = None,
     http_port: HttpPort = None,
+    be_http_port: BeHttpPort = None,
     backends: Backends = None,
     compat: Compat = None,
     allow_remote_empty_password: EmptyPassword = None,
@@ -168,5 +174,6 @@ def _prepare_process(default_level: str = "info") -> None:
 
 def _say_ready(coordinator: Coordinator) -> None:
     mysql_port, http_port = coordinator.ports
-    typer.echo(json.dumps({"event": "ready", "mysql_port": mysql_port, "http_port": http_port}))
+    ports = {"mysql_port": mysql_port, "http_port": http_port, "be_http_port": coordinator.backend_http_port}
+    typer.echo(json.dumps({"event": "ready", **ports}))
     sys.stdout.flush()

@@ -35,7 +35,7 @@ def backends(_: ShowBackends, session: Session, context: Context) -> ResultTable
             "BackendId": facts.id,
             "IP": facts.host,
             "Host": facts.host,
-            "HttpPort": context.http_address()[1],
+            "HttpPort": context.backend_http_address()[1],
             "LastStartTime": started,
             "LastHeartbeat": now,
             "Alive": str(facts.alive).lower(),

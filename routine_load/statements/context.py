@@ -134,6 +134,7 @@ class Context:
     frontend_config: FrontendConfigs
     error_log_url: Callable[[str], str]
     http_address: Callable[[], tuple[str, int]]
+    backend_http_address: Callable[[], tuple[str, int]]
     mysql_address: Callable[[], tuple[str, int]]
     processes: Callable[[], list[tuple[Session, datetime, str | None]]]
     loads: KnownLoads

@@ -36,7 +36,7 @@ def test_serve_prints_one_line_and_drains_on_sigterm(tmp_path):
     with subprocess.Popen([*RL, "serve", *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             ready = json.loads(process.stdout.readline())
-            assert set(ready) == {"event", "mysql_port", "http_port"}
+            assert set(ready) == {"event", "mysql_port", "http_port", "be_http_port"}
             assert ready["event"] == "ready"
             health = httpx.get(f"http://127.0.0.1:{ready['http_port']}/api/health", timeout=10).json()
             assert health["status"] == "OK"

@@ -1,11 +1,45 @@
-"""The HTTP door: rejected rows by opaque id, health, metrics. It knows no job's rules and opens no file itself.
+"""The HTTP doors of a front end and of a backend: loads, rejected rows, health, metrics, what connectors ask.
 
-Threat model. A caller is anyone who can reach the port: nothing here changes anything, no request body is read, every
-answer is bounded, and the only handle on rejected rows is their 128-bit random id, which is all that is looked up.
-Metrics name databases, tables and jobs, as those of the originals do, and hold no data.
+Threat model. A caller is anyone who can reach a port. Without credentials nothing changes, no body is read and every
+answer is bounded; the only handle on rejected rows is their 128-bit random id, which is all that is looked up. Metrics
+name databases, tables and jobs, as those of the originals do, and hold no data. With credentials a caller may do what
+the user may do by SQL. Bodies of loads pass through in pieces, held back while nobody takes them; a client that stops
+sending is cut. Neither room nor door knows a job's rules, what a load's headers mean, or opens a file.
 """
 
-from routine_load.server.http.door import HttpDoor, HttpLimits
-from routine_load.server.http.ports import ErrorLogs, Facts, Told
+from collections.abc import Sequence
 
-__all__ = ["ErrorLogs", "Facts", "HttpDoor", "HttpLimits", "Told"]
+from starlette.routing import Route
+
+from routine_load.ids import Compat
+from routine_load.server.http.backend import Backend
+from routine_load.server.http.callers import Callers
+from routine_load.server.http.door import BackendDoor, HttpDoor, HttpLimits
+from routine_load.server.http.frontend_doris import DorisFrontend
+from routine_load.server.http.frontend_starrocks import StarRocksFrontend
+from routine_load.server.http.ports import ErrorLogs, Facts, Loading, Told
+
+
+def frontend_routes(callers: Callers) -> Sequence[Route]:
+    """What the front end's door has beside its pages."""
+    frontend = DorisFrontend if callers.loading.compat is Compat.DORIS else StarRocksFrontend
+    return frontend(callers).routes()
+
+
+def backend_routes(callers: Callers) -> Sequence[Route]:
+    """What the backend's door has beside its pages."""
+    return Backend(callers).routes()
+
+
+__all__ = [
+    "BackendDoor",
+    "Callers",
+    "ErrorLogs",
+    "Facts",
+    "HttpDoor",
+    "HttpLimits",
+    "Loading",
+    "Told",
+    "backend_routes",
+    "frontend_routes",
+]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import uvicorn
+from starlette.routing import Route
 
 from routine_load.config import MIB
 from routine_load.errors import RoutineLoadError
@@ -19,7 +21,7 @@ from routine_load.server.http.ports import Told
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpLimits:
-    connections_max: int = 256
+    connections_max: int = 512
     backlog: int = 128
     request_head_bytes_max: int = 32 * 1024
     error_log_bytes_max: int = 16 * MIB
@@ -46,24 +48,27 @@ class _Server(uvicorn.Server):
 class HttpDoor:
     """HTTP on one address. Start and stop are awaited on the coordinator's loop."""
 
+    setting: ClassVar[str] = "http_port"
+
     def __init__(
         self,
         host: str,
         port: int,
         told: Told,
         limits: HttpLimits | None = None,
+        routes: Sequence[Route] = (),
     ) -> None:
         self._host = host
         self._port = port
         self._limits = limits or HttpLimits()
-        self._pages = Pages(told, self._limits.error_log_bytes_max)
+        self._pages = Pages(told, self._limits.error_log_bytes_max, routes)
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
 
     async def start(self) -> int:
         """Open the port and return it (the one the system chose for port 0). Raises RoutineLoadError."""
         assert self._server is None, "a door is opened once"
-        listener = _listen(self._host, self._port, self._limits.backlog)
+        listener = _listen(self.setting, (self._host, self._port), self._limits.backlog)
         self._server = _Server(
             uvicorn.Config(
                 self._pages.application(),
@@ -93,20 +98,27 @@ class HttpDoor:
 
     async def stop(self) -> None:
         """Close the port, let answers under way finish for a moment, drop the rest. Does nothing before start."""
-        if self._server is None or self._serving is None:
+        if self._server is None or self._serving is None or self._serving.done():
             return
         self._server.should_exit = True
         await self._serving
 
 
-def _listen(host: str, port: int, backlog: int) -> socket.socket:
+class BackendDoor(HttpDoor):
+    """The door of the backend's part."""
+
+    setting = "be_http_port"
+
+
+def _listen(setting: str, place: tuple[str, int], backlog: int) -> socket.socket:
+    host, port = place
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise RoutineLoadError(f"http_port: {host}:{port} is no address to listen on: {error}") from error
+        raise RoutineLoadError(f"{setting}: {host}:{port} is no address to listen on: {error}") from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
@@ -114,5 +126,5 @@ def _listen(host: str, port: int, backlog: int) -> socket.socket:
         listener.setblocking(False)
     except OSError as error:
         listener.close()
-        raise RoutineLoadError(f"http_port: cannot listen on {host}:{port}: {error.strerror}") from error
+        raise RoutineLoadError(f"{setting}: cannot listen on {host}:{port}: {error.strerror}") from error
     return listener

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
 import anyio.to_thread
 from starlette.applications import Starlette
@@ -23,24 +23,30 @@ _SAFE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
 class Pages:
-    """Answers of every path, from what the coordinator tells."""
+    """Answers of every path, from what the coordinator tells. ``more`` routes come first."""
 
-    def __init__(self, told: Told, error_log_bytes_max: int) -> None:
+    def __init__(self, told: Told, error_log_bytes_max: int, more: Sequence[Route] = ()) -> None:
         self._told = told
         self._error_log_bytes_max = error_log_bytes_max
+        self._more = more
 
     def application(self) -> Starlette:
-        return Starlette(
+        pages = {
+            "/": self.front,
+            "/api/health": self.health,
+            "/api/bootstrap": self.bootstrap,
+            "/api/_load_error_log": self.load_error_log,
+            "/metrics": self.metrics,
+        }
+        application = Starlette(
             routes=[
-                Route("/", self.front, methods=["GET"]),
-                Route("/api/health", self.health, methods=["GET"]),
-                Route("/api/bootstrap", self.bootstrap, methods=["GET"]),
-                Route("/api/_load_error_log", self.load_error_log, methods=["GET"]),
-                Route("/metrics", self.metrics, methods=["GET"]),
+                *self._more,
+                *(Route(path, page, methods=["GET"], max_body_size=0) for path, page in pages.items()),
             ],
             exception_handlers={HTTPException: _refused, RoutineLoadError: _failed, Exception: _broken},
-            max_body_size=0,
         )
+        application.router.redirect_slashes = False
+        return application
 
     async def front(self, _request: Request) -> Response:
         facts = await anyio.to_thread.run_sync(self._told.facts)
@@ -48,6 +54,7 @@ class Pages:
             f"routine-load {facts.version} ({facts.compat})",
             f"mysql port     {facts.mysql_port or 'shut'}",
             f"http port      {facts.http_port or 'shut'}",
+            f"backend's      {facts.backend_http_port or 'shut'}",
             f"backends       {facts.backends_online} of {facts.backends_total} online",
             "",
             "/api/health  /api/bootstrap  /metrics  /api/_load_error_log?file=<id from ErrorLogUrls>",
@@ -134,7 +141,8 @@ async def _refused(request: Request, error: Exception) -> Response:
     if error.status_code == 404 and error.detail == "Not Found":
         return _error(404, f"there is nothing at {request.url.path[:200]}; GET / lists what there is")
     if error.status_code == 405:
-        return _error(405, f"{request.method[:20]} is not allowed here; allowed: GET, HEAD")
+        allowed = ", ".join(sorted((error.headers or {}).get("Allow", "GET").replace(" ", "").split(",")))
+        return _error(405, f"{request.method[:20]} is not allowed here; allowed: {allowed}")
     return _error(error.status_code, error.detail)
 
 

@@ -1,5 +1,12 @@
 """HTTP connections whose clients dawdle end: uvicorn itself waits for ever for the rest of a request, or for a reader.
 
+Only waiting for a client is bounded here. A body that goes on arriving is never cut, however long it is, and neither
+is a client that waits for us: how long our own work may take is the business of whoever does it.
+
+An answer that goes out before the request was read to its end (a redirect, a refusal by the headers alone) is followed
+by a lingering close: our side says it is done, and what the client still sends is thrown away for a while. Closing at
+once would make the system reset the connection, and the client would lose the answer it was sent.
+
 Refuses to know paths and answers.
 """
 
@@ -8,36 +15,111 @@ from __future__ import annotations
 import asyncio
 from typing import ClassVar
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 class Patient(H11Protocol):
-    """uvicorn's protocol with a limit on how long a connection may stay in one state.
+    """uvicorn's protocol with a limit on how long a client may be waited for.
 
     Looked at every ``interval_s``: a connection that had no new request, or the same unfinished answer, ``head_looks``
-    or ``answer_looks`` times in a row is cut. So a request head takes at most two intervals.
+    or ``answer_looks`` times in a row is cut. So a request head takes at most two intervals. A body has to bring
+    ``body_bytes_min`` in ``body_looks`` looks at which it was the client's turn.
     """
 
     interval_s: ClassVar[float] = 5.0
     head_looks: ClassVar[int] = 1
     answer_looks: ClassVar[int] = 60
+    body_looks: ClassVar[int] = 12
+    body_bytes_min: ClassVar[int] = 1024
+    linger_s: ClassVar[float] = 5.0
+    linger_bytes_max: ClassVar[int] = 64 * 1024 * 1024
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         super().connection_made(transport)
+        self._socket = transport
+        self.transport = _Unhurried(transport, self)  # type: ignore[assignment] # has all that uvicorn asks of one
         self._seen: object = None
         self._looks = 0
+        self._body_looks = 0
+        self._received = 0
+        self._received_before = 0
+        self._lingering: asyncio.TimerHandle | None = None
         self._next_look = self.loop.call_later(self.interval_s, self._look)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += len(data)
+        if self._lingering is None:
+            super().data_received(data)
+        elif self._received > self._received_before + self.linger_bytes_max:
+            self._socket.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._next_look.cancel()
+        if self._lingering is not None:
+            self._lingering.cancel()
         super().connection_lost(exc)
+
+    @property
+    def closes(self) -> bool:
+        return self._lingering is not None or self._socket.is_closing()
+
+    def close(self) -> None:
+        """Close for good, after what was written; slowly where the client may still be sending."""
+        if self.closes or self.conn.their_state is not h11.SEND_BODY or not self._socket.can_write_eof():
+            self._socket.close()
+            return
+        self._next_look.cancel()
+        self._received_before = self._received
+        self._lingering = self.loop.call_later(self.linger_s, self._socket.abort)
+        self._socket.write_eof()
+        self.flow.resume_reading()
 
     def _look(self) -> None:
         answering = self.cycle is not None and not self.cycle.response_complete
-        seen = (self.cycle, answering)
+        started = answering and self.cycle.response_started
+        seen = (self.cycle, answering, started)
         self._looks = self._looks + 1 if seen == self._seen else 0
         self._seen = seen
-        if self._looks >= (self.answer_looks if answering else self.head_looks):
-            self.transport.abort()
+        if self._is_cut(answering=answering, started=started):
+            self._socket.abort()
             return
         self._next_look = self.loop.call_later(self.interval_s, self._look)
+
+    def _is_cut(self, *, answering: bool, started: bool) -> bool:
+        if not answering:
+            return self._looks >= self.head_looks
+        if started:
+            return self._looks >= self.answer_looks
+        if not self._is_clients_turn:
+            return False
+        if self._received - self._received_before >= self.body_bytes_min:
+            self._received_before = self._received
+            self._body_looks = 0
+            return False
+        self._body_looks += 1
+        return self._body_looks >= self.body_looks
+
+    @property
+    def _is_clients_turn(self) -> bool:
+        """Whether somebody waits for more of the body, and none of it is here."""
+        cycle = self.cycle
+        return cycle.more_body and not (cycle.body or cycle.waiting_for_100_continue or self.flow.read_paused)
+
+
+class _Unhurried:
+    """The transport as uvicorn's protocol sees it: like the real one, but closed in ``Patient``'s way."""
+
+    def __init__(self, transport: asyncio.Transport, protocol: Patient) -> None:
+        self._protocol = protocol
+        self.write = transport.write
+        self.abort = transport.abort
+        self.get_extra_info = transport.get_extra_info
+        self.pause_reading = transport.pause_reading
+        self.resume_reading = transport.resume_reading
+
+    def close(self) -> None:
+        self._protocol.close()
+
+    def is_closing(self) -> bool:
+        return self._protocol.closes

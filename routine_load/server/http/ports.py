@@ -1,4 +1,4 @@
-"""What the HTTP door needs: the texts of rejected rows, and a few facts about the coordinator."""
+"""What the HTTP doors need: texts of rejected rows, facts about the coordinator, loads, sessions and tables."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from routine_load.ids import Compat
+from routine_load.ids import Compat, TableRef
 from routine_load.observe.metrics import Family
+from routine_load.server.ports import StatementService, Users
+from routine_load.sql.schema import Table
+from routine_load.statements.ports import Session
+from routine_load.statements.stream_load.values import Finished, LabelState, LoadOutcome, LoadRequest
 
 
 class ErrorLogs(Protocol):
@@ -30,6 +34,7 @@ class Facts:
     started_ms: int
     mysql_port: int | None
     http_port: int | None
+    backend_http_port: int | None = None
     backends_total: int
     backends_online: int
 
@@ -41,3 +46,67 @@ class Told:
     error_logs: ErrorLogs
     facts: Callable[[], Facts]
     metrics: Callable[[], Sequence[Family]]
+
+
+class StreamLoads(Protocol):
+    """Stream Load of both vendors. Blocking, thread-safe; each request follows the vendor of its session.
+
+    ``load`` and the five calls of StarRocks' transaction interface answer an outcome also where they refuse; any of
+    them may raise ClientGone, to which there is nobody to answer.
+    """
+
+    def load(self, request: LoadRequest) -> LoadOutcome: ...
+
+    def begin(self, request: LoadRequest) -> LoadOutcome: ...
+
+    def load_into(self, request: LoadRequest) -> LoadOutcome: ...
+
+    def prepare(self, request: LoadRequest) -> LoadOutcome: ...
+
+    def commit(self, request: LoadRequest) -> LoadOutcome: ...
+
+    def rollback(self, request: LoadRequest) -> LoadOutcome: ...
+
+    def finish(self, request: LoadRequest) -> Finished:
+        """Doris: ``_stream_load_2pc``."""
+        ...
+
+    def state(self, session: Session, database: str, label: str) -> LabelState:
+        """Raises StreamLoadRefused."""
+        ...
+
+    def cancel(self, session: Session, database: str, table: str, label: str) -> None:
+        """Raises StreamLoadRefused."""
+        ...
+
+
+class Tables(Protocol):
+    """What there is to load into."""
+
+    def databases(self) -> list[str]: ...
+
+    def has_database(self, database: str) -> bool: ...
+
+    def tables(self, database: str) -> list[str]:
+        """Raises UnknownDatabase."""
+        ...
+
+    def table(self, ref: TableRef) -> Table:
+        """Raises UnknownDatabase or UnknownTable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loading:
+    """What the two HTTP doors share. ``backend`` tells where the backend's door is; None: it is shut.
+
+    ``error_url`` makes the address of a file of rejected rows of its id.
+    """
+
+    compat: Compat
+    streams: StreamLoads
+    service: StatementService
+    users: Users
+    tables: Tables
+    error_url: Callable[[str], str]
+    backend: Callable[[], tuple[str, int] | None]

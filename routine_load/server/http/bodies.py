@@ -1,0 +1,108 @@
+"""A request's body on its way from the event loop to the thread that loads it.
+
+Owns the one buffer between them. Nothing is asked of the client before the first ``read`` (so that a request that is
+refused by its headers is never told to continue), and no more than the buffer holds before somebody reads on: a client
+that sends faster than we load is held back by TCP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from starlette.types import Receive
+
+from routine_load.statements.stream_load.values import ClientGone
+
+BUFFER_BYTES: Final = 1024 * 1024
+"""What waits for its reader. More came in one piece at most: as much as the socket gives at once."""
+
+
+class StreamedBody:
+    """``statements.stream_load.values.Body``: made and fed on a loop, read by one thread at a time."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._receive = receive
+        self._state = threading.Condition()
+        self._chunks: deque[bytes] = deque()
+        self._bytes = 0
+        self._complete = False
+        self._gone = False
+        self._room = asyncio.Event()
+        self._pump: asyncio.Task[None] | None = None
+        self._asked = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of it came in."""
+        return self._complete
+
+    def read(self, max_bytes: int) -> bytes:
+        """At least one byte and at most ``max_bytes``; empty at the end. Raises ClientGone."""
+        with self._state:
+            if not self._asked:
+                self._asked = True
+                self._tell(self._start)
+            self._state.wait_for(lambda: self._chunks or self._complete or self._gone)
+            if not self._chunks:
+                if self._gone:
+                    raise ClientGone
+                return b""
+            was_full = self._bytes >= BUFFER_BYTES
+            taken = self._take(max_bytes)
+            make_room = was_full and self._bytes < BUFFER_BYTES
+        if make_room:
+            self._tell(self._room.set)
+        return taken
+
+    def abandon(self) -> None:
+        """From the loop: nobody waits for the answer any more. Whoever reads is told that the client is gone."""
+        if self._pump is not None:
+            self._pump.cancel()
+        with self._state:
+            self._gone = not self._complete
+            self._state.notify_all()
+
+    def _take(self, max_bytes: int) -> bytes:
+        taken, size = [], 0
+        while self._chunks and size < max_bytes:
+            chunk = self._chunks.popleft()
+            if size + len(chunk) > max_bytes:
+                self._chunks.appendleft(chunk[max_bytes - size :])
+                chunk = chunk[: max_bytes - size]
+            taken.append(chunk)
+            size += len(chunk)
+        self._bytes -= size
+        return taken[0] if len(taken) == 1 else b"".join(taken)
+
+    def _start(self) -> None:
+        if not self._gone:
+            self._pump = self._loop.create_task(self._feed(), name="http-body")
+
+    async def _feed(self) -> None:
+        while not (self._complete or self._gone):
+            message = await self._receive()
+            with self._state:
+                if message["type"] != "http.request":
+                    self._gone = True
+                else:
+                    if chunk := message.get("body", b""):
+                        self._chunks.append(chunk)
+                        self._bytes += len(chunk)
+                    self._complete = not message.get("more_body", False)
+                full = self._bytes >= BUFFER_BYTES
+                if full:
+                    self._room.clear()
+                self._state.notify_all()
+            if full and not self._complete:
+                await self._room.wait()
+
+    def _tell(self, what: Callable[[], None]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(what)
+        except RuntimeError as error:  # the loop was closed under a load that the stop did not wait for
+            raise ClientGone from error
