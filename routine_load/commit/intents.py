@@ -24,13 +24,14 @@ class Intent:
     """``record`` is what its commit will be booked as: its label, ranges and counts; sequence 0 until it is finished.
 
     ``parts`` are the labels at the target, one per table, the first one named as the intent itself. ``reason`` says why
-    it was given up or came into doubt.
+    it was given up or came into doubt. ``was_decided``: its labels were prepared, and their commit was promised.
     """
 
     record: CommitRecord
     parts: tuple[Part, ...]
     state: IntentState
     reason: str = ""
+    was_decided: bool = False
 
     @property
     def label(self) -> Label:
@@ -111,4 +112,8 @@ class IntentLog(Protocol):
 
     def forget_job(self, job_id: JobId) -> None:
         """Progress and intents go, except a commit that is decided: it has to get through."""
+        ...
+
+    def skip_labels(self, job_id: JobId) -> None:
+        """Give the job's next batches labels far ahead: the target knows labels that this log does not."""
         ...

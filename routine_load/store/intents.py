@@ -339,6 +339,7 @@ def _intent(row: sa.Row[Any], ranges: tuple[OffsetRange, ...]) -> Intent:
         parts=tuple(decode(Part, part) for part in json.loads(row.parts)),
         state=IntentState(row.state),
         reason=row.reason,
+        was_decided=row.decided_at_ms is not None,
     )
 
 

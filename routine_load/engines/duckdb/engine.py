@@ -14,6 +14,7 @@ from routine_load.engines.duckdb.guard import Translate
 from routine_load.engines.duckdb.merging import MergeLock
 from routine_load.engines.duckdb.opening import open_warehouse
 from routine_load.engines.duckdb.partitions import by_now
+from routine_load.engines.duckdb.prepared import ClientHouse
 from routine_load.engines.duckdb.query import Queries
 from routine_load.engines.duckdb.session import Session
 from routine_load.engines.duckdb.show import Shows
@@ -153,6 +154,11 @@ class DuckDbEngine:
             self._catalog.view(statement.ref)
         return Ok() if there and statement.if_not_exists else self._queries.create_view(statement, session)
 
+    @property
+    def clients(self) -> ClientHouse:
+        """``loads.ports.TransactionLog``."""
+        return self._sink.clients
+
     # Sink
 
     @property
@@ -182,6 +188,10 @@ class DuckDbEngine:
 
     def settle(self, job_id: JobId) -> None:
         """Rows and progress are committed in one transaction: there is never anything open."""
+
+    def open_rejects(self) -> Sequence[str]:
+        """None, for the same reason."""
+        return ()
 
     def resolve(self, job_id: JobId, *, committed: bool) -> Sequence[Label]:  # noqa: ARG002 - the port's parameters
         """What became of a transaction is always known."""

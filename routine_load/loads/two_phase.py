@@ -1,0 +1,272 @@
+"""The sink over a cluster: rows are spooled while they are consumed, and sent when the batch is committed.
+
+Everything that touches the target happens inside ``commit``, when the ends of the ranges are known: intend, ask for the
+labels, begin and load and prepare, decide, commit, finish (``commit.protocol``). Progress and records are those of the
+intent log. Failpoints: ``commit.intend``, ``commit.prepare``, and those of ``commit.driver``. Refuses to know what a
+cluster speaks and what a database looks like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from routine_load.clock import Clock
+from routine_load.commit.driver import Driver, Settled
+from routine_load.commit.intents import Intent, IntentLog, Report
+from routine_load.commit.labels import LabelState, Outcome, Part, Prepared
+from routine_load.commit.protocol import Event, IntentState
+from routine_load.commit.values import CommitRecord, Counts
+from routine_load.errors import (
+    CommitUnsettled,
+    InDoubt,
+    LeadershipLost,
+    RoutineLoadError,
+    SinkError,
+    TargetUnavailable,
+)
+from routine_load.ids import JobId, Label, PartitionId, TableRef
+from routine_load.loads.ports import PendingCommit, Target
+from routine_load.loads.settling import Settler
+from routine_load.loads.spool import Spool, SpooledRows, empty_spool
+from routine_load.loads.values import RefusedRow, TableBatch
+from routine_load.observe import events
+from routine_load.observe.failpoints import failpoint
+from routine_load.observe.logs import logger
+from routine_load.sql.schema import Table
+
+log = logger("commit")
+
+_COMMITTED = frozenset({LabelState.COMMITTED, LabelState.VISIBLE})
+
+
+class TwoPhaseSink:
+    """Thread-safe (``loads.ports.Sink``). ``start`` it before the first job is planned, ``close`` it at the end."""
+
+    def __init__(self, target: Target, intents: IntentLog, spool: SpoolPlace, clock: Clock) -> None:
+        self._target = target
+        self._log = intents
+        self._spool = spool
+        self._driver = Driver(log=intents, labels=target, where=target.name)
+        self.settler = Settler(self._driver, clock)
+
+    def start(self) -> None:
+        """Clear the spool, and go on with every commit that was left open. Raises MetadataError."""
+        empty_spool(self._spool.folder)
+        self.leave_open_ones()
+        self.settler.start()
+
+    def leave_open_ones(self) -> None:
+        for intent in self._log.open_intents():
+            if intent.state is not IntentState.IN_DOUBT:
+                self.settler.leave(intent.label, intent.job_id, at_once=True)
+
+    def close(self) -> None:
+        self.settler.close()
+
+    @property
+    def incarnation(self) -> str:
+        return self._target.incarnation
+
+    def table(self, ref: TableRef) -> Table:
+        return self._target.table(ref)
+
+    def begin(self, label: Label, job_id: JobId, *, many_tables: bool = False) -> TwoPhaseTransaction:  # noqa: ARG002 - a batch has its labels from its intent
+        return TwoPhaseTransaction(self, job_id, Spool(self._spool.folder, self._spool.bytes_max))
+
+    def progress(self, job_id: JobId) -> dict[PartitionId, int]:
+        return self._log.progress(job_id)
+
+    def place(self, job_id: JobId, offsets: Mapping[PartitionId, int], *, only: bool = False) -> None:
+        self._log.place(job_id, offsets, only=only)
+
+    def commits_after(self, job_id: JobId, sequence: int) -> list[CommitRecord]:
+        return self._log.records_after(job_id, sequence)
+
+    def recent_commits(self, jobs: Sequence[JobId], limit: int) -> list[CommitRecord]:
+        return self._log.recent_records(jobs, limit)
+
+    def forget_commits(self, job_id: JobId, up_to_sequence: int) -> None:
+        self._log.forget_records(job_id, up_to_sequence)
+
+    def forget_job(self, job_id: JobId) -> None:
+        self._log.forget_job(job_id)
+
+    def open_rejects(self) -> list[str]:
+        return [intent.record.rejects for intent in self._log.open_intents() if intent.record.rejects]
+
+    # -- what is open -------------------------------------------------------------------------------------------------
+
+    def settle(self, job_id: JobId) -> None:
+        waiting: list[str] = []
+        for intent in self._log.open_intents(job_id):
+            settled = self.settler.visit(intent.label)
+            if settled is None:
+                waiting.append(self._waits(intent, "it is being tried"))
+            elif settled.state is IntentState.IN_DOUBT:
+                raise InDoubt(settled.text)
+            elif settled.state.is_open:
+                self.settler.leave(intent.label, job_id)
+                waiting.append(self._waits(intent, settled.text, settled.state))
+        if waiting:
+            raise CommitUnsettled("; ".join(waiting))
+
+    def resolve(self, job_id: JobId, *, committed: bool) -> list[Label]:
+        doubted = [i for i in self._log.open_intents(job_id) if i.state is IntentState.IN_DOUBT]
+        for intent in doubted:
+            if intent.was_decided:
+                self._check_said(intent, committed=committed)
+        for intent in doubted:
+            if not intent.was_decided:
+                self._log.skip_labels(job_id)
+            self._driver.happened(intent, Event.SAID_COMMITTED if committed else Event.SAID_NOT_COMMITTED)
+        return [intent.label for intent in doubted]
+
+    def _check_said(self, intent: Intent, *, committed: bool) -> None:
+        """Where the target does know, nobody has to tell it. Raises SinkError."""
+        states = self._driver.states(intent)
+        wrong = {LabelState.ABORTED} if committed else _COMMITTED
+        if all(state in wrong for state in states):
+            raise SinkError(
+                f"{self._target.name} has label {intent.label} as {states[0]}: it was "
+                f"{'not ' if committed else ''}committed; nothing was changed"
+            )
+
+    # -- one batch ----------------------------------------------------------------------------------------------------
+
+    def commit_batch(self, record: CommitRecord, bodies: Mapping[TableRef, SpooledRows]) -> CommitRecord:
+        """Raises StaleRange and SinkError (nothing of it is visible), CommitUnsettled and InDoubt (nobody knows)."""
+        failpoint("commit.intend.before")
+        if not bodies:
+            finished = self._log.finish_without_target(record)
+            failpoint("commit.intend.after")
+            return finished
+        intent = self._log.intend(record, tuple(bodies))
+        with self.settler.working_on(intent.label):
+            try:
+                failpoint("commit.intend.after")
+                settled = self._carry(intent, list(bodies.values()))
+            except LeadershipLost:
+                raise
+            except Exception as error:  # whatever it is, the intent is open: it has to be brought to its end
+                log.warning(events.COMMIT_WAITS, label=intent.label, job_id=intent.job_id, exc_info=error)
+                self.settler.leave(intent.label, intent.job_id)
+                told = error.message if isinstance(error, RoutineLoadError) else type(error).__name__
+                raise CommitUnsettled(self._waits(intent, told)) from error
+        if settled.record is not None:
+            return settled.record
+        raise self._not_finished(intent, settled)
+
+    def _not_finished(self, intent: Intent, settled: Settled) -> SinkError:
+        if settled.state is IntentState.IN_DOUBT:
+            return InDoubt(settled.text)
+        if settled.state.is_open:
+            self.settler.leave(intent.label, intent.job_id)
+            return CommitUnsettled(self._waits(intent, settled.text, settled.state))
+        return SinkError(settled.text or f"{self._target.name} has aborted label {intent.label}")
+
+    def _carry(self, intent: Intent, bodies: Sequence[SpooledRows]) -> Settled:
+        """From an intent to its end, or as far as it gets now."""
+        happened = self._driver.happened
+        try:
+            for part in intent.parts:
+                state = self._target.state(part.table.database, part.label)
+                if state is not LabelState.UNKNOWN:
+                    return happened(intent, Event.USED_BEFORE, reason=f"label {part.label} as {state}")
+        except TargetUnavailable as error:
+            return happened(intent, Event.GIVE_UP, reason=error.message)
+        prepared: list[tuple[Part, Prepared]] = []
+        for part, body in zip(intent.parts, bodies, strict=True):
+            failpoint("commit.prepare.before")
+            try:
+                done = self._target.prepare(part, body)
+            except RoutineLoadError as error:
+                return happened(intent, Event.GIVE_UP, reason=error.message)
+            failpoint("commit.prepare.after")
+            if done.reply.outcome is not Outcome.DONE and not done.is_empty:
+                return happened(intent, Event.GIVE_UP, reason=done.reply.text or f"label {part.label}: not prepared")
+            prepared.append((part, done))
+        report = _report(intent.record.counts, prepared)
+        if not report.parts:
+            return happened(intent, Event.NOTHING_TO_LOAD, report)
+        for part, done in prepared:
+            if done.is_empty:  # it is not part of what will be decided: nobody will ever commit it
+                self._target.rollback(part)
+        return happened(intent, Event.PREPARED, report)
+
+    def _waits(self, intent: Intent, text: str, state: IntentState = IntentState.DECIDED) -> str:
+        doing = "roll-back" if state is IntentState.ABANDONING else "commit"
+        return f"waits on {doing} of label {intent.label} at {self._target.name}" + (f": {text}" if text else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolPlace:
+    """Where batches are spooled, and from which size on a batch should be committed."""
+
+    folder: Path
+    bytes_max: int
+
+
+@dataclass(slots=True)
+class TwoPhaseTransaction:
+    """One batch (``loads.ports.SinkTransaction``)."""
+
+    _sink: TwoPhaseSink
+    _job_id: JobId
+    _spool: Spool
+    _spent: bool = field(default=False)
+
+    @property
+    def is_full(self) -> bool:
+        return self._spool.is_full
+
+    def write(self, batch: TableBatch) -> Sequence[RefusedRow]:
+        self._require_open()
+        self._spool.add(batch)
+        return ()
+
+    def commit(self, commit: PendingCommit) -> CommitRecord:
+        self._require_open()
+        self._spent = True
+        record = CommitRecord(
+            sequence=0,
+            label=Label(""),
+            job_id=self._job_id,
+            task_id=commit.task_id,
+            ranges=tuple(commit.ranges),
+            counts=commit.counts,
+            timestamps_ms=commit.timestamps_ms,
+            rejects=commit.rejects,
+            execute_ms=commit.execute_ms,
+            first_error=commit.first_error,
+            txn_id=commit.txn_id,
+        )
+        try:
+            return self._sink.commit_batch(record, self._spool.tables)
+        finally:
+            self._spool.close()
+
+    def rollback(self) -> None:
+        self._spent = True
+        self._spool.close()
+
+    def _require_open(self) -> None:
+        if self._spent:
+            raise SinkError("the transaction has ended")
+
+
+def _report(counts: Counts, prepared: Sequence[tuple[Part, Prepared]]) -> Report:
+    """The batch's counts, with the rows that the target itself did not load. A label without rows is not committed."""
+    done = [each for _, each in prepared]
+    counts = replace(
+        counts,
+        loaded=sum(each.loaded for each in done),
+        filtered=counts.filtered + sum(each.filtered for each in done),
+        unselected=counts.unselected + sum(each.unselected for each in done),
+    )
+    return Report(
+        parts=tuple(replace(part, txn_id=each.txn_id) for part, each in prepared if not each.is_empty),
+        counts=counts,
+        first_error=next((each.first_error for each in done if each.first_error), ""),
+    )
