@@ -25,6 +25,13 @@ QUOTED_NUMBERS = (
 _QUOTED = r'"\\u0001([^"\\]*)\\u0001"'
 
 
+def as_written(duck: MemoryDuckDB, selection: Selection, docs: pa.Table) -> pa.Table:
+    """The columns of documents (``doc``), each value as it is written there."""
+    table = duck.query(selection.sql(), docs)
+    doubtful = selection.doubtful(table, docs["doc"])
+    return table if doubtful is None else exact_values(duck, selection, docs, (table, doubtful))
+
+
 def exact_values(duck: MemoryDuckDB, selection: Selection, rows: pa.Table, seen: tuple[pa.Table, pa.Array]) -> pa.Table:
     """``seen`` is the table read first and the mask of its doubtful rows; returns it with their values as written."""
     table, doubtful = seen

@@ -32,6 +32,9 @@ class MetadataDecoder:
         self._columns = columns
         self._duck: MemoryDuckDB | None = None
 
+    def prepare(self, payloads: Payloads) -> None:
+        self._decoder.prepare(payloads)
+
     def decode(self, payloads: Payloads) -> Decoded:
         decoded = self._decoder.decode(payloads)
         table = decoded.columns

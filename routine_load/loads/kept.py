@@ -127,6 +127,9 @@ class _Kept(Generic[T]):
 
 
 class _KeptDecoder(_Kept[Decoder]):
+    def prepare(self, payloads: Payloads) -> None:
+        self._part.prepare(payloads)
+
     def decode(self, payloads: Payloads) -> Decoded:
         sound, self._sound = self._sound, False
         decoded = self._part.decode(payloads)

@@ -15,7 +15,7 @@ from typing import ClassVar, Protocol, Self
 
 from routine_load.clock import Clock
 from routine_load.commit.values import CommitRecord, Counts, OffsetRange
-from routine_load.errors import LimitExceeded, UnknownTable
+from routine_load.errors import CommitUnsettled, InDoubt, LimitExceeded, UnknownTable
 from routine_load.ids import NO_TXN, JobId, Label, PartitionId, TableRef, TaskId, TxnId
 from routine_load.loads.heading import Heading
 from routine_load.loads.ports import RowTaker, Sink
@@ -183,6 +183,7 @@ class LoadRows:
 
     def _add_to(self, stream: LoadStream, ref: TableRef, payloads: Payloads) -> None:
         load = self._table_load(stream, ref)
+        load.decoder.prepare(payloads)
         # The gate is not held while writing: a writer that waits for another's merge would starve that very merge.
         try:
             with self._path.gate:
@@ -278,22 +279,25 @@ class LoadTransaction:
         self._rows.add(self._stream, payloads, received_bytes=received_bytes)
 
     def commit(self, progressed: Progressed) -> CommitRecord:
-        """Make everything visible. Raises SinkError; then nothing is."""
+        """Make everything visible. Raises SinkError, then nothing is; CommitUnsettled and InDoubt, then it may be."""
         rows = self._rows
         rows.seal()
         failpoint("commit.commit.before")
-        record = self._transaction.commit(
-            Commit(
-                task_id=progressed.task_id,
-                ranges=progressed.ranges,
-                counts=rows.counts,
-                timestamps_ms=progressed.timestamps_ms,
-                rejects=rows.rejects,
-                execute_ms=progressed.execute_ms,
-                first_error=rows.first_error,
-                txn_id=progressed.txn_id,
-            )
+        commit = Commit(
+            task_id=progressed.task_id,
+            ranges=progressed.ranges,
+            counts=rows.counts,
+            timestamps_ms=progressed.timestamps_ms,
+            rejects=rows.rejects,
+            execute_ms=progressed.execute_ms,
+            first_error=rows.first_error,
+            txn_id=progressed.txn_id,
         )
+        try:
+            record = self._transaction.commit(commit)
+        except (CommitUnsettled, InDoubt):
+            rows.counted()  # the file is wanted as soon as the commit has gone through
+            raise
         rows.counted()
         failpoint("commit.commit.after")
         self._path.reject_log.publish(record.rejects)

@@ -61,6 +61,15 @@ class PayloadSlice:
 class Format(StrEnum):
     CSV = "csv"
     JSON = "json"
+    AVRO = "avro"
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryAddress:
+    """A schema registry: its address with the secret in it, and what ``confluent.schema.registry.*`` says further."""
+
+    url: str = field(repr=False)
+    options: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +113,7 @@ class LoadSpec:
     refuses_new_keys: bool = False
     strict_mode: bool = False
     timezone: str = "Asia/Shanghai"
+    registry: RegistryAddress | None = None
     skip_rows: int = 0
     trim_double_quotes: bool = False
     negative: bool = False
@@ -210,6 +220,10 @@ class Transformed:
 
 class Decoder(Protocol):
     """Bytes → source columns. Never raises for bad data: what cannot be decoded is a rejected row."""
+
+    def prepare(self, payloads: Payloads) -> None:
+        """Fetch what decoding them needs from elsewhere. It may block, as ``decode`` may not; raises SourceError."""
+        ...
 
     def decode(self, payloads: Payloads) -> Decoded: ...
 

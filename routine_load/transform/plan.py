@@ -36,6 +36,11 @@ _READINGS = {
     TypeName.STRING: Reading.TEXT,
     TypeName.VARBINARY: Reading.TEXT,
 }
+_AVRO_READINGS = {
+    TypeName.VARBINARY: Reading.BYTES,
+    TypeName.DATE: Reading.OTHER,
+    TypeName.DATETIME: Reading.OTHER,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,11 +276,17 @@ def _source_column(spec: LoadSpec, table: Table, name: str, used: set[str]) -> S
     missing = None
     if spec.compat is Compat.DORIS and spec.format is Format.JSON and not spec.jsonpaths:
         missing = ABSENT if spec.flexible else default_text(column)
-    reading = Reading.TEXT if name.lower() in used else _READINGS.get(column.type.name, Reading.NUMBER)
+    reading = Reading.TEXT if name.lower() in used else _reading(spec, column)
     if reading is Reading.DECIMAL and (column.type.precision or 0) > DOUBLE_DIGITS:
         reading = Reading.EXACT
     # JSON text column: values keep their quotes unless an expression reads them as text.
     return SourceColumn(name if spec.columns else column.name, reading, missing)
+
+
+def _reading(spec: LoadSpec, column: Column) -> Reading:
+    """Avro knows bytes, and dates from numbers; they go into their columns as what they are."""
+    usual = _READINGS.get(column.type.name, Reading.NUMBER)
+    return _AVRO_READINGS.get(column.type.name, usual) if spec.format is Format.AVRO else usual
 
 
 def default_text(column: Column) -> str | None:

@@ -278,7 +278,7 @@ class _Builder:
         name, kind = _braced(column.name), _braced(type_text(column.type))
         if self.spec.compat is Compat.DORIS:
             return f"column({name}) value is incorrect while strict mode is true, src value is {{value}}"
-        if self.spec.format is Format.JSON:
+        if self.spec.format is not Format.CSV:
             return f"Value '{{value}}' is out of range. The type of '{name}' is {kind}"
         return (
             f"The field (name = {name}, pos = {position}) is out of range. "

@@ -203,6 +203,8 @@ class Compiler:
 
     def close(self) -> None: ...
 
+    def prepare(self, payloads) -> None: ...
+
     def decode(self, payloads) -> Decoded:
         places = [payloads.origin(n) for n in range(len(payloads.values))]
         columns = {"fate": [chr(v[-1]) for v in payloads.values], "topic": [o.topic for o in places]}

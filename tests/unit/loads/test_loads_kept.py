@@ -23,6 +23,9 @@ class Part:
         self.fails = False
         log.append("made")
 
+    def prepare(self, payloads):
+        pass
+
     def decode(self, payloads):
         if self.fails:
             raise AnalysisError("broken")

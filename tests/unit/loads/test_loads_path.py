@@ -43,6 +43,9 @@ class Small:
     def transformer(self, spec, table):
         return self
 
+    def prepare(self, payloads):
+        pass
+
     def decode(self, payloads):
         if len(payloads.values) > self.limit or b"huge" in payloads.values:
             raise LimitExceeded("too large")
