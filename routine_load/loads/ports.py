@@ -169,6 +169,10 @@ class Sink(Protocol):
         """
         ...
 
+    def open_rejects(self) -> Sequence[str]:
+        """Files of rejected rows, by their opaque ids, that belong to commits which are open."""
+        ...
+
     def resolve(self, job_id: JobId, *, committed: bool) -> Sequence[Label]:
         """What a person says of the job's transactions in doubt (RESUME … ("in_doubt" = …)); returns their labels.
 

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Protocol
 
 from routine_load.clock import Clock
-from routine_load.errors import JobStateError, RoutineLoadError
+from routine_load.errors import CommitUnsettled, ExecutionError, InDoubt, JobStateError, RoutineLoadError
 from routine_load.ids import Compat, JobId
 from routine_load.jobs.auto_resume import AutoResumeFacts, decide
 from routine_load.jobs.budget import is_empty_load
@@ -56,7 +56,7 @@ class Bookkeeper:
 
     def recover(self) -> list[Job]:
         """Bring every live job up to the sink; returns them. Runs before anything is scheduled."""
-        rejects: set[str] = set()
+        rejects = set(self.sink.open_rejects())
         recovered = []
         for job in self.jobs.all_live():
             rejects.update(record.rejects for record in self.sink.commits_after(job.id, 0) if record.rejects)
@@ -102,6 +102,7 @@ class Bookkeeper:
         job = self.jobs.get(job_id)
         if job is None or not job.state.is_active:
             return None
+        self.sink.settle(job_id)
         job = self.catch_up(job_id)
         if job.is_unchecked:
             job = self._checked(job, planner, is_current)
@@ -157,6 +158,16 @@ class Bookkeeper:
         failpoint("commit.mirror.after")
         self.sink.forget_commits(job.id, job.sequence)
         return job
+
+    def settle(self, job_id: JobId) -> None:
+        """Bring to its end what commit of the job is open. Raises ExecutionError where that cannot be had now."""
+        try:
+            self.sink.settle(job_id)
+        except CommitUnsettled as cause:
+            raise ExecutionError(f"job {job_id} {cause.message}; try again") from cause
+        except InDoubt:
+            pass  # it stays as it is until somebody says what became of it
+        self.catch_up(job_id)
 
     def counts_as_error(self, job: Job, counts: RowCounts) -> bool:
         """StarRocks: a batch of which no row was loaded is an aborted task, where the front end says so."""

@@ -16,10 +16,10 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from routine_load.backends.local import BackendFacts
-from routine_load.errors import ExecutionError, RoutineLoadError
+from routine_load.errors import ExecutionError, JobNotFound, RoutineLoadError
 from routine_load.ids import JobId, PartitionId
 from routine_load.jobs.auto_resume import may_ever
 from routine_load.jobs.job import Job
@@ -80,14 +80,17 @@ class Scheduler:
         self._agenda.call(self._look_again, job_id)
 
     @contextmanager
-    def exclusively(self, job_id: JobId, timeout_s: float = 60.0) -> Iterator[None]:
+    def exclusively(self, job_id: JobId, timeout_s: float = 60.0, *, settled: bool = False) -> Iterator[None]:
         """Inside, no task of the job runs and no other statement changes it; then it goes on in whatever state it is.
 
-        Raises ExecutionError where its tasks do not end in time; the job then goes on as before.
+        ``settled``: nor is a commit of it open, unless it is in doubt. Raises ExecutionError where its tasks do not end
+        in time, or where such a commit does not; the job then goes on as before.
         """
         with self._doors.enter(job_id, timeout_s):
             try:
                 self._quiesce(job_id, timeout_s)
+                if settled:
+                    self._parts.bookkeeper.settle(job_id)
                 yield
             finally:
                 self._agenda.call(self._look_again, job_id)
@@ -100,6 +103,20 @@ class Scheduler:
                 f"tasks of job {job_id} are committing and did not end within {timeout_s:g} s; try again"
             ) from cause
         self._parts.bookkeeper.catch_up(job_id)
+
+    def commit_settled(self, job_id: JobId) -> None:
+        """A commit of the job that had been left open has ended, or came into doubt: book it, and go on."""
+
+        def work() -> None:
+            with suppress(JobNotFound):
+                self._parts.bookkeeper.catch_up(job_id)
+                self._agenda.call(go_on)
+
+        def go_on() -> None:
+            if self._roster.get(job_id) is None:
+                self._look_again(job_id)
+
+        self._agenda.call(self._insist, work, lambda: True)
 
     def run_of(self, job_id: JobId) -> JobRun | None:
         """The job's run, to be read only; None while it has no tasks."""

@@ -15,7 +15,9 @@ from routine_load.errors import (
     BeginRefused,
     BeyondLogEnd,
     BrokenInvariant,
+    CommitUnsettled,
     FatalParseError,
+    InDoubt,
     JsonPathsError,
     LoadRejected,
     LogCut,
@@ -138,6 +140,11 @@ def _kafka_silent(case: Case) -> Verdict:
     return replace(_topic(case), step=Step.RETRY, code=0) if case.planning else Verdict(Step.RETRY, case.text)
 
 
+def _unsettled(case: Case) -> Verdict:
+    """It is no failure of the next batch: whoever plans the job waits for it, and says so."""
+    return Verdict(Step.RETRY if case.planning else Step.REPLAN, case.text)
+
+
 def _worth_retrying(case: Case) -> Verdict:
     if case.failures < RETRIES_BEFORE_PAUSE:
         return Verdict(Step.RETRY, case.text)
@@ -150,6 +157,8 @@ _RULES: tuple[tuple[type[RoutineLoadError], Callable[[Case], Verdict]], ...] = (
     (BeyondLogEnd, lambda case: case.told(Cause.BEYOND_LOG_END)),
     (PartitionMissing, lambda case: case.told(Cause.PARTITION_MISSING)),
     (StaleRange, lambda case: Verdict(Step.REPLAN, case.text)),
+    (CommitUnsettled, _unsettled),
+    (InDoubt, lambda case: case.told(Cause.IN_DOUBT)),
     (LoadRejected, _rejected),
     (UnknownTable, _unknown_table),
     (UnknownDatabase, lambda case: case.told(Cause.DATABASE_GONE, Step.CANCEL, database=case.database)),

@@ -87,7 +87,7 @@ def _revise(name: JobName, session: Session, context: Context, work_out: Callabl
 
 
 def _take_effect(job: Job, alteration: Alteration, session: Session, context: Context) -> None:
-    with context.scheduler.exclusively(job.id):
+    with context.scheduler.exclusively(job.id, settled=True):
         now = context.clock.now()  # later than the last load of the definition before
         revision = Revision(user=session.user, at=now, kept_max=context.settings.job_versions_max)
         if alteration.basis_number is not None:
@@ -115,6 +115,8 @@ def _alteration(job: Job, statement: AlterRoutineLoad, session: Session, context
         source_context = SourceContext(compat=definition.compat, timezone=definition.properties.timezone)
         change = alter_source(statement.source_properties, source_context)
         alteration = _with_source(job, alteration, change, context)
+    if alteration.definition.properties.format is JobFormat.AVRO:
+        check_registry(alteration.definition.source)
     # Doris plans a job against its new table, whatever else is left for later; StarRocks' ALTER does not look at it
     in_full = validates(session, context) or statement.table is not None
     if in_full or definition.compat is Compat.DORIS:

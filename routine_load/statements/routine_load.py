@@ -34,7 +34,8 @@ from routine_load.statements.targets import check_first, check_target, topic_of,
 from routine_load.statements.variables import whole_number
 
 _IN_DOUBT = "in_doubt"
-_OUTCOMES = ("committed", "not_committed")
+_COMMITTED = "committed"
+_OUTCOMES = (_COMMITTED, "not_committed")
 
 
 def create(statement: CreateRoutineLoad, session: Session, context: Context) -> Ok:
@@ -81,9 +82,7 @@ def resume(statement: ResumeRoutineLoad, session: Session, context: Context) -> 
     if statement.job is None:
         return _every(session, context, JobState.NEED_SCHEDULE)
     job = context.live_job(statement.job, session)
-    if outcome is not None:
-        _settle_doubt(job)
-    _resume(job, context)
+    _resume(job, context, outcome)
     return Ok()
 
 
@@ -107,11 +106,12 @@ def _outcome(properties: tuple[Property, ...]) -> str | None:
     return outcome
 
 
-def _settle_doubt(job: Job) -> None:
-    """Rows and progress are committed in one transaction of the target's: what became of it is always known."""
-    raise ExecutionError(
-        f"job {job.name} has no transaction in doubt: RESUME it without {_IN_DOUBT}; nothing was changed"
-    )
+def _settle_doubt(job: Job, outcome: str, context: Context) -> None:
+    """A person tells what became of a commit of which the target cannot say it. Raises where nobody has to."""
+    if not context.sink.resolve(job.id, committed=outcome.lower() == _COMMITTED):
+        raise ExecutionError(
+            f"job {job.name} has no transaction in doubt: RESUME it without {_IN_DOUBT}; nothing was changed"
+        )
 
 
 def _every(session: Session, context: Context, target: JobState) -> Ok:
@@ -134,7 +134,7 @@ def _pause(job: Job, session: Session, context: Context) -> None:
         failpoint("job.pause.after")
 
 
-def _resume(job: Job, context: Context) -> None:
+def _resume(job: Job, context: Context, outcome: str | None = None) -> None:
     def resumed(current: Job) -> Job:
         forgotten = not current.placing and current.progress and not context.sink.progress(current.id)
         if forgotten or current.sink_incarnation != context.sink.incarnation:
@@ -145,6 +145,8 @@ def _resume(job: Job, context: Context) -> None:
         return current.resumed(context.clock.now())
 
     with context.scheduler.exclusively(job.id):
+        if outcome is not None:
+            _settle_doubt(job, outcome, context)
         failpoint("job.resume.before")
         context.jobs.modify(job.id, resumed)
         failpoint("job.resume.after")

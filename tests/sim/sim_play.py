@@ -267,8 +267,10 @@ def _context(play: Play, kafka: Kafka, settings: Settings) -> Context:
         frontend_config=play.config,
         error_log_url=str,
         http_address=lambda: ("", 0),
+        backend_http_address=lambda: ("", 0),
         mysql_address=lambda: ("", 0),
         processes=list,
         loads=unused,
+        transactions=unused,
         files=SimpleNamespace(resolve=lambda _database, properties: properties),
     )

@@ -92,6 +92,15 @@ class Sink:
         self.standing.pop(job_id, None)
         self.kept = [r for r in self.kept if r.job_id != job_id]
 
+    def settle(self, job_id) -> None:
+        self.stage.pause()
+
+    def open_rejects(self) -> tuple[str, ...]:
+        return ()
+
+    def resolve(self, job_id, *, committed: bool) -> tuple[Label, ...]:
+        return ()
+
     def strike(self, where: str) -> None:
         self.stage.pause()
         if self.faults.strikes(where):

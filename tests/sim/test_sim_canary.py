@@ -130,7 +130,7 @@ def alter_leaves_the_job_running(patch) -> None:
         return replace(changed, state=job.state)
 
     @contextmanager
-    def exclusively(self, job_id, timeout_s=60.0):
+    def exclusively(self, job_id, timeout_s=60.0, *, settled=False):
         with self._doors.enter(job_id, timeout_s):
             yield
 

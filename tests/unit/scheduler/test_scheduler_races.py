@@ -34,7 +34,9 @@ def test_offsets_that_alter_said_before_the_checks_of_create_outlive_a_restart()
 
     bookkeeper = Bookkeeper(
         jobs=SimpleNamespace(all_live=lambda: list(jobs.values()), modify=modify),
-        sink=SimpleNamespace(incarnation="sink-1", commits_after=lambda *_: [], place=lambda *_, **__: None),
+        sink=SimpleNamespace(
+            incarnation="sink-1", commits_after=lambda *_: [], place=lambda *_, **__: None, open_rejects=tuple
+        ),
         reject_log=SimpleNamespace(settle=lambda _: None),
         clock=SystemClock(),
         frontend_config=FrontendConfig.of,
