@@ -18,12 +18,18 @@ from routine_load.server.http.door import BackendDoor, HttpDoor, HttpLimits
 from routine_load.server.http.frontend_doris import DorisFrontend
 from routine_load.server.http.frontend_starrocks import StarRocksFrontend
 from routine_load.server.http.ports import ErrorLogs, Facts, Loading, Told
+from routine_load.server.http.rest_doris import DorisRest
+from routine_load.server.http.rest_starrocks import StarRocksRest
+from routine_load.server.http.sql_api import SqlApi
 
 
 def frontend_routes(callers: Callers) -> Sequence[Route]:
     """What the front end's door has beside its pages."""
-    frontend = DorisFrontend if callers.loading.compat is Compat.DORIS else StarRocksFrontend
-    return frontend(callers).routes()
+    sql = SqlApi(callers).routes()
+    if callers.loading.compat is Compat.DORIS:
+        return [*sql, *DorisRest(callers).routes(), *DorisFrontend(callers).routes()]
+    rest = StarRocksRest(callers)
+    return [*sql, *rest.routes(), *StarRocksFrontend(callers).routes(), *rest.rest()]
 
 
 def backend_routes(callers: Callers) -> Sequence[Route]:

@@ -8,7 +8,7 @@ know what is answered.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from starlette.responses import Response
@@ -32,6 +32,11 @@ def of_backend(fields: Fields, compat: Compat) -> Response:
     """Several lines, as the backends write it, under status 200 whatever it says."""
     text = json.dumps(fields, ensure_ascii=False, indent=4)
     return _json(text + "\n" if compat is Compat.DORIS else text, 200, None)
+
+
+def of_rows(rows: Sequence[Fields]) -> Response:
+    """StarRocks: rows without anything around them."""
+    return _json(json.dumps(rows, ensure_ascii=False, separators=(",", ":")), 200, None)
 
 
 def starrocks_ok(more: Fields | None = None) -> Response:

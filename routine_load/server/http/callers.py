@@ -11,6 +11,7 @@ from urllib.parse import quote
 import anyio.to_thread
 from starlette.requests import Request
 
+from routine_load.errors import AccessDenied
 from routine_load.server.http.authentication import Authenticator, Credentials
 from routine_load.server.http.bodies import StreamedBody
 from routine_load.server.http.ports import Loading
@@ -35,12 +36,13 @@ class Callers:
     async def credentials(self, request: Request) -> Credentials:
         """Raises NoCredentials, AccessDenied."""
         found = Credentials.of(request.headers.get("authorization", ""))
+        _refuse_foreign_page(request)
         await self._authenticator.check(found, client(request))
         return found
 
     async def in_session(self, request: Request, user: str, work: Callable[[Session], Answer]) -> Answer:
         """What short work answers or raises, on a thread. Raises AccessDenied for a user who is not there any more."""
-        return await anyio.to_thread.run_sync(self._in_session, user, client(request), work)
+        return await anyio.to_thread.run_sync(self.with_session, user, request, work)
 
     async def load(
         self, request: Request, user: str, work: Callable[[LoadRequest], Answer], database: str, table: str
@@ -65,23 +67,35 @@ class Callers:
             )
 
         try:
-            answer = await self._workers.run(self._in_session, user, client(request), loaded)
+            answer = await self._workers.run(self.with_session, user, request, loaded)
         except asyncio.CancelledError:
             body.abandon()
             raise
         return answer, body.complete or not (chunked or length not in {"", "0"})
+
+    async def run(self, function: Callable[..., Answer], *arguments: object) -> Answer:
+        """What longer work answers or raises, on a thread of the loads. Raises LimitExceeded."""
+        return await self._workers.run(function, *arguments)
 
     def close(self, wait_s: float) -> None:
         """Blocking: what runs gets so long to end."""
         self._authenticator.close()
         self._workers.close(wait_s)
 
-    def _in_session(self, user: str, address: str, work: Callable[[Session], Answer]) -> Answer:
-        session = self.loading.service.open_session(user, address)
+    def with_session(self, user: str, request: Request, work: Callable[[Session], Answer]) -> Answer:
+        """Blocking. Raises AccessDenied for a user who is not there any more, and whatever the work raises."""
+        session = self.loading.service.open_session(user, client(request))
         try:
             return work(session)
         finally:
             self.loading.service.close_session(session)
+
+
+def _refuse_foreign_page(request: Request) -> None:
+    """A browser that was led here by another site's page says so; no page may act with what the browser remembers."""
+    origin = request.headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
+        raise AccessDenied("Access denied for a page of another site")
 
 
 def client(request: Request) -> str:
@@ -109,14 +123,14 @@ def location(request: Request, backend: tuple[str, int], credentials: Credential
     host, port = backend
     path = request.scope["raw_path"].decode("ascii")
     query = request.scope["query_string"].decode("ascii")
-    address = f"{_reachable(request, host)}:{port}{path}"
+    address = f"{reachable(request, host)}:{port}{path}"
     if credentials is None:
         return f"http://{address}?{query}" if query else f"http://{address}"
     return f"http://{quote(credentials.user, safe='')}:{quote(credentials.password, safe='')}@{address}?{query}"
 
 
-def _reachable(request: Request, host: str) -> str:
-    """A door that listens on every address is where the client found the other one."""
+def reachable(request: Request, host: str) -> str:
+    """A host as the client can use it. A door that listens on every address is where the client found the other one."""
     if host in _WILDCARDS:
         asked = _HOST.fullmatch(request.headers.get("host", ""))
         if asked:
