@@ -37,14 +37,28 @@ class Nodes:
         self._frontend = frontend
         self._clock = clock
         self._lock = threading.Lock()
+        self._asking = threading.Semaphore(1)
         self._members = Members()
         self._at: float | None = None
         self._identity = ""
 
     @property
     def alive(self) -> int:
-        """The formula of task concurrency counts these (StarRocks, Doris: task splitting). 0 until one was seen."""
-        return self.members().alive
+        """The formula of task concurrency counts these (StarRocks, Doris: task splitting). 0 until one was seen.
+
+        Never blocks: what is stale is asked anew beside whoever wants to know.
+        """
+        with self._lock:
+            is_stale = self._at is None or self._clock.monotonic() - self._at >= _FRESH_S
+        if is_stale and self._asking.acquire(blocking=False):
+            threading.Thread(target=self._ask_beside, name="cluster-nodes", daemon=True).start()
+        return self._members.alive
+
+    def _ask_beside(self) -> None:
+        try:
+            self.members()
+        finally:
+            self._asking.release()
 
     @property
     def identity(self) -> str:

@@ -53,6 +53,10 @@ class Tables:
     def vendor(self) -> Compat:
         return self._frontend.address.vendor
 
+    def ask(self, text: str) -> list[dict[str, Any]]:
+        """Raises ClusterRefused, TargetUnavailable."""
+        return self._frontend.ask(text)
+
     def databases(self) -> list[str]:
         """Without information_schema. Raises TargetUnavailable."""
         names = [_first(row) for row in self._frontend.ask("SHOW DATABASES")]
