@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from routine_load.formats.json_exact import QUOTED_NUMBERS
-from routine_load.formats.jsonpaths import parse_path, pointer
+from routine_load.formats.jsonpaths import located, parse_path
 from routine_load.formats.memory import MemoryDuckDB
 from routine_load.formats.rows import Rejects
 from routine_load.ids import Compat
@@ -31,7 +31,7 @@ class Documents:
     def __init__(self, spec: LoadSpec, duck: MemoryDuckDB) -> None:
         self._spec = spec
         self._duck = duck
-        self._root = pointer(parse_path(spec.json_root)) if spec.json_root else ""
+        self._root = located(parse_path(spec.json_root)) if spec.json_root else ""
 
     def of(self, messages: pa.Table, rejects: Rejects) -> pa.Table:
         """``payload`` and ``text`` of every document in ``messages`` (``payload``, ``text``)."""

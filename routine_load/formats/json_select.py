@@ -7,7 +7,7 @@ from functools import cached_property
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from routine_load.formats.jsonpaths import Path, dollar, is_single, parse_jsonpaths, pointer
+from routine_load.formats.jsonpaths import Path, dollar, is_single, located, parse_jsonpaths
 from routine_load.ids import Compat
 from routine_load.loads.values import LoadSpec, Reading, SourceColumn
 
@@ -57,7 +57,7 @@ class Selection:
             for p, c in zip(self.paths, self.columns, strict=True)
             if p is not None and is_single(p) and not _as_json(c)
         ]
-        listed = ", ".join(_literal(pointer(path)) for path in as_text)
+        listed = ", ".join(_literal(located(path)) for path in as_text)
         items, taken = [], 0
         for index, (path, column) in enumerate(zip(self.paths, self.columns, strict=True)):
             if path is None:
@@ -66,13 +66,13 @@ class Selection:
                 found = f"json_extract(doc, {_literal(dollar(path))})"
                 item = f"CASE WHEN len({found}) > 0 THEN to_json({found})::VARCHAR END"
             elif _as_json(column):
-                at = _literal(pointer(path))
+                at = _literal(located(path))
                 item = f"CASE WHEN json_type(doc, {at}) <> 'NULL' THEN json_extract(doc, {at})::VARCHAR END"
             else:
                 taken += 1
                 item = f"p[{taken}]"
             if column.missing is not None and path is not None and is_single(path):
-                there = f"json_exists(doc, {_literal(pointer(path))})"
+                there = f"json_exists(doc, {_literal(located(path))})"
                 item = f"CASE WHEN {there} THEN {item} ELSE {_literal(column.missing)} END"
             items.append(f"{item} AS c{index}")
         source = f"(SELECT doc, {function}(doc, [{listed}]) AS p FROM src)" if as_text else "src"
@@ -81,7 +81,7 @@ class Selection:
     def types_sql(self) -> str:
         """SELECT of each value's JSON type."""
         items = [
-            f"json_type(doc, {_literal(pointer(path))}) AS c{index}"
+            f"json_type(doc, {_literal(located(path))}) AS c{index}"
             if path is not None and is_single(path)
             else f"'ARRAY' AS c{index}"
             for index, path in enumerate(self.paths)
@@ -91,7 +91,7 @@ class Selection:
     def known_sql(self) -> str:
         """SELECT of whether a document has any of the keys."""
         there = [
-            f"json_exists(doc, {_literal(pointer(path))})"
+            f"json_exists(doc, {_literal(located(path))})"
             if is_single(path)
             else f"len(json_extract(doc, {_literal(dollar(path))})) > 0"
             for path in self.paths

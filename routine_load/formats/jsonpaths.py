@@ -78,6 +78,13 @@ def pointer(path: Sequence[Step]) -> str:
     return "".join(f"/{step}" for step in steps)
 
 
+def located(path: Sequence[Step]) -> str:
+    """The path in the syntax that says it exactly: a pointer's number is an index and a key, as it comes."""
+    doubtful = any(isinstance(step, int) or (at > 0 and str(step).isdigit()) for at, step in enumerate(path))
+    sayable = not any(isinstance(step, str) and set(step) & set('"\\*') for step in path)
+    return dollar(path) if doubtful and sayable else pointer(path)
+
+
 def is_single(path: Sequence[Step]) -> bool:
     """The path yields one value."""
     return Every.ELEMENT not in path

@@ -12,6 +12,7 @@ from routine_load.errors import AnalysisError
 from routine_load.ids import Compat
 from routine_load.sql.schema import ColumnType, TypeName
 from routine_load.transform.moments import text_to_date, text_to_datetime
+from routine_load.transform.spellings import as_json, entries, to_map, without_exponent
 from routine_load.transform.typed import Kind, quoted
 
 _BLANKS = "' ' || chr(9) || chr(10) || chr(13)"
@@ -229,7 +230,8 @@ def _from_text(text: str, to: ColumnType, rules: Rules) -> str:  # noqa: PLR0911
     if to.name in {TypeName.FLOAT, TypeName.DOUBLE}:
         return text_to_double(text, duck_type(to))
     if to.name is TypeName.DECIMAL:
-        return f"CASE WHEN NOT contains({text}, '_') THEN TRY_CAST({text} AS {duck_type(to)}) END"
+        moved = f"WHEN regexp_matches({text}, '[eE]') THEN TRY_CAST({without_exponent(text)} AS {duck_type(to)})"
+        return f"CASE {moved} WHEN NOT contains({text}, '_') THEN TRY_CAST({text} AS {duck_type(to)}) END"
     if to.name is TypeName.BOOLEAN:
         return text_to_bool(text, rules.compat)
     if to.name is TypeName.DATE:
@@ -242,7 +244,8 @@ def _from_text(text: str, to: ColumnType, rules: Rules) -> str:  # noqa: PLR0911
     if to.name is TypeName.JSON:
         return f"CASE WHEN json_valid({text}) THEN {text} END"
     # CASE, not AND: DuckDB may not parse what json_valid has not seen.
-    return f"CASE WHEN json_valid({text}) THEN {_nested(f'TRY_CAST({text} AS JSON)', to, rules)} END"
+    read = f"CASE WHEN json_valid(d) THEN {_nested('TRY_CAST(d AS JSON)', to, rules)} END"
+    return f"list_transform([{as_json(text, rules.compat)}], lambda d: {read})[1]"
 
 
 def _nested(document: str, to: ColumnType, rules: Rules, depth: int = 0) -> str:
@@ -258,10 +261,8 @@ def _nested(document: str, to: ColumnType, rules: Rules, depth: int = 0) -> str:
     if to.name is TypeName.ARRAY:
         return f"list_transform(TRY_CAST({document} AS VARCHAR[]), lambda {name}: {part(name, to.arguments[0])})"
     if to.name is TypeName.MAP:
-        # Two keys may become one, or none: then it is no map.
         entry = f"{{'k': {part(f'{name}.key', to.arguments[0])}, 'v': {part(f'{name}.value', to.arguments[1])}}}"
-        entries = f"map_entries(TRY_CAST({document} AS MAP(VARCHAR, VARCHAR)))"
-        return f"TRY(map_from_entries(list_transform({entries}, lambda {name}: {entry})))"
+        return to_map(f"list_transform({entries(document)}, lambda {name}: {entry})", f"m{depth}")
     # One parse: a list of the fields' texts, each of which gets its name.
     paths = ", ".join(quoted("/" + field.replace("~", "~0").replace("/", "~1")) for field in to.fields)
     fields = ", ".join(
