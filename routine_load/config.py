@@ -54,6 +54,8 @@ class Settings:
     chunk_rows: int = 50_000
     chunk_bytes: int = 4 * MIB
     batch_bytes_max: int = 64 * MIB
+    spool_bytes_max: int = 256 * MIB
+    """Of rows of one batch on their way to a cluster, as columns; a batch that has so many is committed."""
     backlog_tasks: int = 2
     rejected_row_bytes_max: int = 8 * 1024
     error_log_retention_h: int = 48
@@ -90,12 +92,21 @@ class Settings:
         return self.data_dir / "warehouse.duckdb"
 
     @property
+    def spool_dir(self) -> Path:
+        return self.data_dir / "spool"
+
+    @property
     def small_files_dir(self) -> Path:
         return self.data_dir / "small_files"
 
     @property
     def error_log_dir(self) -> Path:
         return self.data_dir / "error_log"
+
+    @property
+    def spool_dir(self) -> Path:
+        """Batches on their way to a cluster; nothing in it outlives the process."""
+        return self.data_dir / "spool"
 
     @property
     def metadata_database_url(self) -> str:

@@ -14,6 +14,7 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from routine_load.config import Settings
+from routine_load.engines.cluster.address import SHAPE, is_cluster, read_target
 from routine_load.errors import PropertyError
 from routine_load.ids import Compat
 
@@ -48,11 +49,23 @@ def build(given: Mapping[str, Given]) -> Settings:
     for field in fields(Settings):
         if field.default is MISSING and field.default_factory is MISSING and field.name not in values:
             raise PropertyError(f"{field.name} is missing; it has no default")
-    settings = Settings(**values)
+    settings = Settings(**_of_one_vendor(values))
     if (settings.tls_cert is None) != (settings.tls_key is None):
         missing = "tls_key" if settings.tls_key is None else "tls_cert"
         raise PropertyError(f"{missing} is missing; tls_cert and tls_key are given together or not at all")
     return settings
+
+
+def _of_one_vendor(values: dict[str, Any]) -> dict[str, Any]:
+    """A cluster's vendor decides whose rules apply. Raises PropertyError where another's are asked for."""
+    target = values.get("target", "duckdb")
+    if is_cluster(target):
+        vendor = read_target(target).vendor
+        if values.setdefault("compat", vendor) is not vendor:
+            raise PropertyError(
+                f"compat is '{values['compat']}', but the target is a {vendor} cluster; leave compat out"
+            )
+    return values
 
 
 def _value(name: str, given: Given) -> Any:
@@ -71,7 +84,7 @@ def _value(name: str, given: Given) -> Any:
 
 def _shown(name: str, value: object) -> str:
     """The value for an error text; a URL may hold a password and is not shown."""
-    return "******" if name.endswith("_url") else repr(value)[:100]
+    return "******" if name.endswith("_url") or name == "target" else repr(value)[:100]
 
 
 def _rule(name: str) -> tuple[Callable[[Any], Any], str]:
@@ -79,7 +92,7 @@ def _rule(name: str) -> tuple[Callable[[Any], Any], str]:
     if name in _PORTS:
         return _optional(_integer(0, 65535)), "0 to 65535 (0: any free port), or off"
     if name == "target":
-        return _one_of({"duckdb": "duckdb"}), "duckdb"
+        return _target, f"duckdb, or {SHAPE}"
     if name.endswith("_memory"):
         return _memory, "an amount such as 256MB"
     kind, optional = _kind(_TYPES[name])
@@ -167,6 +180,16 @@ def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError
     return value
+
+
+def _target(value: Any) -> str:
+    text = _text(value)
+    if text.lower() == "duckdb":
+        return "duckdb"
+    if not is_cluster(text):
+        raise ValueError
+    read_target(text)
+    return text
 
 
 def _texts(value: Any) -> tuple[str, ...]:
