@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from routine_load.app.cluster import Cluster
 from routine_load.app.compiler import Compiler
 from routine_load.app.directory import DirectoryLock
 from routine_load.app.frontend_config import LiveFrontendConfig
@@ -18,6 +19,7 @@ from routine_load.app.users import Accounts
 from routine_load.backends.local import LocalBackends
 from routine_load.clock import Clock
 from routine_load.config import Settings
+from routine_load.engines.cluster.engine import ClusterEngine
 from routine_load.engines.duckdb import DuckDbEngine
 from routine_load.ids import Compat
 from routine_load.jobs.frontend_config import FrontendConfig
@@ -25,6 +27,8 @@ from routine_load.loads.history import LoadHistory
 from routine_load.loads.kept import KeptCompiler
 from routine_load.loads.path import LoadPath
 from routine_load.loads.rejects import RejectLog
+from routine_load.loads.transactions import TransactionParts, Transactions, TxnIds
+from routine_load.loads.two_phase import TwoPhaseSink
 from routine_load.observe.metrics import Counters
 from routine_load.scheduler.agenda import Agenda
 from routine_load.scheduler.bookkeeping import Bookkeeper
@@ -42,6 +46,7 @@ from routine_load.sources import (
     KafkaPropertyPolicy,
     KafkaSource,
     KafkaWatch,
+    RegistryClient,
 )
 from routine_load.statements.context import Context, FileParts, KnownLoads
 from routine_load.statements.privileges import Privileges
@@ -72,6 +77,7 @@ class Kafka:
     metadata: KafkaMetadata
     watch: KafkaWatch
     groups: GroupOffsets
+    registry: RegistryClient
 
     @classmethod
     def open(cls, stack: ExitStack, base: Foundation) -> Kafka:
@@ -82,8 +88,9 @@ class Kafka:
             metadata=TimedMetadata(metadata, base.counters, base.clock),
             watch=KafkaWatch(),
             groups=GroupOffsets(admins),
+            registry=RegistryClient(clock=base.clock),
         )
-        for part in (admins, parts.source, metadata, parts.watch):
+        for part in (admins, parts.source, metadata, parts.watch, parts.registry):
             stack.callback(part.close)
         return parts
 
@@ -100,6 +107,7 @@ class Foundation:
     reject_log: RejectLog
     history: LoadHistory
     frontend_config: LiveFrontendConfig
+    cluster: Cluster | None = None
     counters: Counters = field(default_factory=Counters)
     files: FileParts
 
@@ -127,8 +135,19 @@ class Foundation:
             reject_log=RejectLog(settings.error_log_dir, raw_bytes_max=settings.rejected_row_bytes_max),
             history=LoadHistory(frontend_config),
             frontend_config=frontend_config,
+            cluster=Cluster.of(settings, clock, store, engine, stack),
             files=_files(settings, store),
         )
+
+    @property
+    def tables(self) -> DuckDbEngine | ClusterEngine:
+        """Where tables live: what statements are for that are not ours."""
+        return self.engine if self.cluster is None else self.cluster.engine
+
+    @property
+    def sink(self) -> DuckDbEngine | TwoPhaseSink:
+        """Where jobs' batches are committed."""
+        return self.engine if self.cluster is None else self.cluster.sink
 
     def own_frontend_config(self) -> tuple[Compat, FrontendConfig]:
         """The settings as this front end's own vendor has them."""
@@ -156,19 +175,26 @@ class Assembly:
     cleaner: Cleaner
     metrics: Metrics
     service: Service
+    transactions: Transactions
     streams: StreamLoads
 
 
 def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assembly:
     """Everything above the foundation; nothing runs yet."""
-    kafka, compiler = Kafka.open(stack, base), KeptCompiler(Compiler())
+    kafka = Kafka.open(stack, base)
+    compiler = KeptCompiler(Compiler(kafka.registry))
     stack.callback(compiler.close)
     slots = lambda: base.frontend_config(base.settings.compat).max_routine_load_task_num_per_be  # noqa: E731 - one use
     backends = LocalBackends(base.settings.backends, slots=slots, host=base.settings.host, clock=base.clock)
     stack.callback(backends.close)
-    parts = _parts(base, kafka, compiler, backends)
+    path = LoadPath(sink=base.engine, compiler=compiler, reject_log=base.reject_log, clock=base.clock)
+    ids = TxnIds.of(base.engine.clients, base.clock)
+    transactions = _transactions(base, path, ids)
+    stack.callback(transactions.close)
+    parts = _parts(base, kafka, replace(path, sink=base.sink), backends)
+    parts.next_txn_id = ids.next
     scheduler = Scheduler(parts)
-    cleaner = Cleaner(parts.agenda, base.store.jobs, base.engine, base.own_frontend_config, base.clock)
+    cleaner = Cleaner(parts.agenda, base.store.jobs, base.sink, base.own_frontend_config, base.clock)
     cleaner.forgotten = scheduler.forget
     base.store.jobs.saved = count_pauses(base.counters)
     base.frontend_config.listen(scheduler.setting_changed)
@@ -176,8 +202,8 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
     processes = Processes()
     context = Context(
         settings=base.settings,
-        engine=base.engine,
-        sink=base.engine,
+        engine=base.tables,
+        sink=base.sink,
         jobs=base.store.jobs,
         users=base.accounts,
         privileges=Privileges(base.store.grants),
@@ -192,11 +218,12 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
         backend_http_address=addresses.backend_http,
         mysql_address=addresses.mysql,
         processes=processes.all,
-        loads=KnownLoads(history=base.history, commits=base.engine, error_lines=base.reject_log.render),
+        loads=KnownLoads(history=base.history, commits=base.sink, error_lines=base.reject_log.render),
+        transactions=transactions,
         files=base.files,
     )
     for table in (*system_tables(context), *tool_tables()):
-        base.engine.add_system_table(table)
+        base.tables.add_system_table(table)
     metrics = Metrics(
         settings=base.settings,
         counters=base.counters,
@@ -212,29 +239,43 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
         cleaner=cleaner,
         metrics=metrics,
         service=Service(context, processes),
+        transactions=transactions,
         streams=StreamLoads(context),
     )
 
 
-def _parts(base: Foundation, kafka: Kafka, compiler: KeptCompiler, backends: LocalBackends) -> Parts:
-    path = LoadPath(sink=base.engine, compiler=compiler, reject_log=base.reject_log, clock=base.clock)
+def _transactions(base: Foundation, path: LoadPath, ids: TxnIds) -> Transactions:
+    parts = TransactionParts(
+        log=base.engine.clients,
+        path=path,
+        clock=base.clock,
+        ids=ids,
+        elsewhere=base.history,
+        frontend_config=base.frontend_config,
+    )
+    transactions = Transactions(parts)
+    transactions.recover()
+    return transactions
+
+
+def _parts(base: Foundation, kafka: Kafka, path: LoadPath, backends: LocalBackends) -> Parts:
     return Parts(
         agenda=Agenda(base.clock, base.settings.tick_ms / 1000),
         bookkeeper=Bookkeeper(
             jobs=base.store.jobs,
-            sink=base.engine,
+            sink=base.sink,
             reject_log=base.reject_log,
             clock=base.clock,
             frontend_config=base.frontend_config,
         ),
         planner=Planner(
-            sink=base.engine,
+            sink=base.sink,
             metadata=kafka.metadata,
             settings=base.settings,
             clock=base.clock,
             frontend_config=base.frontend_config,
-            alive_backends=lambda: backends.alive,
-            compiler=compiler,
+            alive_backends=lambda: backends.alive if base.cluster is None else base.cluster.nodes.alive,
+            compiler=path.compiler,
             files=base.files.resolve,
         ),
         watch=kafka.watch,

@@ -15,7 +15,9 @@ from routine_load import __version__
 from routine_load.app.assembly import Addresses, Assembly, Foundation, assemble
 from routine_load.clock import Clock, SystemClock
 from routine_load.config import Settings
+from routine_load.engines.cluster.address import read_target
 from routine_load.errors import PropertyError
+from routine_load.loads.transactions import Transactions
 from routine_load.observe import events
 from routine_load.observe.logs import logger
 from routine_load.server.http import (
@@ -37,6 +39,7 @@ log = logger("app")
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _PURGE_EVERY_S = 600.0
+_TICK_S = 1.0
 _HURRY_S = 0.5
 
 
@@ -46,8 +49,8 @@ class Coordinator:
     service: Service
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
-        if settings.target != "duckdb":
-            raise PropertyError(f"target is '{settings.target}', allowed: duckdb")
+        if settings.target != "duckdb" and read_target(settings.target).vendor is not settings.compat:
+            raise PropertyError(f"compat is '{settings.compat}', but the target is another vendor's cluster")
         self._settings = settings
         self._clock = clock or SystemClock()
         self._stack = ExitStack()
@@ -117,9 +120,14 @@ class Coordinator:
         )
         assembly = assemble(base, addresses, self._stack)
         self.service = assembly.service
+        if base.cluster is not None:
+            base.cluster.sink.start()
         self._on_loop(assembly.scheduler.start())
         assembly.cleaner.soon()
         self._stack.callback(lambda: self._on_loop(assembly.scheduler.stop(self._settings.drain_timeout_s)))
+        ticking = threading.Thread(target=self._tick, args=(assembly.transactions,), name="transactions", daemon=True)
+        ticking.start()
+        self._stack.callback(ticking.join)
         purging = threading.Thread(target=self._purge, args=(base,), name="purge", daemon=True)
         purging.start()
         self._stack.callback(purging.join)
@@ -215,6 +223,11 @@ class Coordinator:
         keep = timedelta(hours=self._settings.error_log_retention_h)
         while not self._leaving.wait(_PURGE_EVERY_S):
             base.reject_log.purge(self._clock.now() - keep)
+
+    def _tick(self, transactions: Transactions) -> None:
+        """In a thread: abort transactions whose time has passed, until the coordinator leaves."""
+        while not self._leaving.wait(_TICK_S):
+            transactions.tick()
 
     def _on_loop(self, work: Coroutine[None, None, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result()

@@ -92,6 +92,20 @@ class LoadHistory:
         with self._lock:
             self._running.pop(label, None)
 
+    def has_label(self, database: str, label: Label) -> bool:
+        """Whether a load that was not given up has the label."""
+        with self._lock:
+            running = self._running.get(label)
+            if running is not None:
+                return running.database == database
+            ended = self._ended.get(database, {}).get(label)
+            return ended is not None and ended.status is not LoadStatus.ABORTED
+
+    def running_in(self, database: str) -> int:
+        """How many run."""
+        with self._lock:
+            return sum(load.database == database for load in self._running.values())
+
     def committed(self, label: Label, record: CommitRecord) -> None:
         self._end(label, lambda load: load.committed(record))
 

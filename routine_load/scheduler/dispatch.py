@@ -6,13 +6,12 @@ job it hands to the scheduler (``Moves``).
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from routine_load.errors import BeginRefused, BrokenInvariant, JobNotFound, RoutineLoadError, TaskTimedOut
-from routine_load.ids import JobId, TxnId
+from routine_load.ids import JobId
 from routine_load.jobs.job import Job
 from routine_load.jobs.show import NO_BACKEND
 from routine_load.jobs.states import JobState
@@ -58,7 +57,6 @@ class Dispatcher:
         self._roster = roster
         self._moves = moves
         self._running: Counter[str] = Counter()
-        self._txn_ids = itertools.count(int(parts.clock.now().timestamp() * 1000))
 
     def slice_due(self, run: JobRun, part: Slice, after_s: float) -> None:
         if run.closed or part.queued or part.control is not None:
@@ -81,7 +79,7 @@ class Dispatcher:
             self.slice_due(run, part, NO_SLOT_S)
             return
         part.backend = backend
-        part.txn_id = TxnId(next(self._txn_ids))
+        part.txn_id = parts.next_txn_id()
         part.started_at = parts.clock.now()
         part.message = "task submitted to execute"
         control = part.control = TaskControl()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from routine_load.backends.local import LocalBackends
 from routine_load.clock import Clock
 from routine_load.config import Settings
+from routine_load.ids import TxnId
 from routine_load.loads.history import LoadHistory
 from routine_load.observe.metrics import Counters
 from routine_load.scheduler.agenda import Agenda
@@ -14,6 +17,11 @@ from routine_load.scheduler.bookkeeping import Bookkeeper
 from routine_load.scheduler.planning import Planner
 from routine_load.scheduler.ports import Watch
 from routine_load.tasks.run import TaskRunner
+
+
+def _own_numbers() -> Callable[[], TxnId]:
+    numbers = itertools.count(1)
+    return lambda: TxnId(next(numbers))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,6 +38,7 @@ class Parts:
     clock: Clock
     history: LoadHistory = field(default_factory=LoadHistory)
     counters: Counters = field(default_factory=Counters)
+    next_txn_id: Callable[[], TxnId] = field(default_factory=_own_numbers)
 
     @property
     def interval_s(self) -> float:

@@ -17,6 +17,7 @@ from routine_load.jobs.small_files import NewFile, SmallFile
 from routine_load.jobs.versions import JobVersion, Revision
 from routine_load.loads.history import LoadHistory
 from routine_load.loads.ports import Sink
+from routine_load.loads.transactions import Transactions
 from routine_load.loads.values import LoadCompiler
 from routine_load.scheduler.ports import KafkaMetadata, ResolveFiles
 from routine_load.scheduler.scheduler import Scheduler
@@ -138,6 +139,7 @@ class Context:
     mysql_address: Callable[[], tuple[str, int]]
     processes: Callable[[], list[tuple[Session, datetime, str | None]]]
     loads: KnownLoads
+    transactions: Transactions
     files: FileParts
 
     @staticmethod

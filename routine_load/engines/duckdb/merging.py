@@ -74,22 +74,31 @@ class MergeLock:
 
 
 @dataclass(slots=True)
-class _Stage:
-    """One temporary table of rows of one table, all with the same columns and mode."""
+class Stage:
+    """One table of staged rows of one table, all with the same columns and mode. ``source`` is its name as SQL."""
 
-    name: str
+    source: str
     plan: MergePlan
     rows: int = 0
 
 
 class Staging:
-    """Rows that wait for the commit: temporary tables of one cursor, in arrival order. They spill to disk."""
+    """Rows that wait for the commit, in arrival order: temporary tables of one cursor, which spill to disk.
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, chunks: Chunks, names: Names) -> None:
+    ``kept_as`` begins the name of tables of the file, which outlive the cursor once they are committed.
+    """
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, chunks: Chunks, names: Names, kept_as: str = "") -> None:
         self._cursor = cursor
         self._chunks = chunks
         self._names = names
-        self._stages: list[_Stage] = []
+        self._kept_as = kept_as
+        self.stages: list[Stage] = []
+
+    @property
+    def merges(self) -> bool:
+        """Whether there is anything that needs the merge lock."""
+        return any(stage.plan.table.key_model.merges for stage in self.stages)
 
     def add(self, table: Table, rows: pa.Table, mode: WriteMode) -> Sequence[RefusedRow]:
         """Stage a chunk; returns the rows that cannot be taken. Raises SinkError where the key is not complete."""
@@ -113,27 +122,34 @@ class Staging:
         with self._chunks.view(rows.append_column(ORDINAL, ordinals)) as chunk:
             targets = ", ".join([quoted([t for t, _ in pairs]), quote(ORDINAL)])
             sources = ", ".join([*(expression for _, expression in pairs), quote(ORDINAL)])
-            self._cursor.execute(f"INSERT INTO temp.{quote(stage.name)} ({targets}) SELECT {sources} FROM {chunk}")
+            self._cursor.execute(f"INSERT INTO {stage.source} ({targets}) SELECT {sources} FROM {chunk}")
         stage.rows += rows.num_rows
-        return take_out(self._cursor, self._names, plan, (f"temp.{quote(stage.name)}", first))
+        return take_out(self._cursor, self._names, plan, (stage.source, first))
 
-    def _stage_for(self, plan: MergePlan) -> _Stage:
+    def _stage_for(self, plan: MergePlan) -> Stage:
         """The stage that the rows go on to: the table's last one, where columns and mode are still the same."""
-        last = next((s for s in reversed(self._stages) if s.plan.table.ref == plan.table.ref), None)
+        last = next((s for s in reversed(self.stages) if s.plan.table.ref == plan.table.ref), None)
         if last is not None and last.plan == plan:
             return last
-        stage = _Stage(f"__rl_stage_{len(self._stages)}", plan)
-        self._cursor.execute(f"CREATE TEMP TABLE {quote(stage.name)} ({plan.stage_columns()})")
-        self._stages.append(stage)
+        number = len(self.stages)
+        if self._kept_as:
+            source = self._names.own(f"{self._kept_as}{number}")
+            self._cursor.execute(f"CREATE TABLE {source} ({plan.stage_columns()})")
+        else:
+            name = quote(f"__rl_stage_{number}")
+            source = f"temp.{name}"
+            self._cursor.execute(f"CREATE TEMP TABLE {name} ({plan.stage_columns()})")
+        stage = Stage(source, plan)
+        self.stages.append(stage)
         return stage
 
     def merge(self, catalog: Catalog) -> None:
         """Merge, or append, every stage, in order, in the cursor's transaction. The caller holds the merge lock."""
-        for stage in self._stages:
+        for stage in self.stages:
             table = catalog.table(owner(stage.plan.table.ref))
             if (beside(table) if stage.plan.mode.temporary_partitions else table) != stage.plan.table:
                 raise SinkError(f"Table {stage.plan.table.ref} was altered during the load")
-            source = f"temp.{quote(stage.name)}"
+            source = stage.source
             if not stage.plan.table.key_model.merges:
                 self._append(stage.plan, source)
                 continue

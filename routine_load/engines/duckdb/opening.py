@@ -43,6 +43,8 @@ CREATE TABLE IF NOT EXISTS {schema}.commits (
 CREATE TABLE IF NOT EXISTS {schema}.views (
     database VARCHAR NOT NULL, name VARCHAR NOT NULL, definition VARCHAR NOT NULL);
 CREATE TABLE IF NOT EXISTS {schema}.wide_tables (database VARCHAR NOT NULL, name VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS {schema}.transactions (
+    id BIGINT NOT NULL, state VARCHAR NOT NULL, facts VARCHAR NOT NULL, stages VARCHAR NOT NULL);
 ALTER TABLE {schema}.commits ADD COLUMN IF NOT EXISTS txn_id BIGINT DEFAULT -1;
 """
 

@@ -13,9 +13,11 @@ from routine_load.engines.duckdb.catalog import Catalog
 from routine_load.engines.duckdb.failures import sink_failure
 from routine_load.engines.duckdb.ledger import Ledger
 from routine_load.engines.duckdb.merging import MergeLock
+from routine_load.engines.duckdb.prepared import ClientHouse
 from routine_load.engines.duckdb.transaction import CommitOrder, Load, LoadTransaction, Shared
 from routine_load.engines.duckdb.warehouse import Warehouse
 from routine_load.ids import JobId, Label, PartitionId
+from routine_load.loads.rejects import CLIENTS
 
 
 class LoadSink:
@@ -29,6 +31,8 @@ class LoadSink:
         order = CommitOrder(ledger.last_sequence(cursor))
         cursor.close()
         self._shared = Shared(ledger, order, merge_lock, clock)
+        self.clients = ClientHouse(warehouse, catalog, merge_lock, lambda begun: self.begin(begun.label, CLIENTS))
+        """Transactions of clients, which are in no job's ledger."""
 
     def begin(self, label: Label, job_id: JobId, *, many_tables: bool = False) -> LoadTransaction:
         return LoadTransaction(self._warehouse, self._catalog, self._shared, Load(label, job_id, many_tables))

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -31,6 +32,8 @@ from routine_load.ids import JobId, Label, TableRef
 from routine_load.loads.ports import PendingCommit
 from routine_load.loads.values import RefusedRow, TableBatch
 from routine_load.sql.schema import Table
+
+T = TypeVar("T")
 
 
 class CommitOrder:
@@ -90,6 +93,10 @@ class LoadTransaction:
 
         Before the last step returns nothing is visible, and any failure rolls all of it back.
         """
+        return self.conclude(lambda cursor: self._finish(cursor, self._record(commit)))
+
+    def conclude(self, finish: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        """Merge what was staged; then ``finish`` writes what belongs to it, and commits."""
         self._require_open()
         with self._undone_on_failure(f"Commit of {self._load.label}"):
             cursor = self._open_cursor()
@@ -100,9 +107,9 @@ class LoadTransaction:
             if self._staging is not None:
                 self._staging.merge(self._catalog)
             self._warehouse.breadth.note(cursor, self._wide)
-            record = self._finish(cursor, self._record(commit))
+            finished = finish(cursor)
             self._release()
-            return record
+            return finished
 
     def _finish(self, cursor: duckdb.DuckDBPyConnection, record: CommitRecord) -> CommitRecord:
         order = self._shared.order
