@@ -25,7 +25,7 @@ class Every(Enum):
 Step = str | int | Every
 Path = tuple[Step, ...]
 
-_STEP = re.compile(r'\.?"((?:[^"\\]|\\.)*)"|\.([^.\[\]"]+)|\[(\d{1,9})\]|(\[\*\]|\.\*)')
+_STEP = re.compile(r'\.?"((?:[^"\\]|\\.)*)"|\.(?!\*$)([^.\[\]"]+)|\[(\d{1,9})\]|(\[\*\]|\.\*)')
 
 
 def parse_jsonpaths(text: str) -> tuple[Path, ...]:

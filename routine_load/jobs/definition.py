@@ -12,6 +12,7 @@ from routine_load.errors import AnalysisError, IncorrectName
 from routine_load.ids import Compat, TableRef
 from routine_load.jobs.frontend_config import FrontendConfig
 from routine_load.jobs.properties import (
+    JobFormat,
     JobProperties,
     PropertyContext,
     UpdateMode,
@@ -86,7 +87,12 @@ def define(statement: CreateRoutineLoad, context: DefineContext) -> JobDefinitio
     _check_multi_table_update(statement.table, properties)
     source = create_source(
         statement.source_properties,
-        SourceContext(compat=context.compat, timezone=properties.timezone, group_id=f"{name}_{context.uuid}"),
+        SourceContext(
+            compat=context.compat,
+            timezone=properties.timezone,
+            group_id=f"{name}_{context.uuid}",
+            is_avro=properties.format is JobFormat.AVRO,
+        ),
     )
     check_merge_type(statement.merge_type, statement.clauses)
     if len(statement.comment) > COMMENT_MAX:

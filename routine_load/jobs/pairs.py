@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from routine_load.ids import Compat, PartitionId
 from routine_load.jobs.definition import JobDefinition
 from routine_load.jobs.properties import JobProperties, UpdateMode
+from routine_load.jobs.registry import REGISTRY, REGISTRY_PREFIX
 from routine_load.jobs.show_properties import boolean, java_double
 from routine_load.jobs.source import (
     DEFAULT_OFFSETS,
@@ -49,7 +50,8 @@ def source_pairs(definition: JobDefinition, progress: Mapping[PartitionId, int] 
     offsets = _offsets(source, progress, ", " if doris else ",")
     registry: Pairs = []
     if source.registry_url:
-        registry.append(("confluent.schema.registry.url", source.refused_registry_url))
+        registry.append((REGISTRY, source.refused_registry_url))
+    registry += [(REGISTRY_PREFIX + key, value) for key, value in source.masked_registry_options]
     clients = _client_properties(definition)
     return head + (registry + clients + offsets if doris else offsets + registry + clients)
 

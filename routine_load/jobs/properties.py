@@ -29,6 +29,7 @@ _ADAPTIVE_BYTES = 1_024 * _MIB
 class JobFormat(StrEnum):
     CSV = "csv"
     JSON = "json"
+    AVRO = "avro"
 
 
 class UpdateMode(StrEnum):

@@ -5,7 +5,7 @@ What only Doris has is accepted as well wherever it does no harm.
 
 from __future__ import annotations
 
-from routine_load.errors import PropertyError, UnsupportedFeature
+from routine_load.errors import PropertyError
 from routine_load.jobs import property_rules as rules
 from routine_load.jobs.timezones import standard_time_zone
 
@@ -16,8 +16,6 @@ def file_format(text: str) -> object:
     """``csv``, ``json`` or ``avro`` in any case."""
     if text.upper() not in _FORMATS:
         raise PropertyError(f"Format type is invalid. format=`{text}`")
-    if text.upper() == "AVRO":
-        raise UnsupportedFeature("format avro is not supported here, use csv or json")
     return text.lower()
 
 

@@ -78,7 +78,9 @@ def _with_secrets(definition: JobDefinition, transform: Transform) -> JobDefinit
     source = definition.source
     properties = tuple((key, transform(value) if is_secret(key) else value) for key, value in source.properties)
     registry = transform(source.registry_url) if source.registry_url else ""
-    return replace(definition, source=replace(source, properties=properties, registry_url=registry))
+    options = tuple((key, transform(value) if is_secret(key) else value) for key, value in source.registry_options)
+    sealed = replace(source, properties=properties, registry_url=registry, registry_options=options)
+    return replace(definition, source=sealed)
 
 
 def _dump(value: dict[str, Any]) -> str:

@@ -106,6 +106,8 @@ def _starrocks(definition: JobDefinition, concurrency: int) -> dict[str, str]:
         "jsonpaths": properties.jsonpaths,
         "json_root": properties.json_root,
     }
+    if properties.format is JobFormat.AVRO:
+        del shown["strip_outer_array"], shown["json_root"]
     if properties.merge_condition is not None:
         shown["merge_condition"] = properties.merge_condition
     if properties.format is JobFormat.CSV:

@@ -28,6 +28,7 @@ _SECRET_PARTS = (
     "access.key",
     "access_key",
     "user.info",
+    "bearer.auth.token",
     "sasl.oauthbearer.config",
 )
 
@@ -61,6 +62,21 @@ BEGINNING = OffsetSpec(OffsetKind.BEGINNING, text=OffsetKind.BEGINNING.value)
 END = OffsetSpec(OffsetKind.END, text=OffsetKind.END.value)
 
 
+def _without_secret(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        scheme, rest = "", url
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+
+
+def _with_mask(url: str) -> str:
+    bare = _without_secret(url)
+    if "@" not in url:
+        return bare
+    scheme, separator, rest = bare.rpartition("://")
+    return f"{scheme}{separator}{MASK}@{rest}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaSource:
     """What FROM KAFKA decides.
@@ -77,6 +93,7 @@ class KafkaSource:
     default_offset: OffsetSpec | None = None
     properties: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     registry_url: str = field(default="", repr=False)
+    registry_options: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @property
     def is_pinned(self) -> bool:
@@ -94,20 +111,18 @@ class KafkaSource:
 
     @property
     def masked_registry_url(self) -> str:
-        """The schema registry's address without ``key:secret@``."""
-        scheme, separator, rest = self.registry_url.partition("://")
-        if not separator:
-            scheme, rest = "", self.registry_url
-        return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+        """The schema registry's address, or each of several, without ``key:secret@``."""
+        return ",".join(_without_secret(url) for url in self.registry_url.split(","))
 
     @property
     def refused_registry_url(self) -> str:
         """The same with a mask for ``key:secret``, where there is one, so that CREATE sees what is missing."""
-        masked = self.masked_registry_url
-        if "@" not in self.registry_url:
-            return masked
-        scheme, separator, rest = masked.rpartition("://")
-        return f"{scheme}{separator}{MASK}@{rest}"
+        return ",".join(_with_mask(url) for url in self.registry_url.split(","))
+
+    @property
+    def masked_registry_options(self) -> tuple[tuple[str, str], ...]:
+        """``confluent.schema.registry.*`` as anyone may see them."""
+        return tuple((key, MASK if is_secret(key) else value) for key, value in self.registry_options)
 
     def start_of(self, partition: PartitionId) -> OffsetSpec:
         """Where a partition starts at CREATE: its own offset, else the default, else the end.

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from routine_load.errors import ExecutionError, PropertyError
 from routine_load.ids import Compat, PartitionId
 from routine_load.jobs.property_rules import last_values
+from routine_load.jobs.registry import OPTIONS, REGISTRY, REGISTRY_PREFIX, registry_options
 from routine_load.jobs.source import DEFAULT_OFFSETS, END, ORIGIN_DEFAULT_OFFSETS, KafkaSource, OffsetSpec
 from routine_load.jobs.source_create import (
     BROKERS,
     OFFSETS,
     PARTITIONS,
-    REGISTRY,
     TOPIC,
     SourceContext,
     broker_list,
@@ -47,6 +47,7 @@ class SourceChange:
     default_offset: OffsetSpec | None = None
     properties: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     registry_url: str | None = field(default=None, repr=False)
+    registry_options: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     def changes_topic(self, current: KafkaSource) -> bool:
         """The progress then starts anew."""
@@ -67,6 +68,7 @@ class SourceChange:
             default_offset=self.default_offset or current.default_offset,
             properties=tuple(properties.items()),
             registry_url=current.registry_url if self.registry_url is None else self.registry_url,
+            registry_options=tuple((dict(current.registry_options) | dict(self.registry_options)).items()),
         )
 
     def applied(self, current: KafkaSource, known: Collection[PartitionId]) -> KafkaSource:
@@ -113,8 +115,12 @@ def alter_source(properties: tuple[Property, ...], context: SourceContext) -> So
     given = last_values(properties)
     doris = context.compat is Compat.DORIS
     if not doris:
-        # every confluent.* key is accepted; only the registry's address means anything here
-        given = {key: value for key, value in given.items() if key == REGISTRY or not key.startswith("confluent.")}
+        # every confluent.* key is accepted; only the registry's mean anything here
+        given = {
+            key: value
+            for key, value in given.items()
+            if key == REGISTRY or not key.startswith("confluent.") or key.removeprefix(REGISTRY_PREFIX) in OPTIONS
+        }
     refuse_unknown_keys(given, context.compat, _KEYS)
     check_table_names(given, context.compat)
     client, default = client_properties(given, context)
@@ -129,6 +135,7 @@ def alter_source(properties: tuple[Property, ...], context: SourceContext) -> So
         default_offset=default,
         properties=tuple(client.items()),
         registry_url=registry_url(given) if REGISTRY in given else None,
+        registry_options=registry_options(given),
     )
 
 

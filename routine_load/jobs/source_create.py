@@ -14,6 +14,7 @@ from routine_load.ids import Compat, PartitionId
 from routine_load.jobs.aws import check_aws
 from routine_load.jobs.offsets import OffsetReader
 from routine_load.jobs.property_rules import last_values
+from routine_load.jobs.registry import OPTIONS, REGISTRY, REGISTRY_PREFIX, check_registry, registry_options
 from routine_load.jobs.source import (
     DEFAULT_OFFSETS,
     DISCOVERY,
@@ -32,7 +33,6 @@ BROKERS = "kafka_broker_list"
 TOPIC = "kafka_topic"
 PARTITIONS = "kafka_partitions"
 OFFSETS = "kafka_offsets"
-REGISTRY = "confluent.schema.registry.url"
 _WITHOUT_EFFECT = frozenset(
     {
         "kafka_table_name_location",
@@ -41,6 +41,7 @@ _WITHOUT_EFFECT = frozenset(
         "kafka_text_table_name_field_index",
     }
 )
+_REGISTRY_OPTIONS = frozenset(REGISTRY_PREFIX + option for option in OPTIONS)
 _COMMON = frozenset({BROKERS, TOPIC, PARTITIONS, OFFSETS, REGISTRY, DISCOVERY}) | _WITHOUT_EFFECT
 
 _STARROCKS_BROKER = r".*?\[?([0-9a-zA-Z\-%._:]*)\]?:(\d+)"
@@ -55,6 +56,7 @@ class SourceContext:
     compat: Compat
     timezone: str
     group_id: str = ""
+    is_avro: bool = False
 
     @property
     def reader(self) -> OffsetReader:
@@ -79,7 +81,7 @@ def create_source(properties: tuple[Property, ...], context: SourceContext) -> K
     client.setdefault(GROUP_ID, context.group_id)
     listed = context.reader.partitions(given[PARTITIONS]) if PARTITIONS in given else ()
     offsets = _offsets(given, listed, context)
-    return KafkaSource(
+    source = KafkaSource(
         brokers=brokers,
         topic=topic,
         partitions=() if _discovers(given, offsets) else tuple(dict.fromkeys(listed)),
@@ -87,7 +89,11 @@ def create_source(properties: tuple[Property, ...], context: SourceContext) -> K
         default_offset=default,
         properties=tuple(client.items()),
         registry_url=registry_url(given),
+        registry_options=registry_options(given),
     )
+    if context.is_avro:
+        check_registry(source)
+    return source
 
 
 def _discovers(given: Mapping[str, str], offsets: tuple[tuple[PartitionId, OffsetSpec], ...]) -> bool:
@@ -140,6 +146,8 @@ def pairs(
 def refuse_unknown_keys(given: Iterable[str], compat: Compat, known: frozenset[str] = _COMMON) -> None:
     if compat is Compat.DORIS:
         known = (known - {REGISTRY}) | _WITHOUT_EFFECT  # both CREATE and ALTER read the names of tables
+    else:
+        known |= _REGISTRY_OPTIONS
     for key in given:
         if key in known or (key.startswith(PREFIX) and key != PREFIX):
             continue

@@ -15,6 +15,7 @@ from routine_load.ids import PartitionId
 from routine_load.jobs.definition import JobDefinition
 from routine_load.jobs.job import Job
 from routine_load.jobs.pairs import property_pairs, source_pairs
+from routine_load.jobs.registry import REGISTRY, REGISTRY_PREFIX
 from routine_load.jobs.show_create import clause_texts
 from routine_load.jobs.source import is_secret
 
@@ -105,9 +106,11 @@ def _facts(definition: JobDefinition) -> dict[str, str]:
 def _changed_secrets(before: JobDefinition, after: JobDefinition) -> list[str]:
     old, new = dict(before.source.properties), dict(after.source.properties)
     changed = [f"property.{key}" for key in new if key in old and is_secret(key) and old[key] != new[key]]
+    old, new = dict(before.source.registry_options), dict(after.source.registry_options)
+    changed += [REGISTRY_PREFIX + key for key in new if key in old and is_secret(key) and old[key] != new[key]]
     same_host = before.source.refused_registry_url == after.source.refused_registry_url
     if same_host and before.source.registry_url != after.source.registry_url:
-        changed.append("confluent.schema.registry.url")
+        changed.append(REGISTRY)
     return changed
 
 

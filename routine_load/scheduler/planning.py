@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from routine_load.clock import Clock, Deadline
 from routine_load.config import Settings
@@ -16,12 +16,12 @@ from routine_load.ids import Compat, JobId, PartitionId
 from routine_load.jobs.checks import check_table
 from routine_load.jobs.frontend_config import FrontendConfig
 from routine_load.jobs.job import Job
-from routine_load.jobs.properties import UpdateMode
+from routine_load.jobs.properties import JobFormat, UpdateMode
 from routine_load.jobs.splitting import concurrency, deal
 from routine_load.loads.path import SingleTable
 from routine_load.loads.ports import Sink
 from routine_load.loads.routing import ByTablePrefix
-from routine_load.loads.values import Format, LoadCompiler, LoadSpec
+from routine_load.loads.values import Format, LoadCompiler, LoadSpec, RegistryAddress
 from routine_load.scheduler.looks import Ends, Looks, TopicLook, look
 from routine_load.scheduler.offsets import Topic
 from routine_load.scheduler.ports import KafkaMetadata, ResolveFiles
@@ -79,7 +79,7 @@ class Planner:
         return Plan(
             job=job,
             kafka=kafka,
-            spec=load_spec(job),
+            spec=replace(load_spec(job), registry=registry_address(job, self.files)),
             routes=routes(job),
             partitions=partitions,
             progress=progress,
@@ -179,6 +179,14 @@ def kafka_spec(job: Job, files: ResolveFiles) -> KafkaSpec:
         properties=files(job.database, source.client_properties),
         carried=frozenset(column.field for column in job.definition.clauses.metadata or ()),
     )
+
+
+def registry_address(job: Job, files: ResolveFiles) -> RegistryAddress | None:
+    """Where an Avro job's schemas are. Raises SourceError for a file that is not there."""
+    source = job.definition.source
+    if job.definition.properties.format is not JobFormat.AVRO:
+        return None
+    return RegistryAddress(source.registry_url, files(job.database, source.registry_options))
 
 
 def routes(job: Job) -> SingleTable | ByTablePrefix:

@@ -9,6 +9,7 @@ from routine_load.sources.file_values import FileValues
 from routine_load.sources.group_offsets import GroupOffsets
 from routine_load.sources.metadata import KafkaMetadataClient
 from routine_load.sources.policy import KafkaPropertyPolicy
+from routine_load.sources.registry import RegistryClient
 from routine_load.sources.watch import KafkaWatch
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "KafkaPropertyPolicy",
     "KafkaSource",
     "KafkaWatch",
+    "RegistryClient",
 ]

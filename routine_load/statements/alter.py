@@ -16,6 +16,8 @@ from routine_load.ids import Compat, PartitionId
 from routine_load.jobs.alteration import Alteration
 from routine_load.jobs.definition import JobDefinition, alter_definition
 from routine_load.jobs.job import Job
+from routine_load.jobs.properties import JobFormat
+from routine_load.jobs.registry import check_registry
 from routine_load.jobs.show_create import definition_text
 from routine_load.jobs.source import OffsetKind, OffsetSpec
 from routine_load.jobs.source_alter import SourceChange, alter_source, check_same_type

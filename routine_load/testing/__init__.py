@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from routine_load.testing.feeder import BrokerFailed, Value
     from routine_load.testing.kafka_process import ApacheKafka
     from routine_load.testing.remote_kafka import RemoteKafka
+    from routine_load.testing.schema_registry import EmbeddedRegistry
 
-__all__ = ["ApacheKafka", "BrokerFailed", "EmbeddedKafka", "RemoteKafka", "Value"]
+__all__ = ["ApacheKafka", "BrokerFailed", "EmbeddedKafka", "EmbeddedRegistry", "RemoteKafka", "Value"]
 
 _HOMES = {
     "ApacheKafka": "kafka_process",
     "BrokerFailed": "feeder",
     "EmbeddedKafka": "embedded_kafka",
+    "EmbeddedRegistry": "schema_registry",
     "RemoteKafka": "remote_kafka",
     "Value": "feeder",
 }
