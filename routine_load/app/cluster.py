@@ -22,6 +22,11 @@ class Cluster:
     sink: TwoPhaseSink
     nodes: Nodes
 
+    def start(self) -> None:
+        """Go on with commits that were left open, and watch the nodes. Raises MetadataError."""
+        self.sink.start()
+        self.nodes.start()
+
     @classmethod
     def of(cls, settings: Settings, clock: Clock, store: Metadata, local: Local, stack: ExitStack) -> Self | None:
         """None where tables live in the embedded engine. Raises PropertyError for a target that cannot be read."""

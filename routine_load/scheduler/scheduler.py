@@ -144,6 +144,10 @@ class Scheduler:
         if name == "max_routine_load_task_concurrent_num":
             self._agenda.call(self._divide_anew)
 
+    def nodes_changed(self) -> None:
+        """There are more or fewer nodes that take loads: running jobs are divided anew. From any thread."""
+        self._agenda.call(self._divide_anew)
+
     def _divide_anew(self) -> None:
         for run in self._roster.runs():
             wanted = self._parts.planner.concurrency(run.plan.job, len(run.plan.partitions))

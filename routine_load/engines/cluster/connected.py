@@ -51,6 +51,7 @@ class Connected:
         )
 
     def close(self) -> None:
+        self.nodes.close()
         self.wire.close()
         self.frontend.close()
         self.encoder.close()

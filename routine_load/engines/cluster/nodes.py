@@ -7,7 +7,7 @@ not answer, what was known last stays.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -34,31 +34,37 @@ class Nodes:
     """Thread-safe. Asks the cluster at most every few seconds."""
 
     def __init__(self, frontend: Frontend, clock: Clock) -> None:
+        self.changed: Callable[[], None] = lambda: None
+        """Called, from any thread, when the number of live nodes has changed; must not block."""
         self._frontend = frontend
         self._clock = clock
         self._lock = threading.Lock()
-        self._asking = threading.Semaphore(1)
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="cluster-nodes", daemon=True)
         self._members = Members()
         self._at: float | None = None
         self._identity = ""
+
+    def start(self) -> None:
+        """Keep the members fresh until ``close``."""
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closed.set()
+        if self._thread.is_alive():
+            self._thread.join()
 
     @property
     def alive(self) -> int:
         """The formula of task concurrency counts these (StarRocks, Doris: task splitting). 0 until one was seen.
 
-        Never blocks: what is stale is asked anew beside whoever wants to know.
+        Only the first call waits for an answer.
         """
-        with self._lock:
-            is_stale = self._at is None or self._clock.monotonic() - self._at >= _FRESH_S
-        if is_stale and self._asking.acquire(blocking=False):
-            threading.Thread(target=self._ask_beside, name="cluster-nodes", daemon=True).start()
-        return self._members.alive
+        return self.members().alive if self._at is None else self._members.alive
 
-    def _ask_beside(self) -> None:
-        try:
+    def _watch(self) -> None:
+        while not self._closed.wait(_FRESH_S):
             self.members()
-        finally:
-            self._asking.release()
 
     @property
     def identity(self) -> str:
@@ -83,7 +89,9 @@ class Nodes:
             members = self._asked()
         except RoutineLoadError:
             return self._members
-        self._members = members
+        before, self._members = self._members.alive, members
+        if members.alive != before:
+            self.changed()
         return members
 
     def _asked(self) -> Members:
