@@ -54,8 +54,6 @@ class Settings:
     chunk_rows: int = 50_000
     chunk_bytes: int = 4 * MIB
     batch_bytes_max: int = 64 * MIB
-    spool_bytes_max: int = 256 * MIB
-    """Of rows of one batch on their way to a cluster, as columns; a batch that has so many is committed."""
     backlog_tasks: int = 2
     rejected_row_bytes_max: int = 8 * 1024
     error_log_retention_h: int = 48
@@ -90,10 +88,6 @@ class Settings:
     @property
     def warehouse_path(self) -> Path:
         return self.data_dir / "warehouse.duckdb"
-
-    @property
-    def spool_dir(self) -> Path:
-        return self.data_dir / "spool"
 
     @property
     def small_files_dir(self) -> Path:

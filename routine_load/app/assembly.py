@@ -196,8 +196,12 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
     scheduler = Scheduler(parts)
     cleaner = Cleaner(parts.agenda, base.store.jobs, base.sink, base.own_frontend_config, base.clock)
     cleaner.forgotten = scheduler.forget
+    if base.cluster is not None:
+        base.cluster.sink.settler.settled = scheduler.commit_settled
     base.store.jobs.saved = count_pauses(base.counters)
     base.frontend_config.listen(scheduler.setting_changed)
+    if base.cluster is not None:
+        base.cluster.nodes.changed = scheduler.nodes_changed
     base.frontend_config.listen(lambda _: cleaner.soon())
     processes = Processes()
     context = Context(

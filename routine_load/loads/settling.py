@@ -78,13 +78,13 @@ class Settler:
                 with self._changed:
                     self._busy.discard(label)
 
-    def leave(self, label: Label, job_id: JobId, *, at_once: bool = False) -> None:
+    def leave(self, label: Label, job_id: JobId) -> None:
         """An intent is open and nobody works on it: visit it later, once however often it is left."""
         with self._changed:
             if label in self._left:
                 return
             self._left.add(label)
-            pause_s = 0.0 if at_once else min(PAUSE_MAX_S, PAUSE_S * 2 ** min(self._attempts.get(label, 0), 10))
+            pause_s = min(PAUSE_MAX_S, PAUSE_S * 2 ** min(self._attempts.get(label, 0), 10))
             heapq.heappush(self._due, _Due(self._clock.monotonic() + pause_s, next(self._numbers), label, job_id))
             self._changed.notify()
 

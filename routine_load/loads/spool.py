@@ -105,7 +105,7 @@ class Spool:
         rows = batch.rows
         self._bytes += rows.nbytes
         if self._bytes > 2 * self._bytes_max:
-            raise LimitExceeded(f"a batch of {self._bytes} bytes is more than twice spool_bytes_max, {self._bytes_max}")
+            raise LimitExceeded(f"a batch of {self._bytes} bytes in columns; {2 * self._bytes_max} are allowed")
         kept = self._tables.get(batch.table)
         if kept is None:
             if len(self._tables) == TABLES_MAX:

@@ -58,9 +58,10 @@ class TwoPhaseSink:
         self.settler.start()
 
     def leave_open_ones(self) -> None:
+        """Those of jobs that will be planned are settled by then; the others by the settler, soon."""
         for intent in self._log.open_intents():
             if intent.state is not IntentState.IN_DOUBT:
-                self.settler.leave(intent.label, intent.job_id, at_once=True)
+                self.settler.leave(intent.label, intent.job_id)
 
     def close(self) -> None:
         self.settler.close()

@@ -13,7 +13,14 @@ from functools import partial
 from typing import Protocol
 
 from routine_load.clock import Clock
-from routine_load.errors import CommitUnsettled, ExecutionError, InDoubt, JobStateError, RoutineLoadError
+from routine_load.errors import (
+    CommitUnsettled,
+    ExecutionError,
+    InDoubt,
+    JobStateError,
+    RoutineLoadError,
+    TargetUnavailable,
+)
 from routine_load.ids import Compat, JobId
 from routine_load.jobs.auto_resume import AutoResumeFacts, decide
 from routine_load.jobs.budget import is_empty_load
@@ -68,13 +75,10 @@ class Bookkeeper:
         return recovered
 
     def _recovered(self, job: Job) -> Job:
-        if job.sink_incarnation != self.sink.incarnation:
+        if self._is_replaced(job):
             if not job.state.is_active:
                 return job
-            text = (
-                f"the target was replaced: it is {self.sink.incarnation}, the job's progress belongs to "
-                f"{job.sink_incarnation}. ALTER the offsets and RESUME, or STOP the job"
-            )
+            text = self._told_replaced(job)
             return job.paused(reason(Cause.IN_DOUBT, job.definition.compat, detail=text), self.clock.now())
         now = self.clock.now()
         if job.is_unchecked:
@@ -94,6 +98,19 @@ class Bookkeeper:
             )
         return job.rescheduled(now) if job.state is JobState.RUNNING else job
 
+    def _is_replaced(self, job: Job) -> bool:
+        """Whether the job's progress belongs to another sink; not while this one cannot say which it is."""
+        try:
+            return job.sink_incarnation != self.sink.incarnation
+        except TargetUnavailable:
+            return False
+
+    def _told_replaced(self, job: Job) -> str:
+        return (
+            f"the target was replaced: it is {self.sink.incarnation}, the job's progress belongs to "
+            f"{job.sink_incarnation}. ALTER the offsets and RESUME, or STOP the job"
+        )
+
     def _newest(self, job_id: JobId) -> int:
         return max((record.sequence for record in self.sink.commits_after(job_id, 0)), default=0)
 
@@ -102,6 +119,8 @@ class Bookkeeper:
         job = self.jobs.get(job_id)
         if job is None or not job.state.is_active:
             return None
+        if job.sink_incarnation != self.sink.incarnation:
+            raise InDoubt(self._told_replaced(job))
         self.sink.settle(job_id)
         job = self.catch_up(job_id)
         if job.is_unchecked:
@@ -145,7 +164,7 @@ class Bookkeeper:
         """Book whatever the sink holds of a job and the record does not, in the sink's order."""
 
         def booked(job: Job) -> Job:
-            if job.placing or job.sink_incarnation != self.sink.incarnation:
+            if job.placing or self._is_replaced(job):
                 return job  # ALTER came behind everything that was to be booked; another file's commits are not ours
             for record in self.sink.commits_after(job.id, job.sequence):
                 # Before it is booked: once it is, the sink may forget the record, and a start the file.

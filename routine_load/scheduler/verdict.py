@@ -29,6 +29,7 @@ from routine_load.errors import (
     SourceUnavailable,
     StaleRange,
     StaleVersion,
+    TargetUnavailable,
     TaskTimedOut,
     UnknownDatabase,
     UnknownTable,
@@ -158,6 +159,7 @@ _RULES: tuple[tuple[type[RoutineLoadError], Callable[[Case], Verdict]], ...] = (
     (PartitionMissing, lambda case: case.told(Cause.PARTITION_MISSING)),
     (StaleRange, lambda case: Verdict(Step.REPLAN, case.text)),
     (CommitUnsettled, _unsettled),
+    (TargetUnavailable, lambda case: Verdict(Step.RETRY, case.text)),  # nothing is known against the job
     (InDoubt, lambda case: case.told(Cause.IN_DOUBT)),
     (LoadRejected, _rejected),
     (UnknownTable, _unknown_table),
