@@ -121,7 +121,7 @@ class Coordinator:
         assembly = assemble(base, addresses, self._stack)
         self.service = assembly.service
         if base.cluster is not None:
-            base.cluster.sink.start()
+            base.cluster.start()
         self._on_loop(assembly.scheduler.start())
         assembly.cleaner.soon()
         self._stack.callback(lambda: self._on_loop(assembly.scheduler.stop(self._settings.drain_timeout_s)))
