@@ -433,13 +433,13 @@ class TransactionError(ExecutionError):
 class LabelUsed(TransactionError):
     """The label has already been used.
 
-    ``txn_id`` and ``state`` (``loads.transaction_values.TxnState``) are those of the transaction that has it.
+    ``txn_id`` and ``txn_state`` (``loads.transaction_values.TxnState``) are those of the transaction that has it.
     """
 
     def __init__(self, message: str | None = None, *, txn_id: int = -1, state: str = "") -> None:
         super().__init__(message)
         self.txn_id = txn_id
-        self.state = state
+        self.txn_state = state
 
 
 class TransactionNotFound(TransactionError):
@@ -453,13 +453,13 @@ class TransactionBusy(TransactionError):
 class TransactionEnded(TransactionError):
     """The state of the transaction does not allow this.
 
-    ``state`` is a ``loads.transaction_values.TxnState``; ``reason`` is why it was aborted.
+    ``txn_state`` is a ``loads.transaction_values.TxnState``; ``reason`` is why it was aborted.
     """
 
     def __init__(self, message: str | None = None, *, txn_id: int = -1, state: str = "", reason: str = "") -> None:
         super().__init__(message)
         self.txn_id = txn_id
-        self.state = state
+        self.txn_state = state
         self.reason = reason
 
 

@@ -5,6 +5,8 @@ Owns the checks that need only the table's declaration. Refuses to know columns'
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from routine_load.errors import AnalysisError, ExecutionError
 from routine_load.ids import Compat
 from routine_load.jobs.definition import JobDefinition
@@ -27,8 +29,9 @@ def check_table(
     flexible = definition.properties.unique_key_update_mode is UpdateMode.FLEXIBLE
     if flexible or not at_create_only or definition.compat is Compat.DORIS:
         _check_partial_update(definition, table, altering=altering)
-    _check_merge_condition(definition, table)
-    _check_partitions(definition, table)
+    check_merge_condition(definition.properties.merge_condition, table)
+    clauses = definition.clauses
+    check_partitions(clauses.partitions, table, temporary=clauses.temporary_partitions)
     if definition.properties.load_to_single_tablet and "RANDOM" not in table.distribution.upper():
         raise ExecutionError("if load_to_single_tablet set to true, the olap table must be with random distribution")
 
@@ -48,8 +51,8 @@ def _check_partial_update(definition: JobDefinition, table: Table, *, altering: 
             raise AnalysisError(f"key column {column.name} not in partial update columns")
 
 
-def _check_merge_condition(definition: JobDefinition, table: Table) -> None:
-    condition = definition.properties.merge_condition
+def check_merge_condition(condition: str | None, table: Table) -> None:
+    """StarRocks: a conditional update, of a job or a Stream Load."""
     if condition is None:
         return
     name = table.ref.table
@@ -68,10 +71,10 @@ def _check_merge_condition(definition: JobDefinition, table: Table) -> None:
         raise ExecutionError("Merge condition column has invalid type maybe bitmap/hll/percentile/json/varchar!")
 
 
-def _check_partitions(definition: JobDefinition, table: Table) -> None:
-    clauses = definition.clauses
-    temporary = tuple(partition.name for partition in table.temporary)
-    known = {name.lower() for name in (temporary if clauses.temporary_partitions else table.partition_names)}
-    for name in clauses.partitions or ():
+def check_partitions(partitions: Sequence[str] | None, table: Table, *, temporary: bool) -> None:
+    """The partitions that are named are there."""
+    names = tuple(partition.name for partition in table.temporary) if temporary else table.partition_names
+    known = {name.lower() for name in names}
+    for name in partitions or ():
         if name.lower() not in known:
             raise ExecutionError(f"Partition {name} does not exist")

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from routine_load.commit.values import Counts
-from routine_load.ids import Compat, Label, TxnId
+from routine_load.ids import Compat, Label, TableRef, TxnId
 
 REASON_MAX = 1_024
 
@@ -114,6 +114,10 @@ class Transaction:
             idle_timeout_s=begin.idle_timeout_s,
             began_at=at,
         )
+
+    @property
+    def table_refs(self) -> tuple[TableRef, ...]:
+        return tuple(TableRef(self.database, table) for table in self.tables)
 
     @property
     def status(self) -> str:

@@ -90,7 +90,8 @@ class LoadOutcome:
     ``status`` is the vendor's word: of a direct load ``Success``, ``Publish Timeout``, ``Label Already Exists``,
     ``Fail``; of the transaction interface ``OK`` or a status code's name. ``message`` is all of the vendor's text, code
     and fixed prefix included. ``existing_status`` None: the key is absent. ``rejects``: the opaque id of the rejected
-    rows, from which the door makes the error URL; empty: none. ``has_context`` False: the transaction interface had no
+    rows, from which the door makes the error URL; empty: none. ``total_rows`` where it is not the sum of the others
+    (Doris says of a failed load that it loaded nothing). ``has_context`` False: the transaction interface had no
     transaction to speak of, so that its answer has ``Status`` and ``Message`` alone.
     """
 
@@ -109,6 +110,7 @@ class LoadOutcome:
     merge_commit: bool = False
     request_id: str = ""
     counts: Counts = field(default_factory=Counts)
+    total_rows: int | None = None
     times: LoadTimes = field(default_factory=LoadTimes)
     rejects: str = ""
     first_error: str = ""

@@ -1,0 +1,62 @@
+"""Direct loads: one request that begins, loads and commits, or (Doris) prepares."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from routine_load.errors import RoutineLoadError
+from routine_load.ids import Compat
+from routine_load.loads.open_transaction import OpenTransaction
+from routine_load.statements.stream_load.beginning import begin
+from routine_load.statements.stream_load.plan import Head
+from routine_load.statements.stream_load.running import (
+    CLIENT_GONE,
+    Loading,
+    Stopwatch,
+    give_up,
+    refused,
+    told,
+)
+from routine_load.statements.stream_load.values import ClientGone, LoadOutcome, LoadRequest
+from routine_load.statements.stream_load.words import Refused, by_front_end
+
+
+def load(loading: Loading, request: LoadRequest, front: Head) -> LoadOutcome:
+    """Never raises a refusal. Raises ClientGone."""
+    watch = Stopwatch(loading.context)
+    try:
+        with watch.part("begin"):
+            transaction = begin(loading.context, request, front)
+    except Refused as error:
+        return replace(refused(request, error, front.label), times=watch.times)
+    outcome = LoadOutcome(status="Success", message="OK", table=request.table, two_phase=front.two_phase)
+    try:
+        _run(loading, request, (front, transaction), watch)
+    except Refused as error:
+        give_up(transaction, error.text)
+        outcome = replace(outcome, status=error.status, message=error.said(request.session.compat))
+    except ClientGone:
+        give_up(transaction, CLIENT_GONE)
+        raise
+    except BaseException as error:
+        give_up(transaction, type(error).__name__)
+        raise
+    return replace(told(outcome, transaction), times=watch.times)
+
+
+def _run(loading: Loading, request: LoadRequest, begun: tuple[Head, OpenTransaction], watch: Stopwatch) -> None:
+    """Raises Refused, ClientGone."""
+    front, transaction = begun
+    with watch.part("plan"):
+        plan = loading.plan(request, front)
+    loading.load(request, plan, transaction, watch)
+    loading.require_tolerable(transaction, plan.max_filter_ratio)
+    try:
+        if front.two_phase:
+            config = loading.context.frontend_config(Compat.DORIS)
+            transaction.prepare(config.stream_load_default_precommit_timeout_second)
+        else:
+            with watch.part("commit"):
+                transaction.commit()
+    except RoutineLoadError as error:
+        raise by_front_end(error) from error
