@@ -147,10 +147,9 @@ class Encoder:
                 if not batch.num_rows:
                     continue
                 cursor.register("rows", pa.Table.from_batches([batch]))
-                found = cursor.execute(query).fetchone()
+                ((text,),) = cursor.execute(query).fetchall()
                 cursor.unregister("rows")
-                assert found is not None, "an aggregate has a row"
-                yield str(found[0]).encode() + b"\n"
+                yield str(text).encode() + b"\n"
         except (duckdb.Error, pa.ArrowException) as error:
             raise SinkError(f"The rows cannot be written as JSON: {str(error).partition(chr(10))[0][:500]}") from error
         finally:
