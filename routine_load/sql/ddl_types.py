@@ -10,8 +10,7 @@ from routine_load.ids import Compat
 from routine_load.sql.ddl_tokens import Kind, Reader
 from routine_load.sql.schema import ColumnType, TypeName
 
-VARCHAR_BYTES_MAX = 1_048_576
-"""StarRocks: VARCHAR up to 1,048,576 bytes; Doris: 65,533."""
+VARCHAR_BYTES_MAX = {Compat.STARROCKS: 1_048_576, Compat.DORIS: 65_533}
 
 CHAR_BYTES_MAX = 255
 DECIMAL_PRECISION_MAX = 38
@@ -98,7 +97,7 @@ def read_type(reader: Reader, column: str, compat: Compat, depth: int = 0) -> Co
     if word in _DATETIMES:
         return _datetime(reader, column)
     if word in _TEXTS:
-        return _text(reader, _TEXTS[word], column)
+        return _text(reader, _TEXTS[word], column, compat)
     if word in ("ARRAY", "MAP", "STRUCT"):
         return _nested(reader, word, column, compat, depth)
     raise AnalysisError(f"Column[{column}]: unknown type {word}")
@@ -153,7 +152,7 @@ def _datetime(reader: Reader, column: str) -> ColumnType:
     return ColumnType(name=TypeName.DATETIME, scale=given[0] if given else None)
 
 
-def _text(reader: Reader, name: TypeName, column: str) -> ColumnType:
+def _text(reader: Reader, name: TypeName, column: str, compat: Compat) -> ColumnType:
     length: int | None = None
     if reader.peek().text == "(" and reader.peek(1).text == "*":
         reader.skip_parentheses()
@@ -161,7 +160,7 @@ def _text(reader: Reader, name: TypeName, column: str) -> ColumnType:
         length = given[0]
     if name is TypeName.CHAR:
         length = 1 if length is None else length
-    most = CHAR_BYTES_MAX if name is TypeName.CHAR else VARCHAR_BYTES_MAX
+    most = CHAR_BYTES_MAX if name is TypeName.CHAR else VARCHAR_BYTES_MAX[compat]
     if length is not None and not 1 <= length <= most:
         raise AnalysisError(f"Column[{column}]: length of {name.upper()} should be between 1 and {most}, got {length}")
     return ColumnType(name=name, length=length)

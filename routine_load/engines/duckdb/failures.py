@@ -51,5 +51,15 @@ def query_failure(error: duckdb.Error, compat: Compat) -> RoutineLoadError:  # n
     return EngineError(plain(error))
 
 
+_SUM_OVERFLOW = re.compile(
+    r"Overflow in|out of range.* when casting from source column (?:sum|coalesce)|DECIMAL.* failed: value"
+)
+
+
 def sink_failure(error: duckdb.Error, doing: str) -> SinkError:
+    if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException) and _SUM_OVERFLOW.search(
+        _told(error)
+    ):
+        wider = "a sum does not fit the type of its SUM column: make it wider, ALTER TABLE … MODIFY COLUMN"
+        return SinkError(f"{doing}: {wider} ({plain(error)})")
     return SinkError(f"{doing}: {plain(error)}")

@@ -99,7 +99,7 @@ class Kinds:
             if table is not None:
                 column = table.column(name)
                 if column is not None:
-                    yield Kind.ARRAY if column.type.name is TypeName.ARRAY else kind_of(column.type)
+                    yield _CONTAINERS.get(column.type.name) or kind_of(column.type)
             else:
                 yield from self._of_with(source, name)
         else:
@@ -135,6 +135,9 @@ class Kinds:
             if isinstance(projection, exp.Alias) and projection.alias.lower() == name.lower():
                 return self.of(projection.this)
         return None
+
+
+_CONTAINERS = {TypeName.ARRAY: Kind.ARRAY, TypeName.MAP: Kind.MAP}
 
 
 def _sources(scope: exp.Expr) -> list[exp.Expr]:

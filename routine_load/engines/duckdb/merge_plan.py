@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from routine_load.engines.duckdb.defaults import default_expression
 from routine_load.engines.duckdb.names import Names, quote, quoted
 from routine_load.engines.duckdb.types import duckdb_type
 from routine_load.engines.duckdb.writers import OP, ORDINAL, source_expression
@@ -64,13 +65,18 @@ class MergePlan:
         return self.keeps_missing and (self.mode.flexible or (self.has_op and self.sequence_column is not None))
 
     @property
+    def numbered(self) -> list[Column]:
+        """Key columns that no row brings, and that number the rows (both vendors: AUTO_INCREMENT)."""
+        return [c for c in self.table.key_columns if c.auto_increment and c.name not in self.columns]
+
+    @property
     def loaded(self) -> list[Column]:
-        return [c for c in self.table.stored_columns if c.name in self.columns]
+        return [c for c in self.table.stored_columns if c.name in self.columns or c in self.numbered]
 
     @property
     def missing(self) -> list[Column]:
         """Columns that no row brings."""
-        return [c for c in self.table.stored_columns if c.name not in self.columns]
+        return [c for c in self.table.stored_columns if c.name not in self.columns and c not in self.numbered]
 
     @property
     def keeps_missing(self) -> bool:
@@ -102,13 +108,14 @@ class MergePlan:
         return [*parts, (OP, "TINYINT")] if self.has_op else parts
 
     def stage_columns(self) -> str:
-        parts = [(c.name, duckdb_type(c.type)) for c in self.loaded]
+        parts = [(c.name, duckdb_type(c.type)) for c in self.loaded if c not in self.numbered]
+        parts += [(c.name, f"{duckdb_type(c.type)} DEFAULT {default_expression(c)}") for c in self.numbered]
         return ", ".join(f"{quote(name)} {kind}" for name, kind in [*parts, *self.extras(), (ORDINAL, "BIGINT")])
 
     def staged_columns(self, given: Sequence[str]) -> list[tuple[str, str]]:
         """Pairs (stage's column, its SQL expression over the chunk)."""
         by_name = {name.lower(): name for name in given}
-        pairs = [(c.name, source_expression(c, by_name[c.name.lower()])) for c in self.loaded]
+        pairs = [(c.name, source_expression(c, by_name[c.name.lower()])) for c in self.loaded if c.name in self.columns]
         return [*pairs, *((name, quote(by_name[name.lower()])) for name, _ in self.extras())]
 
     def keys(self, prefix: str = "") -> str:

@@ -70,17 +70,21 @@ AGGREGATES: Final[dict[str, tuple[range, Kind, Callable[[Sequence[str]], str]]]]
 """Name → how many arguments, what it gives, how it is written; arguments are DuckDB's SQL."""
 
 _COUNTED = {Kind.BITMAP: "bitmap_union_count", Kind.HLL: "hll_union_agg"}
+_SIZES = {"size", "cardinality"}
+_SIZES_OF = {Kind.MAP: "map_size", Kind.ARRAY: "array_length"}
 _COUNTING = {"ndv", "approx_count_distinct", "multi_distinct_count"}
 
 
 def count_members(tree: exp.Expr, kinds: Kinds) -> None:
-    """Both vendors: COUNT(DISTINCT state), and NDV of one, count what the states were given."""
+    """Both vendors: COUNT(DISTINCT state), and NDV of one, count what the states were given; SIZE is of maps, too."""
     for node in list(tree.walk()):
         counted: exp.Expr | None = None
         if isinstance(node, exp.Count) and isinstance(node.this, exp.Distinct) and len(node.this.expressions) == 1:
             counted = node.this.expressions[0]
         elif isinstance(node, exp.Anonymous) and node.name.lower() in _COUNTING and len(node.expressions) == 1:
             counted = node.expressions[0]
+        elif isinstance(node, exp.Anonymous) and node.name.lower() in _SIZES and len(node.expressions) == 1:
+            node.set("this", _SIZES_OF.get(kinds.of(node.expressions[0]) or Kind.NULL, node.name))
         name = _COUNTED.get(kinds.of(counted) or Kind.NULL) if counted is not None else None
         if counted is not None and name is not None:
             node.replace(exp.Anonymous(this=name, expressions=[counted.copy()]))
