@@ -7,7 +7,7 @@ import contextlib
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import uvicorn
 from starlette.routing import Route
@@ -17,6 +17,9 @@ from routine_load.errors import RoutineLoadError
 from routine_load.server.http.pages import Pages
 from routine_load.server.http.patience import Patient
 from routine_load.server.http.ports import Told
+
+_LAST_TURNS: Final = 10
+"""Of the loop, for connections that were cut to be closed in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +105,12 @@ class HttpDoor:
             return
         self._server.should_exit = True
         await self._serving
+        connections = self._server.server_state.connections
+        for connection in list(connections):
+            connection.transport.abort()
+        for _ in range(_LAST_TURNS):
+            if connections:
+                await asyncio.sleep(0)
 
 
 class BackendDoor(HttpDoor):

@@ -164,7 +164,7 @@ def finished(answer: Finished) -> dict[str, object]:
 
 def _rows(outcome: LoadOutcome) -> Pairs:
     counts = outcome.counts
-    yield "NumberTotalRows", counts.total
+    yield "NumberTotalRows", counts.total if outcome.total_rows is None else outcome.total_rows
     yield "NumberLoadedRows", counts.loaded
     yield "NumberFilteredRows", counts.filtered
     yield "NumberUnselectedRows", counts.unselected

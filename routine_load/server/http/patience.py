@@ -32,10 +32,14 @@ class Patient(H11Protocol):
     answer_looks: ClassVar[int] = 60
     body_looks: ClassVar[int] = 12
     body_bytes_min: ClassVar[int] = 1024
+    read_bytes: ClassVar[int] = 64 * 1024
+    """Taken from the socket at once. All of it is parsed before another connection has its turn, and in the smallest
+    chunks that is the slowest thing a client can send."""
     linger_s: ClassVar[float] = 5.0
     linger_bytes_max: ClassVar[int] = 64 * 1024 * 1024
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        transport.max_size = self.read_bytes  # type: ignore[attr-defined] # asyncio's own default is 256 KiB
         super().connection_made(transport)
         self._socket = transport
         self.transport = _Unhurried(transport, self)  # type: ignore[assignment] # has all that uvicorn asks of one
