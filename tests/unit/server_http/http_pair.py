@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from routine_load.commit.values import Counts
 from routine_load.errors import UnknownTable
@@ -148,7 +149,7 @@ class StubService:
 
 
 class StubUsers:
-    known = {"root": make_verifiers("s3cr:t@ö"), "open": Verifiers()}
+    known: ClassVar = {"root": make_verifiers("s3cr:t@ö"), "open": Verifiers()}
 
     def verifiers(self, user: str) -> Verifiers | None:
         return self.known.get(user)

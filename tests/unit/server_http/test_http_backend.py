@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import socket
@@ -247,7 +248,8 @@ def test_a_load_refused_by_its_headers_is_not_told_to_continue(starrocks):
     with starrocks.talk() as connection:
         connection.sendall(head("PUT", PATH, Content_Length="99999999", Expect="100-continue", refuse="no such format"))
         answer = everything(connection)
-    assert answer.startswith(b"HTTP/1.1 200 ") and b"no such format" in answer
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"no such format" in answer
     assert b"connection: close" in answer.lower()
 
 
@@ -266,8 +268,7 @@ def test_no_client_sends_on_for_ever(fresh, monkeypatch):
     with fresh.talk() as connection:
         connection.sendall(head("PUT", PATH, Transfer_Encoding="chunked", refuse="no"))
         with pytest.raises(OSError):
-            for _ in range(10_000):
-                connection.sendall(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+            connection.sendall((b"10000\r\n" + b"x" * 65536 + b"\r\n") * 1000)
 
 
 def test_http_1_0_and_no_body_at_all(starrocks):
@@ -305,7 +306,7 @@ def test_a_slow_load_holds_its_client_back(fresh):
         connection.sendall(head("PUT", PATH, Content_Length=str(len(body)), Connection="close"))
         connection.settimeout(0.5)
         sent = 0
-        with pytest.raises(TimeoutError):
+        with contextlib.suppress(TimeoutError):
             while sent < len(body):
                 sent += connection.send(body[sent : sent + 65536])
         assert sent < 32 * 1024 * 1024
@@ -321,12 +322,12 @@ def test_a_body_that_dawdles_is_cut(fresh, monkeypatch):
     monkeypatch.setattr(patience.Patient, "body_looks", 4)
     with fresh.talk() as connection:
         connection.sendall(head("PUT", PATH, Content_Length="1000000"))
-        with pytest.raises(OSError):
+        with contextlib.suppress(OSError):
             while not fresh.loads.gone.wait(0.02):
                 connection.sendall(b"x")
+        assert fresh.loads.gone.is_set()
+        with contextlib.suppress(OSError):
             assert everything(connection) == b""
-            raise ConnectionError
-    assert fresh.loads.gone.is_set()
 
 
 def test_a_body_that_goes_on_is_never_cut(fresh, monkeypatch):
