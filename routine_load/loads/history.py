@@ -12,26 +12,20 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 
 from routine_load.commit.values import CommitRecord, Counts
 from routine_load.ids import NO_TXN, BackendId, Compat, JobId, Label, TaskId, TxnId
 from routine_load.jobs.frontend_config import FrontendConfig
-
-REASON_MAX = 1_024
-
-
-class LoadStatus(StrEnum):
-    """StarRocks, Doris: the states of a transaction that a routine load goes through."""
-
-    PREPARE = "PREPARE"
-    VISIBLE = "VISIBLE"
-    ABORTED = "ABORTED"
+from routine_load.loads.rejects import CLIENTS
+from routine_load.loads.transaction_values import REASON_MAX, Transaction, TxnSource, TxnState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """One load transaction. ``committed_at`` None: it was not committed. ``table`` is empty for many tables."""
+    """One load transaction. ``committed_at`` None: it was not committed. ``table`` is empty for many tables.
+
+    ``timeout_s`` None: as the job says now. What a client began has no job and no task.
+    """
 
     label: Label
     txn_id: TxnId = NO_TXN
@@ -43,20 +37,55 @@ class Load:
     compat: Compat
     began_at: datetime
     backend: BackendId | None = None
-    status: LoadStatus = LoadStatus.PREPARE
+    status: TxnState = TxnState.PREPARE
     committed_at: datetime | None = None
     finished_at: datetime | None = None
     counts: Counts = field(default_factory=Counts)
     reason: str = ""
     rejects: str = ""
     first_error: str = ""
+    source: TxnSource = TxnSource.ROUTINE_LOAD
+    tables: tuple[str, ...] = ()
+    client: str = ""
+    comment: str = ""
+    prepared_at: datetime | None = None
+    timeout_s: int | None = None
+    prepared_timeout_s: int = 0
+
+    @classmethod
+    def of_client(cls, begun: Transaction) -> Load:
+        return cls(
+            label=begun.label,
+            txn_id=begun.id,
+            task_id=TaskId(""),
+            job_id=CLIENTS,
+            database=begun.database,
+            table=begun.tables[0] if len(begun.tables) == 1 else "",
+            user=begun.user,
+            compat=begun.compat,
+            began_at=begun.began_at,
+            status=begun.state,
+            committed_at=begun.committed_at,
+            finished_at=begun.finished_at,
+            counts=begun.counts,
+            reason=begun.reason,
+            rejects=begun.rejects,
+            first_error=begun.first_error,
+            source=begun.source,
+            tables=begun.tables,
+            client=begun.client,
+            comment=begun.comment,
+            prepared_at=begun.prepared_at,
+            timeout_s=begun.timeout_s,
+            prepared_timeout_s=begun.prepared_timeout_s,
+        )
 
     def committed(self, record: CommitRecord) -> Load:
         """As the sink recorded it, whatever was thought of it before: commit and visibility are one moment here."""
         at = datetime.fromtimestamp(record.committed_at_ms / 1000, UTC)
         return replace(
             self,
-            status=LoadStatus.VISIBLE,
+            status=TxnState.VISIBLE,
             committed_at=at,
             finished_at=at,
             counts=record.counts,
@@ -66,7 +95,7 @@ class Load:
         )
 
     def aborted(self, reason: str, at: datetime) -> Load:
-        return replace(self, status=LoadStatus.ABORTED, finished_at=at, reason=reason[:REASON_MAX])
+        return replace(self, status=TxnState.ABORTED, finished_at=at, reason=reason[:REASON_MAX])
 
 
 def kept_loads(config: FrontendConfig, compat: Compat) -> int:
@@ -99,7 +128,7 @@ class LoadHistory:
             if running is not None:
                 return running.database == database
             ended = self._ended.get(database, {}).get(label)
-            return ended is not None and ended.status is not LoadStatus.ABORTED
+            return ended is not None and ended.status is not TxnState.ABORTED
 
     def running_in(self, database: str) -> int:
         """How many run."""

@@ -55,6 +55,18 @@ class ShowLoad:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShowStreamLoad:
+    """SHOW [ALL] STREAM LOAD [FOR label] [FROM db] [WHERE …] [ORDER BY …] [LIMIT …]."""
+
+    database: str | None = None
+    label: str | None = None
+    where: Expression | None = None
+    order_by: tuple[SortKey, ...] = ()
+    limit: int | None = None
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetFrontendConfig:
     """ADMIN SET [ALL] FRONTEND CONFIG ("name" = "value")."""
 

@@ -55,6 +55,20 @@ def _show_load(reading: Reading, tree: Node) -> s.Statement:
     )
 
 
+def _show_stream_load(reading: Reading, tree: Node) -> s.Statement:
+    limit, offset = limits(tree)
+    for_job = child(tree, "for_job")
+    name = reading.job(for_job) if for_job else None
+    return s.ShowStreamLoad(
+        database=name.database if name and name.database else database(tree),
+        label=name.name if name else None,
+        where=reading.show_where(tree),
+        order_by=sort_keys(tree),
+        limit=limit,
+        offset=offset,
+    )
+
+
 def _set_config(reading: Reading, tree: Node) -> s.Statement:
     """WITH PERSISTENT (StarRocks) says what the property ``persist`` says (Doris)."""
     properties = reading.properties(tree)
@@ -73,6 +87,7 @@ STATEMENTS: Final[dict[str, Callable[[Reading, Node], s.Statement]]] = {
     "show_file": lambda _reading, tree: s.ShowFile(database=database(tree)),
     "show_transaction": _show_transaction,
     "show_load": _show_load,
+    "show_stream_load": _show_stream_load,
     "show_backends": lambda _reading, _tree: s.ShowBackends(),
     "show_compute_nodes": lambda _reading, _tree: s.ShowComputeNodes(),
     "show_frontends": lambda _reading, _tree: s.ShowFrontends(),

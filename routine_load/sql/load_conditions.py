@@ -28,11 +28,37 @@ _TRANSACTION_FORMS: Final = {
         "or status = 'prepare/precommitted/committed/visible/aborted'"
     ),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Which columns a condition may name, by their lower-case names, and what to say of another one."""
+
+    columns: Mapping[str, str]
+    forms: str
+
+
 _LOAD_FORMS: Final = (
     'Where clause of SHOW LOAD takes conditions on Label, State, Type and JobId joined by AND: LABEL = "label", '
     'LABEL LIKE "pattern%", STATE = "PENDING|ETL|LOADING|FINISHED|CANCELLED", JOBID = 123'
 )
-_NUMBERS: Final = frozenset({"JobId", "ScanRows", "FilteredRows", "UnselectedRows", "SinkRows", "TransactionId"})
+LOAD_CONDITIONS: Final = Known({"label": "Label", "state": "State", "type": "Type", "jobid": "JobId"}, _LOAD_FORMS)
+STREAM_LOAD_CONDITIONS: Final = {
+    Compat.STARROCKS: Known(
+        {"label": "Label", "state": "State", "id": "Id", "txnid": "TxnId", "tablename": "TableName", "type": "Type"},
+        "Where clause of SHOW STREAM LOAD takes conditions on Label, State, Id, TxnId, TableName and Type joined by "
+        'AND: LABEL = "label", LABEL LIKE "pattern%", STATE = "LOADING|PREPARED|FINISHED|CANCELLED", TXNID = 123',
+    ),
+    Compat.DORIS: Known(
+        {"label": "Label", "status": "Status", "table": "Table"},
+        "Where clause of SHOW STREAM LOAD takes conditions on Label, Status and Table joined by AND: "
+        'LABEL = "label", LABEL LIKE "pattern%", STATUS = "SUCCESS|FAIL"',
+    ),
+}
+_EXACT: Final = frozenset({"Label", "Table", "TableName"})
+_NUMBERS: Final = frozenset(
+    {"JobId", "ScanRows", "FilteredRows", "UnselectedRows", "SinkRows", "TransactionId", "Id", "TxnId"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +112,8 @@ def label_like(pattern: str) -> Matches:
     return like(pattern, Wildcards(one="", escapes=False))
 
 
-def load_filter(where: Expression) -> Callable[[Row], bool]:
-    """The condition as a function of a row of SHOW LOAD. Raises AnalysisError."""
+def load_filter(where: Expression, known: Known = LOAD_CONDITIONS) -> Callable[[Row], bool]:
+    """The condition as a function of a row of SHOW LOAD, or SHOW STREAM LOAD. Raises AnalysisError."""
     tests: list[Callable[[Row], bool]] = []
     waiting = [parse_expression(where.text)]
     while waiting:
@@ -95,26 +121,27 @@ def load_filter(where: Expression) -> Callable[[Row], bool]:
         if isinstance(node, exp.And):
             waiting += [node.left, node.right]
         else:
-            tests.append(_load_test(node))
+            tests.append(_load_test(node, known))
     return lambda row: all(test(row) for test in tests)
 
 
-def _load_test(node: exp.Expr) -> Callable[[Row], bool]:
+def _load_test(node: exp.Expr, known: Known) -> Callable[[Row], bool]:
     left = getattr(node, "this", None)
     name = left.name.lower() if isinstance(left, exp.Column) else ""
     values = node.expressions if isinstance(node, exp.In) else [getattr(node, "expression", None)]
     if not values or not all(isinstance(value, exp.Literal) for value in values):
-        raise AnalysisError(_LOAD_FORMS)
+        raise AnalysisError(known.forms)
     texts = [str(value.this) for value in values if value is not None]
     if name == "label" and isinstance(node, exp.Like):
         matches = label_like(texts[0])
         return lambda row: matches(str(row["Label"]))
-    column = {"label": "Label", "state": "State", "type": "Type", "jobid": "JobId"}.get(name)
+    column = known.columns.get(name)
     if column is None or not isinstance(node, exp.EQ | exp.NEQ | exp.In):
-        raise AnalysisError(_LOAD_FORMS)
-    wanted = set(texts) if column == "Label" else {text.upper() for text in texts}
+        raise AnalysisError(known.forms)
+    is_exact = column in _EXACT
+    wanted = set(texts) if is_exact else {text.upper() for text in texts}
     differs = isinstance(node, exp.NEQ)
-    return lambda row: (str(row[column]) in wanted) is not differs
+    return lambda row: ((str(row[column]) if is_exact else str(row[column]).upper()) in wanted) is not differs
 
 
 def sorted_loads(rows: Sequence[Row], keys: Sequence[SortKey], columns: Sequence[str]) -> list[Row]:

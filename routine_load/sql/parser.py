@@ -32,6 +32,7 @@ _OWNED: Final = (
     *(("SHOW", "ROUTINE"), ("SHOW", "ALL", "ROUTINE")),
     *(("SHOW", "CREATE", "ROUTINE"), ("SHOW", "ALL", "CREATE", "ROUTINE"), ("SHOW", "CREATE", "ALL", "ROUTINE")),
     *(("SHOW", "TRANSACTION"), ("SHOW", "LOAD"), ("SHOW", "ALL", "LOAD")),
+    *(("SHOW", "STREAM", "LOAD"), ("SHOW", "ALL", "STREAM", "LOAD")),
     *(("SHOW", "BACKENDS"), ("SHOW", "COMPUTE"), ("SHOW", "FRONTENDS"), ("SHOW", "PROC")),
     *(("SHOW", "PROCESSLIST"), ("SHOW", "FULL", "PROCESSLIST")),
     *(("ADMIN", "SHOW", "FRONTEND"), ("SHOW", "FRONTEND")),

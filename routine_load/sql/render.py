@@ -125,7 +125,7 @@ def _where(where: s.Expression | None) -> str:
     return f" WHERE {where.text}" if where is not None else ""
 
 
-def _page(statement: s.ShowRoutineLoad | s.ShowLoad) -> str:
+def _page(statement: s.ShowRoutineLoad | s.ShowLoad | s.ShowStreamLoad) -> str:
     """ORDER BY and LIMIT."""
     text = ""
     if statement.order_by:
@@ -146,6 +146,11 @@ def _show_task(statement: s.ShowRoutineLoadTask) -> str:
 
 def _show_load(statement: s.ShowLoad) -> str:
     return "SHOW LOAD" + _from(statement.database) + _where(statement.where) + _page(statement)
+
+
+def _show_stream_load(statement: s.ShowStreamLoad) -> str:
+    label = f" FOR {quote_name(statement.label)}" if statement.label is not None else ""
+    return "SHOW STREAM LOAD" + label + _from(statement.database) + _where(statement.where) + _page(statement)
 
 
 def _show_create(statement: s.ShowCreateRoutineLoad) -> str:
@@ -182,6 +187,7 @@ _RENDERERS: Final[dict[type, Callable[[Any], str]]] = {
     s.ShowFile: lambda statement: "SHOW FILE" + _from(statement.database),
     s.ShowTransaction: lambda statement: "SHOW TRANSACTION" + _from(statement.database) + _where(statement.where),
     s.ShowLoad: _show_load,
+    s.ShowStreamLoad: _show_stream_load,
     s.ShowBackends: lambda _statement: "SHOW BACKENDS",
     s.ShowComputeNodes: lambda _statement: "SHOW COMPUTE NODES",
     s.ShowFrontends: lambda _statement: "SHOW FRONTENDS",

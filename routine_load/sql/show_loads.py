@@ -44,6 +44,18 @@ LOAD_COLUMNS: Final[Mapping[Compat, tuple[str, ...]]] = {
     ),
 }
 
+STREAM_LOAD_COLUMNS: Final[Mapping[Compat, tuple[str, ...]]] = {
+    Compat.STARROCKS: _names(
+        "Label Id LoadId TxnId DbName TableName State ErrorMsg TrackingURL ChannelNum PreparedChannelNum NumRowsNormal "
+        "NumRowsAbNormal NumRowsUnselected NumLoadBytes TimeoutSecond CreateTimeMs BeforeLoadTimeMs StartLoadingTimeMs "
+        "StartPreparingTimeMs FinishPreparingTimeMs EndTimeMs ChannelState Type TrackingSQL"
+    ),
+    Compat.DORIS: _names(
+        "Label Db Table ClientIp Status Message Url TotalRows LoadedRows FilteredRows UnselectedRows LoadBytes "
+        "StartTime FinishTime User Comment FirstErrorMsg"
+    ),
+}
+
 ROUTINE_LOADS_PROC_COLUMNS: Final = _names("Name Id DbName Statistic TaskStatistic")
 
 ROUTINE_LOAD_JOBS: Final[Mapping[Compat, tuple[ResultColumn, ...]]] = {

@@ -31,6 +31,7 @@ from routine_load.sql.administration import (
     ShowLoad,
     ShowProc,
     ShowProcesslist,
+    ShowStreamLoad,
     ShowTransaction,
 )
 from routine_load.sql.statement_parts import (
@@ -87,6 +88,7 @@ __all__ = [
     "ShowRoutineLoad",
     "ShowRoutineLoadTask",
     "ShowRoutineLoadVersions",
+    "ShowStreamLoad",
     "ShowTransaction",
     "SortKey",
     "Statement",
@@ -207,6 +209,7 @@ Statement = (
     | ShowFile
     | ShowTransaction
     | ShowLoad
+    | ShowStreamLoad
     | Grant
     | Revoke
     | ShowGrants

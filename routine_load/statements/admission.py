@@ -51,6 +51,7 @@ from routine_load.sql.statements import (
     ShowRoutineLoad,
     ShowRoutineLoadTask,
     ShowRoutineLoadVersions,
+    ShowStreamLoad,
     ShowTransaction,
     Statement,
     StopRoutineLoad,
@@ -59,7 +60,7 @@ from routine_load.statements.context import Context
 from routine_load.statements.ports import Session
 
 Need = Callable[[Any, Session, Context], None]
-_Listing = ShowTransaction | ShowLoad | ShowFile
+_Listing = ShowTransaction | ShowLoad | ShowStreamLoad | ShowFile
 
 
 def admit(statement: Statement, session: Session, context: Context) -> None:
@@ -153,6 +154,7 @@ NEEDS: Final[dict[type[Any], Need]] = {
     ShowFile: _of_database,
     ShowTransaction: _of_database,
     ShowLoad: _of_database,
+    ShowStreamLoad: _of_database,
     CreateUser: _of_system(Privilege.GRANT),
     DropUser: _of_system(Privilege.GRANT),
     SetPassword: _free,  # one's own

@@ -1,4 +1,4 @@
-"""Which loads are known: the sink's committed ones, and those of this process that run or were given up.
+"""Which loads are known: the sink's committed ones, clients', and those of this process that run or were given up.
 
 Owns the union, for SHOW TRANSACTION, SHOW LOAD and information_schema. The sink's record wins: what it committed is
 visible, whatever this process remembers.
@@ -31,12 +31,13 @@ def loads_of(database: str, viewer: Viewer, context: Context) -> list[Load]:
         if known is None:
             known = _remembered(jobs[record.job_id], record, versions(record.job_id))
         found[record.label] = known.committed(record)
+    clients = [Load.of_client(each) for each in context.transactions.list(database)]
     since = context.clock.now() - timedelta(seconds=config.label_keep_max_second)
     seen = [
         load
-        for load in found.values()
+        for load in (*found.values(), *clients)
         if (load.finished_at is None or load.finished_at >= since)
-        and context.visible(viewer, TableRef(load.database, load.table))
+        and all(context.visible(viewer, TableRef(database, table)) for table in load.tables or (load.table,))
     ]
     return sorted(seen, key=lambda load: (load.began_at, load.txn_id))[-bound:]
 

@@ -102,15 +102,6 @@ _BY_VENDOR: dict[Compat, dict[str, _List]] = {
             ("Catalog", "Type", "Comment"),
             [("default_catalog", "Internal", "An internal catalog contains this cluster's self-managed tables.")],
         ),
-        "stream load": (
-            (
-                *("Label", "Id", "LoadId", "TxnId", "DbName", "TableName", "State", "ErrorMsg", "TrackingURL"),
-                *("ChannelNum", "PreparedChannelNum", "NumRowsNormal", "NumRowsAbNormal", "NumRowsUnselected"),
-                *("NumLoadBytes", "TimeoutSecond", "CreateTimeMs", "BeforeLoadTimeMs", "StartLoadingTimeMs"),
-                *("StartPreparingTimeMs", "FinishPreparingTimeMs", "EndTimeMs", "ChannelState", "Type", "TrackingSQL"),
-            ),
-            [],
-        ),
     },
     Compat.DORIS: {
         "charset": _CHARSET[Compat.DORIS],
@@ -125,14 +116,6 @@ _BY_VENDOR: dict[Compat, dict[str, _List]] = {
                 "ErrorMsg",
             ),
             [("0", "internal", "internal", "Yes", "UNRECORDED", None, "Doris internal catalog", "")],
-        ),
-        "stream load": (
-            (
-                *("Label", "Db", "Table", "ClientIp", "Status", "Message", "Url", "TotalRows", "LoadedRows"),
-                *("FilteredRows", "UnselectedRows", "LoadBytes", "StartTime", "FinishTime", "User", "Comment"),
-                "FirstErrorMsg",
-            ),
-            [],
         ),
     },
 }

@@ -15,7 +15,9 @@ from typing import Any
 from routine_load.errors import ExecutionError
 from routine_load.ids import Compat, JobId
 from routine_load.jobs.timezones import local_text
-from routine_load.loads.history import Load, LoadStatus
+from routine_load.loads.history import Load
+from routine_load.loads.rejects import CLIENTS
+from routine_load.loads.transaction_values import TxnSource, TxnState
 from routine_load.sql.ddl_tokens import literal
 from routine_load.sql.load_conditions import load_filter, sorted_loads, transaction_condition
 from routine_load.sql.predicates import limit_rows
@@ -27,20 +29,30 @@ from routine_load.statements.context import Context
 from routine_load.statements.known_loads import loads_of
 from routine_load.statements.ports import Session
 
-SOURCE_TYPE = "ROUTINE_LOAD_TASK"
 LOAD_TYPE = "ROUTINE_LOAD"
+_TYPES = {TxnSource.ROUTINE_LOAD: LOAD_TYPE, TxnSource.INSERT: "INSERT"}
 _PREPARED_TIMEOUT_MS = 86_400_000
-_STATES = {LoadStatus.PREPARE: "LOADING", LoadStatus.VISIBLE: "FINISHED", LoadStatus.ABORTED: "CANCELLED"}
+_STATES = {
+    TxnState.PREPARE: "LOADING",
+    TxnState.PREPARED: "PREPARED",
+    TxnState.COMMITTED: "COMMITED",
+    TxnState.VISIBLE: "FINISHED",
+    TxnState.ABORTED: "CANCELLED",
+}
 _PROGRESS = {
     Compat.STARROCKS: {
-        LoadStatus.PREPARE: "ETL:100%; LOAD:0%",
-        LoadStatus.VISIBLE: "ETL:100%; LOAD:100%",
-        LoadStatus.ABORTED: "ETL:N/A; LOAD:N/A",
+        TxnState.PREPARE: "ETL:100%; LOAD:0%",
+        TxnState.PREPARED: "ETL:100%; LOAD:99%",
+        TxnState.COMMITTED: "ETL:100%; LOAD:99%",
+        TxnState.VISIBLE: "ETL:100%; LOAD:100%",
+        TxnState.ABORTED: "ETL:N/A; LOAD:N/A",
     },
     Compat.DORIS: {
-        LoadStatus.PREPARE: "0.00% (0/1)",
-        LoadStatus.VISIBLE: "100.00% (1/1)",
-        LoadStatus.ABORTED: "0.00% (0/1)",
+        TxnState.PREPARE: "0.00% (0/1)",
+        TxnState.PREPARED: "0.00% (0/1)",
+        TxnState.COMMITTED: "0.00% (0/1)",
+        TxnState.VISIBLE: "100.00% (1/1)",
+        TxnState.ABORTED: "0.00% (0/1)",
     },
 }
 
@@ -52,7 +64,7 @@ def transactions(statement: ShowTransaction, session: Session, context: Context)
     found = [
         load
         for load in loads_of(database, session, context)
-        if wanted.matches(load.txn_id, load.label, load.status.value)
+        if wanted.matches(load.txn_id, load.label, load.status.shown(session.compat))
     ]
     if not found and wanted.id is not None:
         raise ExecutionError(f"transaction with id {wanted.id} does not exist")
@@ -66,7 +78,9 @@ def transaction_table(found: Sequence[Load], session: Session, context: Context)
     columns = TRANSACTION_COLUMNS[session.compat]
     timeout = timeouts(context)
     host = context.mysql_address()[0]
-    rows = [_transaction_row(load, session, timeout(load.job_id)) | {"Coordinator": f"FE: {host}"} for load in found]
+    rows = [
+        _transaction_row(each, session, timeout(each)) | {"Coordinator": _coordinator(each, host)} for each in found
+    ]
     return text_table(columns, [[row[column] for column in columns] for row in rows])
 
 
@@ -74,8 +88,8 @@ def loads(statement: ShowLoad, session: Session, context: Context) -> ResultTabl
     """Loads of one database, by the time they began unless ORDER BY says otherwise."""
     database = context.database(statement.database, session)
     timeout = timeouts(context)
-    found = loads_of(database, session, context)
-    rows: list[Mapping[str, Any]] = [_load_row(load, session, context, timeout(load.job_id)) for load in found]
+    found = [load for load in loads_of(database, session, context) if load.source in _TYPES]
+    rows: list[Mapping[str, Any]] = [_load_row(load, session, context, timeout(load)) for load in found]
     if statement.where is not None:
         keep = load_filter(statement.where)
         rows = [row for row in rows if keep(row)]
@@ -85,23 +99,28 @@ def loads(statement: ShowLoad, session: Session, context: Context) -> ResultTabl
     return text_table(columns, [[row[column] for column in columns] for row in chosen])
 
 
-def timeouts(context: Context) -> Callable[[JobId], int]:
-    """How long a task of a job may take, as its job says now; each job is asked once."""
+def timeouts(context: Context) -> Callable[[Load], int]:
+    """How long a load may take: as it was begun, or as its job says now; each job is asked once."""
 
     @cache
-    def timeout_s(job_id: JobId) -> int:
+    def of_job(job_id: JobId) -> int:
         job = context.jobs.get(job_id)
         if job is None:
             return 0
         definition = job.definition
         return definition.properties.timeout_s(definition.compat, context.frontend_config(definition.compat))
 
-    return timeout_s
+    return lambda load: of_job(load.job_id) if load.timeout_s is None else load.timeout_s
 
 
 def state_of(load: Load) -> str:
     """StarRocks, Doris: the state of a load job that a transaction stands for."""
     return _STATES[load.status]
+
+
+def type_of(load: Load) -> str:
+    """StarRocks, Doris: what kind of load it is."""
+    return _TYPES.get(load.source, "STREAM_LOAD")
 
 
 def progress_of(load: Load, compat: Compat) -> str:
@@ -118,7 +137,7 @@ def tracking_sql(load: Load) -> str:
 def runtime_details(load: Load) -> dict[str, Any]:
     """What is known of a load's size (StarRocks: RUNTIME_DETAILS; both: JobDetails)."""
     return {
-        "load_id": load.task_id,
+        "load_id": load.task_id or load.txn_id,
         "txn_id": load.txn_id,
         "backends": [] if load.backend is None else [load.backend],
         "scan_rows": load.counts.total,
@@ -127,24 +146,29 @@ def runtime_details(load: Load) -> dict[str, Any]:
     }
 
 
+def _coordinator(load: Load, host: str) -> str:
+    """StarRocks, Doris: a backend coordinates what clients send."""
+    return f"{'BE' if load.source is TxnSource.STREAM_LOAD else 'FE'}: {host}"
+
+
 def _transaction_row(load: Load, viewer: Viewer, timeout_s: int) -> dict[str, Any]:
     committed = _time(load.committed_at, viewer)
     return {
         "TransactionId": load.txn_id,
         "Label": load.label,
-        "TransactionStatus": load.status.value,
-        "LoadJobSourceType": SOURCE_TYPE,
+        "TransactionStatus": load.status.shown(viewer.compat),
+        "LoadJobSourceType": load.source.value,
         "PrepareTime": _time(load.began_at, viewer),
-        "PreparedTime": None,
-        "PreCommitTime": None,
+        "PreparedTime": _time(load.prepared_at, viewer),
+        "PreCommitTime": _time(load.prepared_at, viewer),
         "CommitTime": committed,
         "PublishTime": committed,
         "FinishTime": _time(load.finished_at, viewer),
         "Reason": load.reason,
         "ErrorReplicasCount": 0,
-        "ListenerId": load.job_id,
+        "ListenerId": -1 if load.job_id == CLIENTS else load.job_id,
         "TimeoutMs": timeout_s * 1000,
-        "PreparedTimeoutMs": _PREPARED_TIMEOUT_MS,
+        "PreparedTimeoutMs": load.prepared_timeout_s * 1000 or _PREPARED_TIMEOUT_MS,
         "ErrMsg": "",
     }
 
@@ -162,7 +186,7 @@ def _load_row(load: Load, session: Session, context: Context, timeout_s: int) ->
         "Label": load.label,
         "State": state_of(load),
         "Progress": progress_of(load, session.compat),
-        "Type": LOAD_TYPE,
+        "Type": type_of(load),
         "Priority": "NORMAL",
         "ScanRows": counts.total,
         "FilteredRows": counts.filtered,
@@ -183,7 +207,7 @@ def _load_row(load: Load, session: Session, context: Context, timeout_s: int) ->
         "TransactionId": load.txn_id,
         "ErrorTablets": "{}",
         "User": load.user,
-        "Comment": "",
+        "Comment": load.comment,
         "FirstErrorMsg": load.first_error,
     }
 

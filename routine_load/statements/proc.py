@@ -13,7 +13,7 @@ from collections.abc import Callable
 from routine_load.errors import ExecutionError
 from routine_load.ids import Compat, TableRef
 from routine_load.jobs.statistics import doris_statistic, starrocks_statistic
-from routine_load.loads.history import Load, LoadStatus
+from routine_load.loads.history import Load
 from routine_load.sql.results import ResultTable, text_table
 from routine_load.sql.show_loads import ROUTINE_LOADS_PROC_COLUMNS
 from routine_load.sql.statements import ShowBackends, ShowComputeNodes, ShowFrontends, ShowProc
@@ -101,8 +101,8 @@ def _transactions(rest: list[str], session: Session, context: Context) -> Result
         return text_table(["DbId", "DbName"], [(_number(d), d) for d in _databases(session, context)])
     database = _database(rest[0], session, context)
     loads = loads_of(database, session, context)
-    running = [load for load in loads if load.status is LoadStatus.PREPARE]
-    finished = [load for load in loads if load.status is not LoadStatus.PREPARE]
+    running = [load for load in loads if load.status.is_running]
+    finished = [load for load in loads if load.status.is_final]
     if len(rest) == 1:
         return text_table(["State", "Number"], [("running", len(running)), ("finished", len(finished))])
     chosen: dict[str, list[Load]] = {"running": running, "finished": finished}

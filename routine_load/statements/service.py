@@ -47,6 +47,7 @@ from routine_load.sql.statements import (
     ShowRoutineLoad,
     ShowRoutineLoadTask,
     ShowRoutineLoadVersions,
+    ShowStreamLoad,
     ShowTransaction,
     Statement,
     StopRoutineLoad,
@@ -62,6 +63,7 @@ from routine_load.statements import (
     proc,
     routine_load,
     show,
+    show_stream_load,
     users,
     variables,
 )
@@ -108,6 +110,7 @@ HANDLERS: dict[type[Any], Handler] = {
     ShowProc: proc.proc,
     ShowTransaction: loads.transactions,
     ShowLoad: loads.loads,
+    ShowStreamLoad: show_stream_load.stream_loads,
     SetFrontendConfig: frontend_config.set_config,
     ShowFrontendConfig: frontend_config.show_config,
     Kill: admin.kill,

@@ -22,7 +22,7 @@ from routine_load.sql.show_loads import LOAD_TRACKING_LOGS, LOADS, ROUTINE_LOAD_
 from routine_load.sql.system_tables import SystemTable, Viewer, Wanted, wanted_numbers
 from routine_load.statements.context import Context
 from routine_load.statements.known_loads import loads_of
-from routine_load.statements.loads import LOAD_TYPE, progress_of, runtime_details, state_of, tracking_sql
+from routine_load.statements.loads import LOAD_TYPE, progress_of, runtime_details, state_of, tracking_sql, type_of
 from routine_load.statements.show import told_row
 
 _DORIS_NAMES = {
@@ -150,7 +150,7 @@ def _load(load: Load, context: Context, viewer: Viewer) -> Mapping[str, Any]:
         "WAREHOUSE": "default_warehouse",
         "STATE": state_of(load),
         "PROGRESS": progress_of(load, Compat.STARROCKS),
-        "TYPE": LOAD_TYPE,
+        "TYPE": type_of(load),
         "PRIORITY": "NORMAL",
         "SCAN_ROWS": load.counts.total,
         "SCAN_BYTES": load.counts.received_bytes,
@@ -162,11 +162,11 @@ def _load(load: Load, context: Context, viewer: Viewer) -> Mapping[str, Any]:
         "LOAD_START_TIME": began,
         "LOAD_COMMIT_TIME": _local(load.committed_at, viewer),
         "LOAD_FINISH_TIME": _local(load.finished_at, viewer),
-        "PROPERTIES": json.dumps({"kafka_topic": topic}),
+        "PROPERTIES": json.dumps({"kafka_topic": topic} if job is not None else {}),
         "ERROR_MSG": load.reason or load.first_error,
         "TRACKING_SQL": tracking_sql(load),
         "REJECTED_RECORD_PATH": context.error_log_url(load.rejects) if load.rejects else None,
-        "JOB_ID": load.job_id,
+        "JOB_ID": load.job_id or None,
     }
 
 
@@ -185,7 +185,7 @@ def _tracking_logs(context: Context, viewer: Viewer, wanted: Wanted) -> Iterator
         return
     for load in _known(context, viewer, wanted.get("DATABASE_NAME"), numbers):
         if load.label in (labels or ()) and load.rejects:
-            yield (load.txn_id, load.job_id, load.label, load.database, _lines(context, (load.rejects,)), LOAD_TYPE)
+            yield (load.txn_id, load.job_id, load.label, load.database, _lines(context, (load.rejects,)), type_of(load))
 
 
 def _lines(context: Context, files: Iterable[str]) -> str:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from routine_load.commit.values import CommitRecord, Counts
 from routine_load.ids import Compat, JobId, Label, TaskId, TxnId
 from routine_load.jobs.frontend_config import FrontendConfig
-from routine_load.loads.history import Load, LoadHistory, LoadStatus
+from routine_load.loads.history import Load, LoadHistory
+from routine_load.loads.transaction_values import TxnState
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -76,7 +77,7 @@ def test_what_the_sink_committed_is_visible_whatever_was_thought_of_it():
         committed_at_ms=0,
     )
     after = load(1).aborted("lost", NOON).committed(record)
-    assert (after.status, after.reason) == (LoadStatus.VISIBLE, "")
+    assert (after.status, after.reason) == (TxnState.VISIBLE, "")
 
 
 def test_a_database_keeps_as_many_as_its_vendor_says():
@@ -114,4 +115,4 @@ def test_a_label_that_runs_again_is_one_load():
     history = LoadHistory()
     history.began(load(1))
     history.began(replace(load(1), txn_id=TxnId(7)))
-    assert [(known.txn_id, known.status) for known in history.of("d")] == [(7, LoadStatus.PREPARE)]
+    assert [(known.txn_id, known.status) for known in history.of("d")] == [(7, TxnState.PREPARE)]

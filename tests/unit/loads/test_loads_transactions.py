@@ -220,7 +220,7 @@ def test_an_error_in_a_load_gives_the_whole_transaction_up(world: World) -> None
     assert world.stages() == []
     with pytest.raises(TransactionEnded) as ended:
         opened.commit()
-    assert ended.value.state == "ABORTED"
+    assert ended.value.txn_state == "ABORTED"
     world.load(STAGED, b"9,x").commit()
     assert world.rows() == [(9, "x")]
 
@@ -250,12 +250,12 @@ def test_a_label_is_taken_in_every_state_but_aborted(world: World, compat: Compa
         return used.value
 
     opened = world.load(begin, b"1,x")
-    assert clash().state == "PREPARE"
+    assert clash().txn_state == "PREPARE"
     prepared = opened.prepare(10)
-    assert clash().state == "PREPARED"
+    assert clash().txn_state == "PREPARED"
     world.transactions.commit(prepared.id)
     error = clash()
-    assert (error.state, error.txn_id) == ("VISIBLE", prepared.id)
+    assert (error.txn_state, error.txn_id) == ("VISIBLE", prepared.id)
     texts = {
         Compat.STARROCKS: "Label [l] has already been used.",
         Compat.DORIS: f"Label [l] has already been used, relate to txn [{prepared.id}], status [VISIBLE].",
@@ -387,14 +387,14 @@ def test_what_ended_is_neither_committed_nor_aborted(world: World) -> None:
     for call in (world.transactions.commit, lambda i: world.transactions.abort(i, "r")):
         with pytest.raises(TransactionEnded) as ended:
             call(txn)
-        assert (ended.value.state, ended.value.txn_id) == ("VISIBLE", txn)
+        assert (ended.value.txn_state, ended.value.txn_id) == ("VISIBLE", txn)
         with pytest.raises(TransactionNotFound, match=r"transaction \[5\] not found"):
             call(TxnId(5))
     other = world.prepared("two", b"2,x")
     world.transactions.abort(other, "changed my mind")
     with pytest.raises(TransactionEnded) as ended:
         world.transactions.commit(other)
-    assert (ended.value.state, ended.value.reason) == ("ABORTED", "changed my mind")
+    assert (ended.value.txn_state, ended.value.reason) == ("ABORTED", "changed my mind")
     assert world.rows() == [(1, "x")]
     assert world.stages() == []
 
@@ -404,7 +404,7 @@ def test_only_what_is_prepared_is_committed_by_id(world: World) -> None:
     opened = world.load(STAGED, b"1,x")
     with pytest.raises(TransactionEnded) as ended:
         world.transactions.commit(opened.id)
-    assert ended.value.state == "PREPARE"
+    assert ended.value.txn_state == "PREPARE"
 
 
 def test_a_restart_aborts_what_was_open(world: World) -> None:

@@ -110,6 +110,14 @@ loads = st.builds(
     where=st.none() | expressions,
     order_by=sort_keys,
 )
+stream_loads = st.builds(
+    lambda limit, **fields: s.ShowStreamLoad(limit=limit, offset=0 if limit is None else 2, **fields),
+    st.none() | st.integers(0, 10**17),
+    label=st.none() | names,
+    database=st.none() | names,
+    where=st.none() | expressions,
+    order_by=sort_keys,
+)
 targets = (
     st.builds(s.PrivilegeTarget, scope=st.just(s.Scope.SYSTEM))
     | st.builds(s.PrivilegeTarget, scope=st.just(s.Scope.ALL), tables_only=st.booleans())
@@ -134,6 +142,7 @@ grants = st.builds(
 administration = st.one_of(
     grants,
     loads,
+    stream_loads,
     st.builds(s.ShowRoutineLoadVersions, job=jobs),
     st.builds(s.RollbackRoutineLoad, job=jobs, version=st.integers(0, 10**17)),
     st.builds(s.CreateFile, name=text, database=st.none() | names, properties=properties),
