@@ -185,13 +185,22 @@ def _value(vendor: Compat, type_: ColumnType, source: str) -> str:
     if name in _NUMBERS:
         return f"{source}::VARCHAR"
     if name is TypeName.JSON:
-        # Doris parses a text as a document; StarRocks takes the document itself.
-        return f"to_json({source}::VARCHAR)" if vendor is Compat.DORIS else f"{source}::VARCHAR"
+        return _document(vendor, f"{source}::VARCHAR")
     if name is TypeName.VARBINARY:
         return f"to_json(hex({source}))"
     if type_.arguments:
         return f"to_json(CAST({source} AS {_nested(type_)}))::VARCHAR"
     return f"to_json({source}::VARCHAR)"
+
+
+def _document(vendor: Compat, text: str) -> str:
+    """A document is sent as it is, in one line. Doris parses texts into JSON columns, so a document that is a text, or
+    is null, goes as a text that holds it.
+    """
+    line = f"translate({text}, chr(10) || chr(13), '  ')"
+    if vendor is Compat.STARROCKS:
+        return line
+    return f"CASE WHEN ltrim({text}, ' \t\r\n')[1] IN ('\"', 'n') THEN to_json({text})::VARCHAR ELSE {line} END"
 
 
 def _nested(type_: ColumnType) -> str:
