@@ -28,7 +28,31 @@ JSON_SEEDS = [
     b" \n",
     b"null",
 ]
+AVRO_SEEDS = [
+    bytes.fromhex(each)
+    for each in (
+        "000000000102 02 04 6162 02 a0a702 04 3039 00",
+        "000000000103 00 00 01 ff 04 02 02 6b 0204 04 6b 00",
+        "000000000102 02 00 00 02 00 02 02 7a 010a 00 02 02 04 00",
+        "000000000203 02 0a",
+        "0000000002 80ffffffff0f 00",
+        "0000000003 02",
+        "7b7d",
+        "00",
+        "",
+    )
+]
 TOKENS = {
+    "avro": [
+        b"\x00\x00\x00\x00\x01",
+        b"\x00\x00\x00\x00\x02",
+        b"\x00",
+        b"\x01",
+        b"\x02",
+        b"\x03",
+        b"\x80",
+        b"\xfe\xff\x03",
+    ],
     "csv": [b",", b"\n", b"\r", b'"', b"'", b"\\", b"\\N", b"||", b"|", b"##", b"#", b" ", b"a", b"1.5", b"\x00"],
     "json": [
         b"{",
@@ -67,7 +91,7 @@ class Messages:
 
     def __init__(self, format_: str, seed: int) -> None:
         self._chance = random.Random(seed)
-        self._seeds = CSV_SEEDS if format_ == "csv" else JSON_SEEDS
+        self._seeds = {"csv": CSV_SEEDS, "json": JSON_SEEDS, "avro": AVRO_SEEDS}[format_]
         self._tokens = TOKENS[format_] + ODD
 
     def some(self, count: int) -> list[bytes | None]:

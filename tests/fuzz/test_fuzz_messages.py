@@ -9,7 +9,9 @@ from collections import Counter
 
 import pytest
 
+from routine_load.errors import UnreadableSchema
 from routine_load.formats import decoder_for
+from routine_load.formats.ports import RegisteredSchema
 from routine_load.ids import Compat
 from routine_load.loads.values import Format, LoadSpec, Origin
 from routine_load.sql.ddl import DdlContext, parse_create_table
@@ -44,7 +46,47 @@ DIALECTS = {
         {"jsonpaths": '["$.k", "$.v[*]", "$.a.d", "$.a[1].n"]'},
         {"jsonpaths": '["$.a.k", "$"]'},
     ],
+    "avro": [
+        {},
+        {"strict_mode": True, "where": WHERE},
+        {"jsonpaths": '["$.k", "$.more.k", "$.d", "$.next.next.n"]'},
+        {"jsonpaths": '["$", "$.list[1]", "$.next.k", "$.n"]'},
+    ],
 }
+
+
+RECORD = {
+    "type": "record",
+    "name": "R",
+    "fields": [
+        {"name": "k", "type": "long"},
+        {"name": "v", "type": ["null", "string", "boolean"]},
+        {"name": "d", "type": ["null", {"type": "int", "logicalType": "date"}]},
+        {"name": "n", "type": {"type": "bytes", "logicalType": "decimal", "precision": 20, "scale": 2}},
+        {"name": "more", "type": {"type": "map", "values": {"type": "array", "items": "int"}}},
+        {"name": "next", "type": ["null", "R"]},
+    ],
+}
+FLAT = {
+    "type": "record",
+    "name": "F",
+    "fields": [
+        {"name": "k", "type": "int"},
+        {"name": "list", "type": {"type": "array", "items": ["null", "float", "string"]}},
+    ],
+}
+
+
+class Registry:
+    """Two schemas, one of which is inside itself."""
+
+    def schema(self, _, number):
+        if number not in {1, 2}:
+            raise UnreadableSchema("nobody knows it")
+        return RegisteredSchema(json.dumps(RECORD if number == 1 else FLAT))
+
+
+LOADS = [(f, c) for f in DIALECTS for c in Compat if (f, c) != ("avro", Compat.DORIS)]
 
 
 class Chunk:
@@ -55,7 +97,7 @@ class Chunk:
         return Origin("t", 0, index)
 
 
-@pytest.fixture(params=[pytest.param((f, c), id=f"{f}-{c}") for f in DIALECTS for c in Compat])
+@pytest.fixture(params=[pytest.param((f, c), id=f"{f}-{c}") for f, c in LOADS])
 def loads(request):
     """Every dialect of one format and vendor: its spec, decoder and transformer."""
     format_, compat = request.param
@@ -64,7 +106,7 @@ def loads(request):
     made = []
     for options in DIALECTS[format_]:
         spec = LoadSpec(**{"compat": compat, "format": Format(format_), "column_separator": ",", **options})
-        decoder = decoder_for(spec, compiler.source_columns(spec, table))
+        decoder = decoder_for(spec, compiler.source_columns(spec, table), Registry())
         made.append((spec, decoder, compiler.transformer(spec, table)))
     yield format_, made
     for _, decoder, transformer in made:
@@ -82,6 +124,7 @@ def test_every_message_is_accounted_for(loads):
     for at in range(MESSAGES // CHUNK):
         values = messages.some(CHUNK)
         spec, decoder, transformer = dialects[at % len(dialects)]
+        decoder.prepare(Chunk(values))
         decoded = decoder.decode(Chunk(values))
         result = transformer.transform(decoded)
         rows = decoded.columns.num_rows
@@ -102,6 +145,8 @@ def without_rows(value, spec):
         value = (value or b"").removeprefix(b"\xef\xbb\xbf")
     if not value:
         return True
+    if spec.format is Format.AVRO:
+        return False
     if spec.format is Format.JSON:
         return not value.strip(BLANKS.encode()) or (spec.strip_outer_array and only_empty_arrays(value, spec))
     rows = value.split(spec.row_delimiter.encode())

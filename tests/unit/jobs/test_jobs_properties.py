@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from jobs_builders import context, listed
 
-from routine_load.errors import PropertyError, RoutineLoadError, UnknownTimeZone, UnsupportedFeature
+from routine_load.errors import PropertyError, RoutineLoadError, UnknownTimeZone
 from routine_load.ids import Compat
 from routine_load.jobs.properties import (
     NO_LIMIT,
@@ -277,18 +277,6 @@ def test_the_update_mode_wins_over_partial_columns():
     """Doris: unique_key_update_mode decides when both are given."""
     properties = create(DORIS, unique_key_update_mode="UPSERT", partial_columns="true")
     assert not properties.partial_update
-
-
-@pytest.mark.parametrize(
-    ("compat", "given"),
-    [
-        (SR, {"format": "avro"}),
-    ],
-)
-def test_what_cannot_be_kept_is_refused(compat, given):
-    """A property whose promise we do not keep is an error, not a silent difference."""
-    with pytest.raises(UnsupportedFeature, match=r"not supported here"):
-        create(compat, **given)
 
 
 def test_repeated_keys_keep_the_last_and_keys_are_trimmed():

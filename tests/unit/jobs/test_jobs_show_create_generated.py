@@ -243,6 +243,8 @@ def executed_with(compat: Compat, properties: dict[str, str]) -> JobDefinition:
         (Compat.STARROCKS, "property.sasl.password", "canary"),
         (Compat.DORIS, "property.sasl.password", "canary"),
         (Compat.STARROCKS, "confluent.schema.registry.url", "http://key:canary@registry:8081"),
+        (Compat.STARROCKS, "confluent.schema.registry.basic.auth.user.info", "key:canary"),
+        (Compat.STARROCKS, "confluent.schema.registry.bearer.auth.token", "canary"),
     ],
 )
 def test_a_masked_secret_is_refused_not_taken(compat, key, secret):
