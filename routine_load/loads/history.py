@@ -127,7 +127,8 @@ class LoadHistory:
             running = self._running.get(label)
             if running is not None:
                 return running.database == database
-            ended = self._ended.get(database, {}).get(label)
+            kept = self._ended.get(database)
+            ended = None if kept is None else kept.get(label)
             return ended is not None and ended.status is not TxnState.ABORTED
 
     def running_in(self, database: str) -> int:
