@@ -88,6 +88,7 @@ class JobProperties:
     load_to_single_tablet: bool = False
     workload_group: str = ""
     warehouse: str = ""
+    push_down: bool = False
 
     def batch_limits(self, compat: Compat, config: FrontendConfig, lag: int = 0) -> BatchLimits:
         """StarRocks: consume seconds and the front end's bytes, rows do not limit; Doris: interval, rows, size.

@@ -111,6 +111,7 @@ OWN: tuple[rules.Rule, ...] = (
         alter=positive_second("task_timeout_second"),
     ),
     rules.Rule(key="warehouse", field="warehouse", create=warehouse),
+    rules.Rule(key="push_down", field="push_down", create=_BOOL),  # ours: a cluster does the work
 )
 
 LENT_TO_DORIS: tuple[rules.Rule, ...] = tuple(
@@ -126,6 +127,7 @@ LENT_TO_DORIS: tuple[rules.Rule, ...] = tuple(
         "task_consume_second",
         "task_timeout_second",
         "warehouse",
+        "push_down",
     }
 )
 """What Doris lacks and may be given there."""

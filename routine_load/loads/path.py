@@ -237,6 +237,7 @@ class LoadRows:
                     sequence_column=spec.sequence_column,
                     merge_condition=spec.merge_condition,
                     temporary_partitions=(spec.partitions or ()) if spec.temporary_partitions else (),
+                    pushed=spec if spec.push_down else None,
                 ),
             )
         return load

@@ -62,6 +62,8 @@ class Format(StrEnum):
     CSV = "csv"
     JSON = "json"
     AVRO = "avro"
+    COLUMNS = "columns"
+    """Columns already, whatever file they came in (``loads.column_rows``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ class LoadSpec:
     refuses_new_keys: bool = False
     strict_mode: bool = False
     timezone: str = "Asia/Shanghai"
+    push_down: bool = False
     registry: RegistryAddress | None = None
     skip_rows: int = 0
     trim_double_quotes: bool = False
@@ -257,7 +260,8 @@ class WriteMode:
 
     ``partial_update``: columns that the rows lack keep their value. ``flexible``: so does, row by row, each column
     whose mask (``HAS`` and its name) is false. ``refuses_new_keys``: a key that is not there fails the load.
-    ``temporary_partitions``: the rows are to be in these, where no query sees them.
+    ``temporary_partitions``: the rows are to be in these, where no query sees them. ``pushed``: the rows are whole
+    messages, and this is what the target makes of them (``loads.pushed``).
     """
 
     partial_update: bool = False
@@ -266,6 +270,7 @@ class WriteMode:
     sequence_column: str | None = None
     merge_condition: str | None = None
     temporary_partitions: tuple[str, ...] = ()
+    pushed: LoadSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)

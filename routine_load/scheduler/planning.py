@@ -230,6 +230,7 @@ def load_spec(job: Job) -> LoadSpec:
         refuses_new_keys=properties.partial_update_new_key_behavior == "ERROR",
         strict_mode=properties.strict_mode,
         timezone=properties.timezone,
+        push_down=properties.push_down,
     )
 
 

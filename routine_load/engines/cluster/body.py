@@ -108,6 +108,8 @@ def headers(encoding: Encoding, mode: WriteMode) -> dict[str, str]:
     said = {"format": "json", "max_filter_ratio": "1", "strict_mode": "true", "timezone": "UTC"}
     if encoding.columns is not None:
         said["columns"] = encoding.columns
+    if mode.temporary_partitions:
+        said["temporary_partitions"] = ",".join(mode.temporary_partitions)
     if encoding.vendor is Compat.STARROCKS:
         said["ignore_json_size"] = "true"
         if mode.partial_update:

@@ -11,9 +11,8 @@ from typing import Final
 from urllib.parse import quote
 
 from routine_load.commit.labels import Part, Prepared, Reply
-from routine_load.engines.cluster.body import Encoding
 from routine_load.engines.cluster.http import Answer, Request
-from routine_load.engines.cluster.target import COMMIT_S, ClusterTarget, brief
+from routine_load.engines.cluster.target import COMMIT_S, ClusterTarget, Load, brief
 from routine_load.errors import ClusterRefused, TargetUnavailable
 from routine_load.ids import NO_TXN, Label, TxnId
 from routine_load.loads.ports import PartBody
@@ -27,14 +26,14 @@ _NO_SUCH_LABEL: Final = re.compile(r"does not exist", re.IGNORECASE)
 
 
 class DorisTarget(ClusterTarget):
-    def _prepare(self, part: Part, body: PartBody, encoding: Encoding) -> Prepared:
+    def _prepare(self, part: Part, body: PartBody, load: Load) -> Prepared:
         address, ref = self._parts.address, part.table
-        headers = self._load_headers(body, encoding) | {
+        headers = load.headers | {
             "label": str(part.label),
             "two_phase_commit": "true",
             "timeout": str(address.load_timeout_s),
         }
-        with self._spooled(self._parts.encoder.chunks(encoding, body.batches())) as (read, length):
+        with self._spooled(load.chunks) as (read, length):
             answer = self._parts.wire.send(
                 Request(
                     method="PUT",

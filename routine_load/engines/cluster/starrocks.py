@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from routine_load.commit.labels import Part, Prepared, Reply
-from routine_load.engines.cluster.body import Encoding
 from routine_load.engines.cluster.http import Answer, Request
-from routine_load.engines.cluster.target import COMMIT_S, QUESTION_S, ClusterTarget, brief
+from routine_load.engines.cluster.target import COMMIT_S, QUESTION_S, ClusterTarget, Load, brief
 from routine_load.loads.ports import PartBody
 
 LOAD_BYTES: Final = 32 * 1024 * 1024
@@ -31,15 +30,13 @@ _UNKNOWN_DATABASE: Final = re.compile(r"unknown database|Database\[.*\] does not
 
 
 class StarRocksTarget(ClusterTarget):
-    def _prepare(self, part: Part, body: PartBody, encoding: Encoding) -> Prepared:
+    def _prepare(self, part: Part, body: PartBody, load: Load) -> Prepared:
         limits = self._parts.address
         begun = self._call("begin", part, {"timeout": str(limits.load_timeout_s)}, QUESTION_S)
         if begun.text("status") != "OK":
             return Prepared(reply=Reply.refused(f"begin: {brief(begun)}"))
-        headers = self._load_headers(body, encoding)
-        chunks = self._parts.encoder.chunks(encoding, body.batches())
-        for load in _loads(chunks):
-            loaded = self._load(part, headers, load)
+        for chunks in _loads(load.chunks):
+            loaded = self._load(part, load.headers, chunks)
             if loaded.text("status") not in {"OK", "Success"} or not loaded.from_node:
                 return Prepared(reply=Reply.refused(f"load: {brief(loaded)}"))
         timeout = {"prepared_timeout": str(limits.prepared_timeout_s)}
@@ -50,7 +47,7 @@ class StarRocksTarget(ClusterTarget):
             return Prepared(
                 reply=Reply.refused(brief(prepared)),
                 is_empty=True,
-                filtered=body.rows,
+                filtered=body.rows if body.mode.pushed is None or prepared.text("errorurl") else 0,
                 error_url=prepared.text("errorurl"),
                 first_error=self._first_error(prepared),
             )

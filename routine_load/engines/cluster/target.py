@@ -17,8 +17,9 @@ from typing import IO, Final
 from urllib.parse import quote
 
 from routine_load.commit.labels import LabelState, Part, Prepared, Reply
+from routine_load.engines.cluster import pushed
 from routine_load.engines.cluster.address import ClusterAddress
-from routine_load.engines.cluster.body import Encoder, Encoding, headers, plan
+from routine_load.engines.cluster.body import Encoder, headers, plan
 from routine_load.engines.cluster.http import Answer, Request, Wire
 from routine_load.engines.cluster.nodes import Nodes
 from routine_load.engines.cluster.tables import Tables
@@ -49,6 +50,14 @@ class Parts:
     wire: Wire
     encoder: Encoder
     spool_dir: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is sent of a part: headers, and whole rows in chunks, once."""
+
+    headers: dict[str, str]
+    chunks: Iterator[bytes]
 
 
 class ClusterTarget(ABC):
@@ -83,8 +92,7 @@ class ClusterTarget(ABC):
 
     def prepare(self, part: Part, body: PartBody) -> Prepared:
         try:
-            encoding = plan(self._parts.address.vendor, self.table(part.table), body.schema, body.mode)
-            return self._prepare(part, body, encoding)
+            return self._prepare(part, body, self._bytes_of(part, body))
         except TargetUnavailable as error:
             return Prepared(reply=Reply.unknown(error.message))
         except (SinkError, ClusterRefused, UnknownTable, UnknownDatabase) as error:
@@ -97,7 +105,7 @@ class ClusterTarget(ABC):
         return _replied(lambda: self._rollback(part))
 
     @abstractmethod
-    def _prepare(self, part: Part, body: PartBody, encoding: Encoding) -> Prepared: ...
+    def _prepare(self, part: Part, body: PartBody, load: Load) -> Prepared: ...
 
     @abstractmethod
     def _commit(self, part: Part) -> Reply: ...
@@ -111,8 +119,11 @@ class ClusterTarget(ABC):
 
     # for the vendors
 
-    def _load_headers(self, body: PartBody, encoding: Encoding) -> dict[str, str]:
-        return headers(encoding, body.mode)
+    def _bytes_of(self, part: Part, body: PartBody) -> Load:
+        if (spec := body.mode.pushed) is not None:
+            return Load(pushed.headers(spec), pushed.chunks(spec, body.batches()))
+        encoding = plan(self._parts.address.vendor, self.table(part.table), body.schema, body.mode)
+        return Load(headers(encoding, body.mode), self._parts.encoder.chunks(encoding, body.batches()))
 
     @contextmanager
     def _spooled(self, chunks: Iterable[bytes]) -> Iterator[tuple[Callable[[], Iterator[bytes]], int]]:
@@ -131,7 +142,9 @@ class ClusterTarget(ABC):
         """A part that was prepared, with the cluster's own counts. Rows that it does not tell of make it unknown."""
         loaded, filtered, unselected = (_number(answer, f"number{kind}rows") for kind in _KINDS)
         told = loaded + filtered + unselected
-        if told < body.rows:
+        if (
+            told < body.rows and body.mode.pushed is None
+        ):  # of a message that is pushed nobody knows how many rows it is
             return Prepared(reply=Reply.unknown(f"{self.name} tells of {told} rows where {body.rows} were sent"))
         url = answer.text("errorurl")
         return Prepared(
