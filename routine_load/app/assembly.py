@@ -26,6 +26,7 @@ from routine_load.jobs.frontend_config import FrontendConfig
 from routine_load.loads.history import LoadHistory
 from routine_load.loads.kept import KeptCompiler
 from routine_load.loads.path import LoadPath
+from routine_load.loads.pushed import PushDown
 from routine_load.loads.rejects import RejectLog
 from routine_load.loads.transactions import TransactionParts, Transactions, TxnIds
 from routine_load.loads.two_phase import TwoPhaseSink
@@ -155,7 +156,8 @@ class Foundation:
 
     def check_client_properties(self, database: str, brokers: str, properties: tuple[tuple[str, str], ...]) -> None:
         """What a job of this database may give to its Kafka client. Raises PropertyError, SourceError."""
-        KafkaPropertyPolicy().check_source(brokers, properties)
+        policy = KafkaPropertyPolicy(host_credentials=self.settings.aws_host_credentials)
+        policy.check_source(brokers, properties)
         self.files.resolve(database, properties)
 
 
@@ -182,7 +184,7 @@ class Assembly:
 def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assembly:
     """Everything above the foundation; nothing runs yet."""
     kafka = Kafka.open(stack, base)
-    compiler = KeptCompiler(Compiler(kafka.registry))
+    compiler = KeptCompiler(PushDown(Compiler(kafka.registry), to_cluster=base.cluster is not None))
     stack.callback(compiler.close)
     slots = lambda: base.frontend_config(base.settings.compat).max_routine_load_task_num_per_be  # noqa: E731 - one use
     backends = LocalBackends(base.settings.backends, slots=slots, host=base.settings.host, clock=base.clock)

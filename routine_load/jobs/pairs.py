@@ -83,7 +83,8 @@ def _client_properties(definition: JobDefinition) -> Pairs:
             continue
         if key == DEFAULT_OFFSETS and source.default_offset and source.default_offset.kind is OffsetKind.TIMESTAMP:
             value = source.default_offset.text  # noqa: PLW2901 - Doris keeps milliseconds there
-        pairs.append((key if key.startswith("aws.") else f"property.{key}", value))
+        is_bare = definition.compat is Compat.DORIS and key.startswith("aws.")
+        pairs.append((key if is_bare else f"property.{key}", value))
     return pairs
 
 
@@ -153,6 +154,7 @@ def _doris(properties: JobProperties) -> Pairs:
         ("trim_space", _if_true(properties.trim_space)),
         ("pause_on_fatal_parse_error", _if_true(properties.pause_on_fatal_parse_error)),
         ("warehouse", properties.warehouse),
+        ("push_down", _if_true(properties.push_down)),
         *((key, value) for key, value in _where_used(properties) if key not in _ALWAYS_IN_DORIS),
     ]
 
