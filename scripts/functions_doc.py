@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-from routine_load.transform.functions import FAMILIES, SPECIAL
+from routine_load.transform.functions import FAMILIES, LAMBDAS, SPECIAL
 from routine_load.transform.refused import REFUSED
 
 ROOT = Path(__file__).parent.parent
@@ -37,7 +37,11 @@ def page() -> str:
     """The whole page."""
     examples = _examples()
     parts = [HEAD]
-    families = [*((title, sorted(family.functions)) for title, family in FAMILIES), ("With a unit", sorted(SPECIAL))]
+    families = [
+        *((title, sorted(family.functions)) for title, family in FAMILIES),
+        ("With a unit", sorted(SPECIAL)),
+        ("With a lambda expression", sorted(LAMBDAS)),
+    ]
     for title, names in families:
         parts.append(f"\n## {title}\n\n| function | example |\n|---|---|\n")
         parts.extend(f"| `{name}` | `{examples.get(name, '').replace('|', chr(92) + '|')}` |\n" for name in names)

@@ -45,7 +45,7 @@ BINARY: Final[dict[type[exp.Expr], str]] = {
 }
 """Operators between two operands, as they are printed."""
 _CLOSED: Final = (
-    *(exp.Column, exp.Literal, exp.Null, exp.Boolean, exp.Var),
+    *(exp.Column, exp.Identifier, exp.Literal, exp.Null, exp.Boolean, exp.Var),
     *(exp.Anonymous, exp.Cast, exp.TryCast, exp.Case),
 )
 """What needs no parentheses as an operand."""
@@ -115,6 +115,14 @@ class _Printer:
     def call(self, node: exp.Expr) -> str:
         return f"{node.name.lower()}({self._list(node.expressions)})"
 
+    def function(self, node: exp.Expr) -> str:
+        """``x -> x + 1``, ``(x, y) -> x + y``."""
+        names = ", ".join(name.name for name in node.expressions)
+        return f"{names if len(node.expressions) == 1 else f'({names})'} -> {self.said(node.this)}"
+
+    def name(self, node: exp.Expr) -> str:
+        return node.name
+
     def cast(self, node: exp.Expr) -> str:
         return f"CAST({self.said(node.this)} AS {type_text(node.args['to'])})"
 
@@ -165,6 +173,8 @@ class _Printer:
 
 _SHAPES: Final[dict[type[exp.Expr], Callable[[_Printer, exp.Expr], str]]] = {
     exp.Column: _Printer.column,
+    exp.Identifier: _Printer.name,
+    exp.Lambda: _Printer.function,
     exp.Literal: _Printer.literal,
     exp.Null: _Printer.word,
     exp.Boolean: _Printer.word,

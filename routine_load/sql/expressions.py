@@ -10,6 +10,7 @@ that are calls in disguise::
     a->'$.x'                          Anonymous("json_query", [a, '$.x'])
     a[1], [1, 2]                      Anonymous("element_at", [a, 1]), Anonymous("array", [1, 2])
     timestampdiff(day, a, b)          Anonymous("timestampdiff", [Var(DAY), a, b])
+    array_map(x -> x + a, b)          Anonymous("array_map", [Lambda(Add(Identifier(x), a), [Identifier(x)]), b])
 
 Beside calls a tree holds only ``NODES``: Column(Identifier), Literal, Null, Boolean, Paren, the operators, Case(this?,
 ifs=[If(this, true)], default?), Cast/TryCast(this, to=DataType), In(this, expressions), Between(this, low, high),
@@ -23,7 +24,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Iterator
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
 from sqlglot import exp
 from sqlglot.dialects.starrocks import StarRocks
@@ -50,7 +51,7 @@ NODES: Final[frozenset[type[exp.Expr]]] = frozenset(
         *OPERATORS,
         *(exp.Column, exp.Identifier, exp.Literal, exp.Null, exp.Boolean, exp.Paren, exp.Anonymous),
         *(exp.Case, exp.If, exp.Cast, exp.TryCast, exp.DataType, exp.DataTypeParam),
-        *(exp.In, exp.Between, exp.Like, exp.Is, exp.Interval, exp.Var),
+        *(exp.In, exp.Between, exp.Like, exp.Is, exp.Interval, exp.Var, exp.Lambda),
     }
 )
 _LEAVES: Final[frozenset[type[exp.Expr]]] = frozenset({exp.Identifier, exp.Literal, exp.Null, exp.Boolean, exp.Var})
@@ -83,6 +84,24 @@ def _json_arrow(parser: Any, this: exp.Expr | None, path: exp.Expr | None) -> ex
     return exp.Anonymous(this="json_query", expressions=[this, path])
 
 
+def _lambda(parser: Any, parameters: list[exp.Expr]) -> exp.Expr | None:
+    """``x -> …`` as an argument; a text behind the arrow makes it a path into JSON instead."""
+    if len(parameters) == 1 and parser._curr is not None and parser._curr.token_type is TokenType.STRING:  # noqa: SLF001 - one token ahead
+        parser._retreat(parser._index - 2)  # noqa: SLF001 - back to the name in front of the arrow
+        return cast("exp.Expr | None", parser._parse_disjunction())  # noqa: SLF001 - as any other argument
+    body = parser._parse_disjunction()  # noqa: SLF001 - what a lambda's body is
+    if body is None or not all(isinstance(name, exp.Identifier) for name in parameters):
+        parser.raise_error("lambda expressions are not supported")
+    names = {name.name.lower() for name in parameters}
+    for column in list(body.find_all(exp.Column)):
+        if not column.table and column.name.lower() in names:
+            if column is body:
+                body = column.this
+            else:
+                column.replace(column.this)
+    return exp.Lambda(this=body, expressions=parameters)
+
+
 class _LoadExpressions(StarRocks):
     """sqlglot's StarRocks operators and literals, with no function known to it."""
 
@@ -101,7 +120,7 @@ class _LoadExpressions(StarRocks):
         NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
             "CASE": StarRocksParser.NO_PAREN_FUNCTION_PARSERS["CASE"]
         }
-        LAMBDAS: ClassVar[dict[Any, Any]] = {}
+        LAMBDAS: ClassVar[dict[Any, Any]] = {TokenType.ARROW: _lambda}
         COLUMN_OPERATORS: ClassVar[dict[Any, Any]] = {TokenType.DOT: None, TokenType.ARROW: _json_arrow}
 
 
@@ -306,6 +325,11 @@ def _is_refusal(node: exp.Expr) -> str | None:
     return None if allowed else "IS is followed by [NOT] NULL, TRUE or FALSE"
 
 
+def _lambda_refusal(node: exp.Expr) -> str | None:
+    is_argument = isinstance(node.parent, exp.Anonymous)
+    return None if is_argument else "a lambda expression is only allowed as the argument of a function"
+
+
 def _call_refusal(node: exp.Expr) -> str | None:
     name = node.name.lower()
     if name in _AGGREGATES:
@@ -320,6 +344,7 @@ _RULES: Final[dict[type[exp.Expr], Callable[[exp.Expr], str | None]]] = {
     exp.In: _in_refusal,
     exp.Is: _is_refusal,
     exp.Anonymous: _call_refusal,
+    exp.Lambda: _lambda_refusal,
 }
 
 

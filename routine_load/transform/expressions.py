@@ -7,7 +7,8 @@ vendors make them: text that meets a number is read as a double, text that meets
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from sqlglot import exp
@@ -15,9 +16,10 @@ from sqlglot import exp
 from routine_load.errors import AnalysisError
 from routine_load.sql.expressions import check_functions, function_names
 from routine_load.transform.casts import cast, type_of
-from routine_load.transform.functions import FUNCTIONS, KNOWN_FUNCTIONS
+from routine_load.transform.functions import FUNCTIONS, KNOWN_FUNCTIONS, LAMBDAS
 from routine_load.transform.functions_periods import slice_unit, sliced
 from routine_load.transform.functions_time import TIME, shift
+from routine_load.transform.lambdas import OPTIONAL, Lambda, Scope, higher_order
 from routine_load.transform.operators import arithmetic, as_kind, comparison, duck_kind
 from routine_load.transform.refused import REFUSED
 from routine_load.transform.registry import Context, common_kind
@@ -30,9 +32,12 @@ _SLICES = {"time_slice": "FLOOR", "date_slice": "FLOOR", "date_floor": "FLOOR", 
 class Translator:
     """Translates trees over one scope of columns. ``columns`` maps lower-case names to what they are bound to."""
 
-    def __init__(self, columns: Mapping[str, Typed], context: Context) -> None:
+    def __init__(
+        self, columns: Mapping[str, Typed], context: Context, parameters: Mapping[str, Typed] | None = None
+    ) -> None:
         self._columns = columns
         self._context = context
+        self._parameters = parameters or {}
 
     def translate(self, tree: exp.Expr) -> Typed:
         """SQL of the tree. Raises AnalysisError for an unknown column, function or a wrong use of one."""
@@ -50,6 +55,10 @@ class Translator:
         value = self._as(given, Kind.BOOL)
         return derived(f"coalesce({value.sql}, false)", Kind.BOOL, value)
 
+    def part(self, tree: exp.Expr) -> Typed:
+        """SQL of a tree that is part of one whose functions were looked at."""
+        return self._node(tree)
+
     def _node(self, node: exp.Expr) -> Typed:
         rule = RULES.get(type(node))
         if rule is None:
@@ -66,7 +75,16 @@ class Translator:
         found = self._columns.get(node.name.lower())
         if found is None:
             raise AnalysisError(f"Column '{node.name}' cannot be resolved")
-        return found
+        return self._noted(found)
+
+    def parameter(self, node: exp.Expr) -> Typed:
+        """A name inside a lambda expression that stands for an element."""
+        return self._noted(self._parameters[node.name.lower()])
+
+    def _noted(self, value: Typed) -> Typed:
+        if isinstance(self._context.stages, Scope):
+            self._context.stages.note(value.level)
+        return value
 
     def literal(self, node: exp.Literal) -> Typed:
         text = str(node.this)
@@ -106,7 +124,26 @@ class Translator:
             interval = node.expressions[1]
             if isinstance(interval, exp.Interval):
                 return self._shifted(node.expressions[0], interval, back=name in {"date_sub", "subdate"})
+        functions = [argument for argument in node.expressions if isinstance(argument, exp.Lambda)]
+        if name in LAMBDAS or functions:
+            return self._higher_order(name, functions, node)
         return self.apply(name, [self._node(argument) for argument in node.expressions])
+
+    def _higher_order(self, name: str, functions: list[exp.Lambda], node: exp.Anonymous) -> Typed:
+        """A call with a lambda expression, wherever among the arguments it stands."""
+        if len(functions) > 1 or name not in LAMBDAS | OPTIONAL:
+            raise AnalysisError(f"No matching function with signature: {name} takes no lambda expression here")
+        values = [self._node(argument) for argument in node.expressions if not isinstance(argument, exp.Lambda)]
+        return higher_order(name, self._lambda(functions[0]) if functions else None, values, self._context)
+
+    def _lambda(self, node: exp.Lambda) -> Lambda:
+        names = [name.name.lower() for name in node.expressions]
+
+        def body(scope: Scope, values: Sequence[Typed]) -> Typed:
+            inner = {**self._parameters, **dict(zip(names, values, strict=True))}
+            return Translator(self._columns, replace(self._context, stages=scope), inner).part(node.this)
+
+        return Lambda(len(names), body)
 
     def apply(self, name: str, given: list[Typed]) -> Typed:
         """A registered function on translated arguments."""
@@ -290,6 +327,7 @@ _LETTERS = {
 }
 RULES: dict[type[exp.Expr], Callable[..., Typed]] = {
     exp.Column: Translator.column,
+    exp.Identifier: Translator.parameter,
     exp.Literal: Translator.literal,
     exp.Null: Translator.null,
     exp.Boolean: Translator.boolean,

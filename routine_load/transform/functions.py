@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from routine_load.transform import lambdas
 from routine_load.transform.functions_array import ARRAY
 from routine_load.transform.functions_bits import BITS
 from routine_load.transform.functions_calendar import CALENDAR
@@ -53,4 +54,7 @@ FUNCTIONS: Mapping[str, Function] = MappingProxyType(
 SPECIAL = frozenset({"timestampdiff", "timestampadd", "time_slice", "date_slice", "date_floor", "date_ceil"})
 """Functions that take a bare unit or an INTERVAL; the translator knows them."""
 
-KNOWN_FUNCTIONS: frozenset[str] = frozenset(FUNCTIONS) | SPECIAL
+LAMBDAS = lambdas.NAMES
+"""Functions that take a lambda expression."""
+
+KNOWN_FUNCTIONS: frozenset[str] = frozenset(FUNCTIONS) | SPECIAL | LAMBDAS

@@ -1,4 +1,4 @@
-"""Arrays. Elements are of one kind, which is followed; positions count from 1. Higher-order functions are refused."""
+"""Arrays. Elements are of one kind, which is followed; positions count from 1. Lambda expressions are in ``lambdas``."""
 
 from __future__ import annotations
 

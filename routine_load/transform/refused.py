@@ -9,10 +9,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 _REASONS: dict[str, str] = {
-    "lambda expressions are not supported in a load expression": (
-        "all_match any_match none_match array_count array_exists array_first array_first_index array_last "
-        "array_last_index array_map array_match_all array_match_any array_split array_reverse_split map_apply "
-        "map_filter transform_keys transform_values array_sortby_multi"
+    "it is not the same with a lambda expression of one value; use transform_keys and transform_values, array_sortby": (
+        "map_apply array_sortby_multi"
     ),
     "a row that is looked at again must give the same number; derive it from the row, with a hash for example": (
         "rand random uniform random_bytes array_shuffle uuid_v7_numeric"

@@ -18,7 +18,7 @@ from routine_load.errors import AnalysisError
 from routine_load.ids import Compat
 from routine_load.transform import KNOWN_FUNCTIONS
 from routine_load.transform.expressions import RULES, Translator
-from routine_load.transform.functions import FUNCTIONS
+from routine_load.transform.functions import FUNCTIONS, LAMBDAS
 from routine_load.transform.operators import as_kind
 from routine_load.transform.registry import Context
 from routine_load.transform.typed import Kind, Stages, Typed, derived
@@ -40,7 +40,7 @@ _NULL = Typed("NULL", Kind.NULL, atomic=True)
 NATIVE_ARITIES: dict[str, set[int]] = {"now": {1}, "current_timestamp": {1}, "lpad": {2}, "rpad": {2}}
 """Calls that a query may make beyond those of load expressions: now(6), lpad(a, 3)."""
 
-SHARED_FUNCTIONS = KNOWN_FUNCTIONS - {"curtime", "current_time"}
+SHARED_FUNCTIONS = KNOWN_FUNCTIONS - {"curtime", "current_time"} - LAMBDAS
 """Functions of queries whose meaning is that of load expressions; a query answers the time of day with a TIME."""
 
 
