@@ -72,6 +72,9 @@ class Settings:
     file_url_prefixes: tuple[str, ...] = ()
     """Beginnings of the http:, https: and file: URLs that CREATE FILE may open; ``data:`` URLs need none."""
 
+    aws_host_credentials: bool = False
+    """Whether jobs may sign in to AWS MSK with the credentials of the machine."""
+
     frontend_config: dict[str, str] = field(default_factory=dict)
 
     http_connections_max: int = 512

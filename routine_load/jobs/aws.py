@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from routine_load.errors import PropertyError, UnsupportedFeature
+from routine_load.errors import PropertyError
 
-_PREFIX = "aws."
 _KEYS = {
     "aws.region": "region",
     "aws.access.key": "key",
@@ -23,24 +22,13 @@ _KEYS = {
     "aws.credentials.provider": "provider",
     "aws.credentials_provider": "provider",
 }
-_CREDENTIALS = ("region", "key", "secret", "role")
 
 
 def check_aws(client: Mapping[str, str]) -> None:
-    """``aws.*`` of a source, without ``property.``. Raises in the vendor's order; in the end it cannot be kept here."""
-    given = [key for key in client if key.startswith(_PREFIX)]
-    if not given:
+    """``aws.*`` of a source, without ``property.``. Raises in the vendor's order."""
+    parts = {_KEYS[key] for key, value in client.items() if key in _KEYS and value.strip()}
+    if not parts:
         return
-    parts = {_KEYS[key] for key in given if key in _KEYS and client[key].strip()}
-    if parts & set(_CREDENTIALS):
-        _check_signing(client, parts)
-    raise UnsupportedFeature(
-        "AWS MSK IAM (aws.*) is not supported here: the client would have to fetch tokens; use sasl.mechanism "
-        "SCRAM-SHA-512, which MSK offers as well"
-    )
-
-
-def _check_signing(client: Mapping[str, str], parts: set[str]) -> None:
     if "region" not in parts:
         raise PropertyError("When using AWS MSK IAM authentication, 'aws.region' is required")
     for key, wanted in (("security.protocol", "SASL_SSL"), ("sasl.mechanism", "OAUTHBEARER")):

@@ -192,8 +192,7 @@ def client_properties(given: Mapping[str, str], context: SourceContext) -> tuple
     for key, value in client.items():
         if value == MASK and is_secret(key):
             raise PropertyError(_masked(key if key.startswith("aws.") else f"{PREFIX}{key}"))
-    if context.compat is Compat.DORIS:
-        check_aws(client)
+    check_aws(client)
     if DEFAULT_OFFSETS not in client:
         return client, None
     default = context.reader.default(client[DEFAULT_OFFSETS])

@@ -7,7 +7,7 @@ from typing import Final
 
 from confluent_kafka.admin import AdminClient
 
-from routine_load.sources.connections import ConnectionKey, Setting, client_settings, connection_key
+from routine_load.sources.connections import ClientSettings, ConnectionKey, client_settings, connection_key
 from routine_load.tasks.ports import KafkaSpec
 
 _CONSUMERS_ONLY: Final = frozenset(
@@ -38,6 +38,6 @@ class AdminClients:
         with self._lock:
             self._clients.clear()
 
-    def _settings(self, spec: KafkaSpec) -> dict[str, Setting]:
+    def _settings(self, spec: KafkaSpec) -> ClientSettings:
         settings = client_settings(spec, {}, {})
         return {key: value for key, value in settings.items() if key not in _CONSUMERS_ONLY}

@@ -10,15 +10,19 @@ import contextlib
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from routine_load.clock import Clock, SystemClock
 from routine_load.errors import SourceError
+from routine_load.sources.aws import PREFIX, token_callback
 from routine_load.sources.property_rules import IGNORED
 from routine_load.tasks.ports import KafkaSpec
 
 Setting = str | int | float | bool
+ClientSettings = dict[str, Any]
+"""Settings, and ``oauth_cb`` where the client signs in with tokens."""
 ConnectionKey = tuple[str, tuple[tuple[str, str], ...]]
 
 NOT_FOR_LIBRDKAFKA = frozenset({"kafka_default_offsets", "kafka_origin_default_offsets"})
@@ -53,12 +57,17 @@ def connection_key(spec: KafkaSpec) -> ConnectionKey:
     return spec.brokers, tuple(sorted((key, value) for key, value in spec.properties if key not in _PER_JOB))
 
 
-def client_settings(
-    spec: KafkaSpec, defaults: Mapping[str, Setting], duties: Mapping[str, Setting]
-) -> dict[str, Setting]:
+def client_settings(spec: KafkaSpec, defaults: Mapping[str, Setting], duties: Mapping[str, Setting]) -> ClientSettings:
     """All settings of one client. ``FILE:`` values have become paths before (``file_values``)."""
-    asked = {key: value for key, value in spec.properties if key not in NOT_FOR_LIBRDKAFKA | IGNORED}
-    settings = {**_DEFAULTS, **defaults, **asked, **_DUTIES, **duties}
+    asked: ClientSettings = {
+        key: value
+        for key, value in spec.properties
+        if key not in NOT_FOR_LIBRDKAFKA | IGNORED and not key.startswith(PREFIX)
+    }
+    signed = token_callback(dict(spec.properties))
+    if signed is not None:
+        asked["oauth_cb"] = signed
+    settings: ClientSettings = {**_DEFAULTS, **defaults, **asked, **_DUTIES, **duties}
     if "fetch.max.bytes" in settings and "message.max.bytes" in settings:  # librdkafka refuses the other order
         settings["fetch.max.bytes"] = max(int(settings["fetch.max.bytes"]), int(settings["message.max.bytes"]))
     settings["bootstrap.servers"] = spec.brokers.replace(" ", "")
@@ -76,7 +85,7 @@ class Trouble:
 class Connection:
     """One librdkafka consumer and its complaints. Used by one thread at a time."""
 
-    def __init__(self, key: ConnectionKey, settings: Mapping[str, Setting]) -> None:
+    def __init__(self, key: ConnectionKey, settings: ClientSettings) -> None:
         self.key = key
         self.brokers = key[0]
         self.trouble: Trouble | None = None

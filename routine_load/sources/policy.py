@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from routine_load.errors import PropertyError
 from routine_load.jobs.source_create import is_broker
+from routine_load.sources import aws
 from routine_load.sources.connections import NOT_FOR_LIBRDKAFKA
 from routine_load.sources.property_rules import ALLOWED, IGNORED, REASONS
 
@@ -57,8 +58,9 @@ def _host_and_port(item: str) -> tuple[str, str]:
 class KafkaPropertyPolicy:
     """Refuses what is not on the list, naming the property and what is allowed."""
 
-    def __init__(self, *, resolve: Resolve = resolve) -> None:
+    def __init__(self, *, resolve: Resolve = resolve, host_credentials: bool = False) -> None:
         self._resolve = resolve
+        self._host_credentials = host_credentials
 
     def check_source(self, brokers: str, properties: Iterable[tuple[str, str]]) -> None:
         """Check brokers and properties of one job. Raises PropertyError."""
@@ -68,8 +70,9 @@ class KafkaPropertyPolicy:
     def check(self, properties: Mapping[str, str]) -> None:
         """Check ``property.*``, keys without the prefix. Raises PropertyError."""
         for key, value in properties.items():
-            if key not in NOT_FOR_LIBRDKAFKA and key not in IGNORED:
+            if key not in NOT_FOR_LIBRDKAFKA and key not in IGNORED and not key.startswith(aws.PREFIX):
                 self._check_one(key, value)
+        aws.check_aws(properties, host_credentials=self._host_credentials)
 
     def check_brokers(self, brokers: str) -> None:
         """Check the shape of the list, and that no broker is a link-local or cloud metadata address."""

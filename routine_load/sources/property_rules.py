@@ -73,8 +73,8 @@ ALLOWED: Mapping[str, Shape] = {
     "group.instance.id": _TEXT,
     # how we get there
     "security.protocol": _one_of("plaintext", "ssl", "sasl_plaintext", "sasl_ssl"),
-    "sasl.mechanism": _one_of("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI"),
-    "sasl.mechanisms": _one_of("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI"),
+    "sasl.mechanism": _one_of("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI", "OAUTHBEARER"),
+    "sasl.mechanisms": _one_of("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI", "OAUTHBEARER"),
     "sasl.username": _TEXT,
     "sasl.password": _SECRET,
     # librdkafka puts these three into the command line of kinit, which a shell runs: no character a shell would mind
@@ -140,7 +140,7 @@ IGNORED: frozenset[str] = frozenset({"max.poll.records"})
 """Keys of other clients, found in pasted statements; accepted, and not passed on. The batch limits decide instead."""
 
 _OURS = "routine load sets it itself"
-_FETCH_URL = "the client would fetch an address or credentials of its own; OAUTHBEARER is not supported"
+_FETCH_URL = "the client would fetch an address or credentials of its own; OAUTHBEARER is for AWS MSK IAM (aws.*)"
 _CODE = "it loads code or calls back"
 _LOG = "it controls logging"
 

@@ -46,7 +46,8 @@ class ApacheKafka(RemoteKafka):
     """One Apache Kafka node in KRaft mode on free ports of the loopback; its data goes when it is closed.
 
     ``settings`` are added to the server's properties. ``listeners`` are further doors, name → security protocol; their
-    addresses are in ``doors``. Raises BrokerFailed where neither cache nor Maven gives the jars.
+    addresses are in ``doors``. ``classes`` is a folder of classes that the settings name. Raises BrokerFailed where
+    neither cache nor Maven gives the jars.
     """
 
     def __init__(
@@ -56,8 +57,10 @@ class ApacheKafka(RemoteKafka):
         heap_mb: int = 512,
         settings: dict[str, str] | None = None,
         listeners: Mapping[str, str] | None = None,
+        classes: Path | None = None,
     ) -> None:
         self._files = kafka_files.resolve()
+        self._classes = "" if classes is None else f"{classes}:"
         self._heap_mb = heap_mb
         self._home = Path(tempfile.mkdtemp(prefix="rl-kafka-"))
         self._process: subprocess.Popen[str] | None = None
@@ -90,7 +93,7 @@ class ApacheKafka(RemoteKafka):
         """Start the server again with the same data and ports (stopping it first where it runs)."""
         self.stop()
         options = kafka_files.java_options(self._files.logging, self._heap_mb)
-        server = [self._files.java, *options, "-cp", self._files.classpath, "kafka.Kafka"]
+        server = [self._files.java, *options, "-cp", self._classes + self._files.classpath, "kafka.Kafka"]
         command = ["/bin/sh", "-c", _SUPERVISOR, "kafka", str(self._home), *server]
         self._process = subprocess.Popen(  # noqa: S603 - fixed program, arguments not parsed by the shell
             [*command, str(self._home / "server.properties")],
