@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from routine_load.app.compiler import Compiler
 from routine_load.commit.values import Counts
-from routine_load.engines.duckdb import DuckDbEngine
 from routine_load.errors import (
     AnalysisError,
     LabelUsed,
@@ -26,123 +25,22 @@ from routine_load.errors import (
     UnknownTable,
 )
 from routine_load.ids import Compat, Label, TableRef, TaskId, TxnId
-from routine_load.jobs.frontend_config import FrontendConfig
-from routine_load.loads.history import Load, LoadHistory
-from routine_load.loads.kept import KeptCompiler
-from routine_load.loads.path import LoadPath
-from routine_load.loads.rejects import RejectLog
+from routine_load.loads.history import Load
 from routine_load.loads.transaction_values import BeginLoad, TxnState
-from routine_load.loads.transactions import TransactionParts, Transactions, TxnIds
-from routine_load.loads.values import LoadSpec, Origin
 from routine_load.observe import failpoints
 from routine_load.observe.failpoints import InjectedFailure
-from routine_load.statements.ports import Session
-
-T, P, AGG = TableRef("d", "t"), TableRef("d", "p"), TableRef("d", "agg")
-SPEC = LoadSpec(compat=Compat.STARROCKS, column_separator=",")
-BEGIN = BeginLoad(database="d", label=Label("l"), compat=Compat.STARROCKS, user="root", client="127.0.0.1")
-STAGED = replace(BEGIN, two_phase=True)
+from tests.support.client_transactions import AGG, BEGIN, SPEC, STAGED, P, Rows, T, World, add, loading, make_directory
 
 
-@dataclass
-class Rows:
-    values: list[bytes | None]
-
-    def origin(self, index: int) -> Origin:
-        return Origin()
-
-
-@dataclass
-class SetClock:
-    wall: datetime = field(default_factory=lambda: datetime(2026, 1, 1, tzinfo=UTC))
-    seconds: float = 0.0
-
-    def now(self) -> datetime:
-        return self.wall + timedelta(seconds=self.seconds)
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-
-class World:
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.clock = SetClock()
-        self.settings: dict[str, str] = {}
-        self.history = LoadHistory()
-        self.open()
-        self.run("CREATE DATABASE d")
-        self.run("CREATE DATABASE e")
-        self.run("CREATE TABLE t (a BIGINT NOT NULL, b VARCHAR(20))")
-        self.run("CREATE TABLE p (a BIGINT NOT NULL, b VARCHAR(20)) PRIMARY KEY(a)")
-        self.run("CREATE TABLE agg (a BIGINT NOT NULL, b BIGINT SUM) AGGREGATE KEY(a)")
-
-    def open(self) -> None:
-        self.engine = DuckDbEngine.open(
-            self.directory / "w.duckdb", error_log_dir=self.directory / "error_log", memory="256MB", threads=2
-        )
-        self.compiler = KeptCompiler(Compiler())
-        reject_log = RejectLog(self.directory / "error_log")
-        self.transactions = Transactions(
-            TransactionParts(
-                log=self.engine.clients,
-                path=LoadPath(sink=self.engine, compiler=self.compiler, reject_log=reject_log, clock=self.clock),
-                clock=self.clock,
-                ids=TxnIds.of(self.engine.clients, self.clock),
-                elsewhere=self.history,
-                frontend_config=lambda compat: FrontendConfig.of(compat, self.settings),
-            )
-        )
-        self.recovered = self.transactions.recover()
-
-    def close(self) -> None:
-        self.compiler.close()
-        self.engine.close()
-
-    def restart(self) -> None:
-        """As after a kill: nothing is given up before."""
-        self.close()
-        self.open()
-
-    def run(self, sql: str) -> list[tuple[Any, ...]]:
-        result = self.engine.execute(sql, Session(user="root", compat=Compat.STARROCKS, database="d"))
-        return [tuple(row) for row in getattr(result, "rows", ())]
-
-    def rows(self, table: str = "t") -> list[tuple[Any, ...]]:
-        return self.run(f"SELECT * FROM {table} ORDER BY 1")
-
-    def load(self, begin: BeginLoad, *rows: bytes, table: TableRef = T) -> Any:
-        opened = self.transactions.begin(begin)
-        add(opened, *rows, table=table)
-        return opened
-
-    def prepared(self, label: str, *rows: bytes, table: TableRef = T, timeout_s: int = 100) -> TxnId:
-        return self.load(replace(STAGED, label=Label(label)), *rows, table=table).prepare(timeout_s).id
-
-    def stages(self) -> list[str]:
-        cursor = self.engine._warehouse.cursor()
-        try:
-            found = cursor.execute("SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'stage%'").fetchall()
-        finally:
-            cursor.close()
-        return [name for (name,) in found]
-
-    def files(self) -> list[str]:
-        return sorted(path.suffix for path in (self.directory / "error_log").iterdir())
-
-
-def loading(opened: Any, act: Callable[[Any], None]) -> None:
-    with opened.load(T, SPEC) as stream:
-        act(stream)
-
-
-def add(opened: Any, *rows: bytes, table: TableRef = T) -> None:
-    with opened.load(table, SPEC) as stream:
-        stream.add(Rows(list(rows)), received_bytes=sum(map(len, rows)))
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the tables in it, to be copied."""
+    return make_directory(tmp_path_factory.mktemp("made"))
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(made: Path, tmp_path: Path) -> Iterator[World]:
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     opened = World(tmp_path)
     yield opened
     failpoints.disarm()
