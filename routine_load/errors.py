@@ -407,6 +407,10 @@ class InDoubt(SinkError):
     """The target cannot say whether a transaction was committed: a person has to."""
 
 
+class MetadataOlder(InDoubt):
+    """The target knows a label that no batch was given yet: the metadata is older than the target."""
+
+
 class LeadershipLost(SinkError):
     """Another coordinator commits now; nothing of this one's is written any more."""
 

@@ -78,6 +78,7 @@ class _Visit:
     report: Report | None = None
     _record: CommitRecord | None = None
     _text: str = ""
+    _seen: str = ""
     _tried: set[Effect] = field(default_factory=set)
 
     def run(self, effect: Effect) -> Settled:
@@ -85,6 +86,8 @@ class _Visit:
             if effect is Effect.TIDY:
                 self._tidy()
                 break
+            if effect is Effect.COMMIT and len(self.intent.parts) > 1 and not self._seen:
+                effect = Effect.ASK  # of several labels none is committed while another one is lost already
             if effect not in {Effect.ASK, Effect.COMMIT, Effect.ROLLBACK} or self._is_repeated(effect):
                 break
             effect = self.happened(*self._done(effect))
@@ -144,7 +147,10 @@ class _Visit:
             return (Event.COMMIT_NOT_DONE if effect is Effect.COMMIT else Event.ROLLBACK_NOT_DONE), error.message
 
     def _ask(self) -> tuple[Event, str]:
-        return seen(self.intent.state, self.driver.states(self.intent)), ""
+        states = self.driver.states(self.intent)
+        told = zip(self.intent.parts, states, strict=True)
+        self._seen = ", ".join(f"{part.label} is {state}" for part, state in told)
+        return seen(self.intent.state, states), ""
 
     def _commit(self) -> tuple[Event, str]:
         """The labels in their order; those behind one that was not committed are asked for with it, next time."""
@@ -178,8 +184,7 @@ class _Visit:
     # -- words ------------------------------------------------------------------------------------------------------
 
     def _doubt(self, event: Event, detail: str) -> str:
-        labels, where = ", ".join(part.label for part in self.intent.parts), self.driver.where
-        story = _DOUBTS[event].format(labels=labels, where=where, detail=detail)
+        story = _DOUBTS[event].format(label=self.intent.label, where=self.driver.where, detail=detail, seen=self._seen)
         ranges = self.intent.record.ranges
         told = ", ".join(f"{r.partition} [{r.start}, {r.end})" for r in ranges[:_SHOWN_MAX])
         more = f" and {len(ranges) - _SHOWN_MAX} more" if len(ranges) > _SHOWN_MAX else ""
@@ -187,7 +192,7 @@ class _Visit:
 
 
 _LOOK: Final = (
-    "Look whether its rows are in the table, then RESUME the job with PROPERTIES "
+    "Look whether the rows of what is UNKNOWN or ABORTED are in the table, then RESUME the job with PROPERTIES "
     '("in_doubt" = "committed") or ("in_doubt" = "not_committed")'
 )
 _ADVICE: Final = {
@@ -196,10 +201,10 @@ _ADVICE: Final = {
 }
 _DOUBTS: Final = {
     Event.USED_BEFORE: "the metadata is older than the sink: {where} knows {detail}, which no batch was given yet",
-    Event.SEEN_UNKNOWN: "the commit of label {labels} was decided, and {where} does not know it any more",
-    Event.SEEN_PREPARE: "the commit of label {labels} was decided, and {where} has it as not prepared",
-    Event.SEEN_TORN: "of the labels {labels}, {where} has committed some and aborted others",
-    Event.SEEN_COMMITTED: "label {labels} was given up, and {where} has it as committed",
+    Event.SEEN_UNKNOWN: "the commit of label {label} was decided, and {where} does not know it any more ({seen})",
+    Event.SEEN_PREPARE: "the commit of label {label} was decided, and {where} has it as not prepared ({seen})",
+    Event.SEEN_TORN: "{where} has committed one label of a batch and aborted another ({seen})",
+    Event.SEEN_COMMITTED: "label {label} was given up, and {where} has committed it ({seen})",
 }
 
 

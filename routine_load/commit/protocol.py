@@ -71,7 +71,9 @@ class Event(StrEnum):
     SEEN_TORN = "seen_torn"
     """One label was aborted, another one committed."""
     SAID_COMMITTED = "said_committed"
-    """A person has looked."""
+    """A person has looked: what the target does not know any more was committed."""
+    SAID_COMMITTED_IN_PART = "said_committed_in_part"
+    """The same, and the target has other labels of the batch, which are to be committed yet."""
     SAID_NOT_COMMITTED = "said_not_committed"
 
 
@@ -136,6 +138,7 @@ TABLE: Final[dict[tuple[IntentState, Event], Step]] = {
     (_S.ABANDONING, _E.SEEN_TORN): Step(_S.IN_DOUBT, _F.DOUBT),
     # in doubt
     (_S.IN_DOUBT, _E.SAID_COMMITTED): Step(_S.FINISHED, _F.END),
+    (_S.IN_DOUBT, _E.SAID_COMMITTED_IN_PART): Step(_S.DECIDED, _F.COMMIT),
     (_S.IN_DOUBT, _E.SAID_NOT_COMMITTED): Step(_S.ABANDONED, _F.TIDY),
 }
 """Every pair that can come about."""

@@ -22,6 +22,8 @@ from routine_load.errors import (
     CommitUnsettled,
     InDoubt,
     LeadershipLost,
+    MetadataError,
+    MetadataOlder,
     RoutineLoadError,
     SinkError,
     TargetUnavailable,
@@ -106,7 +108,7 @@ class TwoPhaseSink:
             if settled is None:
                 waiting.append(self._waits(intent, "it is being tried"))
             elif settled.state is IntentState.IN_DOUBT:
-                raise InDoubt(settled.text)
+                raise _doubt(intent, settled)
             elif settled.state.is_open:
                 self.settler.leave(intent.label, job_id)
                 waiting.append(self._waits(intent, settled.text, settled.state))
@@ -115,17 +117,22 @@ class TwoPhaseSink:
 
     def resolve(self, job_id: JobId, *, committed: bool) -> list[Label]:
         doubted = [i for i in self._log.open_intents(job_id) if i.state is IntentState.IN_DOUBT]
-        for intent in doubted:
-            if intent.was_decided:
-                self._check_said(intent, committed=committed)
+        known = {i.label: self._checked_word(i, committed=committed) for i in doubted if i.was_decided}
         for intent in doubted:
             if not intent.was_decided:
                 self._log.skip_labels(job_id)
-            self._driver.happened(intent, Event.SAID_COMMITTED if committed else Event.SAID_NOT_COMMITTED)
+            rest = tuple(p for p, state in known.get(intent.label, ()) if state is LabelState.PREPARED)
+            if committed and rest:
+                report = Report(parts=rest, counts=intent.record.counts)
+                settled = self._driver.happened(intent, Event.SAID_COMMITTED_IN_PART, report)
+            else:
+                settled = self._driver.happened(intent, Event.SAID_COMMITTED if committed else Event.SAID_NOT_COMMITTED)
+            if settled.state.is_open:
+                self.settler.leave(intent.label, job_id)
         return [intent.label for intent in doubted]
 
-    def _check_said(self, intent: Intent, *, committed: bool) -> None:
-        """Where the target does know, nobody has to tell it. Raises SinkError."""
+    def _checked_word(self, intent: Intent, *, committed: bool) -> list[tuple[Part, LabelState]]:
+        """The labels as the target has them. Raises SinkError: where it does know, nobody has to tell it."""
         states = self._driver.states(intent)
         wrong = {LabelState.ABORTED} if committed else _COMMITTED
         if all(state in wrong for state in states):
@@ -133,17 +140,23 @@ class TwoPhaseSink:
                 f"{self._target.name} has label {intent.label} as {states[0]}: it was "
                 f"{'not ' if committed else ''}committed; nothing was changed"
             )
+        return list(zip(intent.parts, states, strict=True))
 
     # -- one batch ----------------------------------------------------------------------------------------------------
 
     def commit_batch(self, record: CommitRecord, bodies: Mapping[TableRef, SpooledRows]) -> CommitRecord:
         """Raises StaleRange and SinkError (nothing of it is visible), CommitUnsettled and InDoubt (nobody knows)."""
         failpoint("commit.intend.before")
-        if not bodies:
-            finished = self._log.finish_without_target(record)
+        try:
+            intent = self._log.intend(record, tuple(bodies)) if bodies else None
+            finished = self._log.finish_without_target(record) if intent is None else None
+        except MetadataError as error:
+            # whether it was written, whoever plans the job sees
+            raise CommitUnsettled(f"the metadata has to say what became of a batch: {error.message}") from error
+        if intent is None:
+            assert finished is not None
             failpoint("commit.intend.after")
             return finished
-        intent = self._log.intend(record, tuple(bodies))
         with self.settler.working_on(intent.label):
             try:
                 failpoint("commit.intend.after")
@@ -255,6 +268,11 @@ class TwoPhaseTransaction:
     def _require_open(self) -> None:
         if self._spent:
             raise SinkError("the transaction has ended")
+
+
+def _doubt(intent: Intent, settled: Settled) -> InDoubt:
+    """An intent that was never decided carries nothing: what is wrong is the metadata."""
+    return InDoubt(settled.text) if intent.was_decided else MetadataOlder(settled.text)
 
 
 def _report(counts: Counts, prepared: Sequence[tuple[Part, Prepared]]) -> Report:

@@ -18,6 +18,7 @@ from routine_load.errors import (
     ExecutionError,
     InDoubt,
     JobStateError,
+    MetadataOlder,
     RoutineLoadError,
     TargetUnavailable,
 )
@@ -184,8 +185,10 @@ class Bookkeeper:
             self.sink.settle(job_id)
         except CommitUnsettled as cause:
             raise ExecutionError(f"job {job_id} {cause.message}; try again") from cause
-        except InDoubt:
-            pass  # it stays as it is until somebody says what became of it
+        except MetadataOlder:
+            pass  # nothing of the job is under way, and its offsets have to be set right
+        except InDoubt as cause:
+            raise ExecutionError(f"job {job_id} has a transaction in doubt: {cause.message}") from cause
         self.catch_up(job_id)
 
     def counts_as_error(self, job: Job, counts: RowCounts) -> bool:

@@ -108,13 +108,11 @@ class Scheduler:
         """A commit of the job that had been left open has ended, or came into doubt: book it, and go on."""
 
         def work() -> None:
-            with suppress(JobNotFound):
+            if self._roster.get(job_id) is not None:
                 self._parts.bookkeeper.catch_up(job_id)
-                self._agenda.call(go_on)
-
-        def go_on() -> None:
-            if self._roster.get(job_id) is None:
-                self._look_again(job_id)
+                return
+            with suppress(JobNotFound), self.exclusively(job_id):
+                pass  # it is booked, and the job is looked at again, as behind any statement
 
         self._agenda.call(self._insist, work, lambda: True)
 

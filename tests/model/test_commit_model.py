@@ -24,7 +24,9 @@ IMPOSSIBLE = {
     (S.DECIDED, E.SEEN_PREPARE),  # it was prepared before
     (S.INTENDED, E.USED_BEFORE),  # the metadata does not go back here
 }
-OF_SEVERAL_LABELS = {(s, e) for s in (S.DECIDED, S.ABANDONING) for e in (E.SEEN_BROKEN, E.SEEN_TORN)}
+OF_SEVERAL_LABELS = {(S.IN_DOUBT, E.SAID_COMMITTED_IN_PART)} | {
+    (s, e) for s in (S.DECIDED, S.ABANDONING) for e in (E.SEEN_BROKEN, E.SEEN_TORN)
+}
 
 
 def test_nothing_is_lost_or_doubled_and_everything_ends_in_all_interleavings():

@@ -30,6 +30,7 @@ from routine_load.statements.context import Context
 from routine_load.tasks.backlog import Backlog
 from routine_load.tasks.run import TaskRunner
 from tests.sim import sim_users
+from tests.sim.sim_cluster import ClusterSink
 from tests.sim.sim_judge import Judge
 from tests.sim.sim_stage import Stage, StageAgenda, StageLock, StageLoop, StageThreads, Violation
 from tests.sim.sim_store import Sink, Store
@@ -41,7 +42,7 @@ CHAOS_S = 8.0
 class Play:
     """All of one seed's story."""
 
-    def __init__(self, seed: int, directory: Path) -> None:
+    def __init__(self, seed: int, directory: Path, *, on_cluster: bool = False) -> None:
         self.stage = Stage(seed)
         dice = self.stage.dice
         self.faults = Faults(self.stage, dice.choice((0.0, 0.01, 0.03)), dice.choice((0.0, 0.02, 0.1)))
@@ -50,7 +51,11 @@ class Play:
         tables = ("t", "u") if self.is_multi_table else ()
         self.topics = {name: Topic(self.stage, dice.randrange(1, 5), tables) for name in ("a", "b")}
         self.store = Store(self.stage, self.faults)
-        self.sink = Sink(self.stage, self.faults, self.store)
+        self.on_cluster = on_cluster
+        if on_cluster:
+            self.sink = ClusterSink(self.stage, self.faults, self.store, directory / "spool")
+        else:
+            self.sink = Sink(self.stage, self.faults, self.store)
         self.errors_max = dice.choice((0, 5, 100_000))
         self._base = directory
         self._talking = 0
@@ -78,6 +83,8 @@ class Play:
             in_force = dict(self.config._overrides)
             if in_force != self.store.settings:
                 raise Violation(f"kept are {self.store.settings}, in force {in_force}")
+            if self.on_cluster:
+                self.sink.check()
             self._judge().check(live.id, counted_strictly="empty_load_as_error" not in self.store.settings)
         finally:
             failpoints.disarm()
@@ -96,7 +103,10 @@ class Play:
         )
         self.config = LiveFrontendConfig({}, self.store)
         self.config._setting = StageLock(stage)
+        if self.on_cluster:
+            self.sink.boot()
         self.scheduler = _scheduler(self, kafka, rejects, settings)
+        self.sink.told = self.scheduler.commit_settled
         self.config.listen(self.scheduler.setting_changed)
         self.sink.is_of_a_task = self._is_of_a_task
         if self.is_hasty:
@@ -139,7 +149,7 @@ class Play:
         return self._base / f"log{process}"
 
     def _judge(self) -> Judge:
-        return Judge(self.store, self.topics, self._log_of(self.stage.alive))
+        return Judge(self.store, self.topics, self._log_of(self.stage.alive), ended_jobs=not self.on_cluster)
 
     def live(self) -> Job | None:
         return next((job for job in self.store.jobs.values() if not job.state.is_final), None)
@@ -166,7 +176,8 @@ class Play:
 
     def _talk(self) -> None:
         dice = self.stage.dice
-        statements, weights = zip(*sim_users.STATEMENTS.items(), strict=True)
+        known = sim_users.STATEMENTS | ({sim_users.settle_doubt: 4} if self.on_cluster else {})
+        statements, weights = zip(*known.items(), strict=True)
         while self.faults.on:
             # often at the same moment as the other one
             self.stage.pause(lambda: False, 0.5 * dice.randrange(1, 4) + self.stage.time // 0.5 * 0.5)
@@ -179,7 +190,7 @@ class Play:
             self._say(sim_users.settings_that_let_it_run)
             job = self.live()
             if job is None or job.state is JobState.PAUSED:
-                self._say(sim_users.resume)
+                self._say(sim_users.settle_doubt if self.on_cluster else sim_users.resume)
             self.stage.sleep(0.5)
 
     def _say(self, statement: Callable[[Play], None]) -> None:

@@ -67,6 +67,14 @@ def resume(play: Play) -> None:
     handlers.resume(ResumeRoutineLoad(job=NAME), ROOT, play.context)
 
 
+def settle_doubt(play: Play) -> None:
+    """Somebody looks into the table and tells what became of a commit in doubt; without one, RESUME."""
+    job = play.live()
+    truth = play.sink.truth_of_a_doubt(job.id) if job is not None else None
+    said = {} if truth is None else {"in_doubt": "committed" if truth else "not_committed"}
+    handlers.resume(ResumeRoutineLoad(job=NAME, properties=_listed(said)), ROOT, play.context)
+
+
 def stop(play: Play) -> None:
     handlers.stop(StopRoutineLoad(job=NAME), ROOT, play.context)
 
