@@ -27,7 +27,7 @@ _INLINE_MAX = 200
 _LEVELS_MAX = 9
 """Each level is a lambda inside a lambda, which DuckDB binds in time that doubles."""
 _UNIT_FIRST = {"timestampdiff", "timestampadd"}
-_LEAVES = (exp.Column, exp.Literal, exp.Null, exp.Boolean)
+_LEAVES = (exp.Identifier, exp.Column, exp.Literal, exp.Null, exp.Boolean)
 _CONNECTORS = (exp.And, exp.Or, exp.Not, exp.Paren)
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.In, exp.Between)
 _OF_ANY_TYPE = {"if", "ifnull", "nvl", "coalesce", "nullif", "greatest", "least"}
