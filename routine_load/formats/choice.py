@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from routine_load.errors import AnalysisError, DelimiterLength, UnreadableSchema
 from routine_load.formats.avro import AvroDecoder
+from routine_load.formats.columnar import ColumnarDecoder
 from routine_load.formats.csv import CsvDecoder
 from routine_load.formats.json import JsonDecoder
 from routine_load.formats.jsonpaths import parse_jsonpaths, parse_path
@@ -50,6 +51,8 @@ def decoder_for(spec: LoadSpec, columns: Sequence[SourceColumn], registry: Schem
     decoder: Decoder
     if spec.format is Format.AVRO:
         decoder = AvroDecoder(spec, fields, registry)
+    elif spec.format is Format.COLUMNS:
+        decoder = ColumnarDecoder(spec, fields)
     else:
         decoder = JsonDecoder(spec, fields) if spec.format is Format.JSON else CsvDecoder(spec, fields)
     metadata = tuple(columns[len(fields) :])

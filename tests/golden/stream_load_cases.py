@@ -34,6 +34,7 @@ import re
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -207,12 +208,12 @@ class Player:
         pieces = [request.body[at : at + 5] for at in range(0, len(request.body), 5)]
         body: Any = iter(pieces) if request.is_chunked else request.body
         named = {name.encode(): value.encode() for name, value in headers.items()}
-        connection.request(request.method, request.path, body, named, encode_chunked=request.is_chunked)
-        answered = connection.getresponse()
-        assert answered.status == 200, answered.status
-        self.answer = json.loads(answered.read())
+        with closing(connection):
+            connection.request(request.method, request.path, body, named, encode_chunked=request.is_chunked)
+            with connection.getresponse() as answered:
+                assert answered.status == 200, answered.status
+                self.answer = json.loads(answered.read())
         self.txn = str(self.answer.get("TxnId", self.txn)) if self.answer.get("TxnId") != -1 else self.txn
-        connection.close()
 
     def _checked(self, line: str) -> list[str]:
         self._send()

@@ -1,22 +1,30 @@
 """A request's body on its way to payloads: counted, bounded, decompressed, cut.
 
-At most a chunk, and the row that it ends in, is in memory at a time. Formats that cannot be read from front to back are
-in ``columnar_bodies``.
+At most a chunk, and the row that it ends in, is in memory at a time. A body whose format cannot be read from front to
+back is put into a file first.
 """
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import IO
+
+import pyarrow as pa
 
 from routine_load.clock import Clock
+from routine_load.errors import LimitExceeded, SinkError
+from routine_load.formats.column_files import arrow_batches, orc_batches, parquet_batches
 from routine_load.formats.compression import decompressed
-from routine_load.formats.framing import EnclosedRows, Framer, Read, RowsByDelimiter, WholeBody, framed, gathered
+from routine_load.formats.framing import EnclosedRows, Framer, Read, RowsByDelimiter, WholeBody, framed
 from routine_load.formats.json_framing import JsonDocuments, JsonElements, first_byte
 from routine_load.ids import Compat
+from routine_load.loads.column_rows import ColumnRows
 from routine_load.loads.lines import BodyRows, Lines
-from routine_load.loads.values import LoadSpec, Payloads
+from routine_load.loads.values import Format, LoadSpec, Payloads
 from routine_load.statements.stream_load.plan import MIB, BodyFormat, LoadPlan, StreamLoadLimits
 from routine_load.statements.stream_load.values import LoadRequest
 from routine_load.statements.stream_load.words import Code, Refused
@@ -90,8 +98,10 @@ class Opened:
 
 
 def opened(plan: LoadPlan, body: ReceivedBody, limits: StreamLoadLimits) -> Opened:
-    """The payloads of a body of CSV or JSON, as they come. Raises what reading does, LimitExceeded, BodyBroken."""
+    """The payloads of a body, as they come. Raises what reading does, LimitExceeded, LoadRejected, BodyBroken."""
     read = decompressed(body.read, plan.head.compression)
+    if plan.spec.format is Format.COLUMNS:
+        return Opened(plan.spec, (ColumnRows(table) for table in _tables(plan.head.format, read, limits)))
     framer, spec = _framer(plan)
     if plan.head.format is BodyFormat.JSON and not isinstance(framer, RowsByDelimiter):
         head = b""
@@ -104,6 +114,31 @@ def opened(plan: LoadPlan, body: ReceivedBody, limits: StreamLoadLimits) -> Open
         read = _Prepended(head, read).read
     rows = framed(read, framer, chunk_bytes=limits.chunk_bytes, row_bytes_max=limits.row_bytes_max)
     return Opened(spec, chain.from_iterable(_payloads(found, limits) for found in rows))
+
+
+def _tables(body_format: BodyFormat, read: Read, limits: StreamLoadLimits) -> Iterator[pa.Table]:
+    rows = limits.chunk_rows
+    if body_format is BodyFormat.ARROW:
+        yield from arrow_batches(read, rows=rows, message_bytes_max=limits.row_bytes_max)
+        return
+    with tempfile.TemporaryFile(dir=limits.spool_dir) as file:
+        _spool(read, file, limits)
+        batches = parquet_batches if body_format is BodyFormat.PARQUET else orc_batches
+        yield from batches(file, rows=rows)
+
+
+def _spool(read: Read, file: IO[bytes], limits: StreamLoadLimits) -> None:
+    """A file that is read from its end has to be there as a whole first."""
+    size = 0
+    try:
+        while data := read(MIB):
+            size += len(data)
+            if size > limits.spool_bytes_max:
+                raise LimitExceeded(f"The body has more than {limits.spool_bytes_max} bytes, more cannot be kept")
+            file.write(data)
+        file.seek(0)
+    except OSError as error:
+        raise SinkError(f"The body cannot be kept: {os.strerror(error.errno or 0)}") from error
 
 
 def _framer(plan: LoadPlan) -> tuple[Framer, LoadSpec]:
@@ -155,6 +190,3 @@ class _Prepended:
             return self._read(size)
         taken, self._head = self._head[:size], self._head[size:]
         return taken
-
-
-__all__ = ["Opened", "ReceivedBody", "gathered", "opened"]

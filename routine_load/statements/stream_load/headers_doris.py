@@ -141,7 +141,7 @@ def plan(request: LoadRequest, front: Head) -> LoadPlan:
     try:
         spec = LoadSpec(
             compat=COMPAT,
-            format=_SPEC_FORMATS.get(front.format, Format.CSV),
+            format=_SPEC_FORMATS.get(front.format, Format.COLUMNS),
             column_separator=header_delimiter(
                 request.header("column_separator", "\\x01" if is_hive else "\\t"), COMPAT
             ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 from routine_load.formats.compression import Compression
 from routine_load.loads.values import LoadSpec
@@ -16,8 +17,10 @@ class StreamLoadLimits:
     """Bounds of a load that are no front end's settings; both vendors keep them in ``be.conf``.
 
     ``row_bytes_max``: the largest row, or document, that is taken. ``spool_bytes_max``: the largest body of a format
-    that cannot be read from front to back.
+    that cannot be read from front to back, and that is kept in ``spool_dir`` meanwhile.
     """
+
+    spool_dir: Path
 
     body_bytes_max: int
     json_bytes_max: int = 100 * MIB

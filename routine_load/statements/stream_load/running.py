@@ -17,6 +17,7 @@ from routine_load.ids import NO_TXN, Compat, TableRef
 from routine_load.loads.lines import BodyRows
 from routine_load.loads.open_transaction import OpenTransaction, TableStream
 from routine_load.loads.transaction_values import TxnState
+from routine_load.loads.values import Payloads
 from routine_load.statements.context import Context
 from routine_load.statements.stream_load import headers_doris, headers_starrocks
 from routine_load.statements.stream_load.bodies import ReceivedBody, opened
@@ -96,14 +97,9 @@ class Loading:
                 source = opened(plan, body, limits)
                 with transaction.load(ref, source.spec) as stream:
                     try:
-                        for payloads in source.payloads:
-                            stream.add(payloads, received_bytes=body.since())
-                            _stop_at_parse_error(stream, request.session.compat)
+                        _add_all(stream, source.payloads, body, request.session.compat)
                     except BodyBroken as error:
                         _count_whole_body(stream, error, request.session.compat)
-                    body.finish()
-                    if rest := body.since():
-                        stream.add(BodyRows(()), received_bytes=rest)
                     return stream.counts
         finally:
             watch.waited(body.spent_s)
@@ -179,6 +175,20 @@ def _refusals() -> Iterator[None]:
         raise Refused(Code.ABORTED, error.message) from error
     except RoutineLoadError as error:
         raise by_front_end(error) from error
+
+
+def _add_all(stream: TableStream, found: Iterator[Payloads], body: ReceivedBody, compat: Compat) -> None:
+    """The last chunk waits for the end of the body, so that all bytes are counted with some rows."""
+    waiting: Payloads | None = None
+    for payloads in found:
+        if waiting is not None:
+            stream.add(waiting, received_bytes=body.since())
+            _stop_at_parse_error(stream, compat)
+        waiting = payloads
+    body.finish()
+    if waiting is not None:
+        stream.add(waiting, received_bytes=body.since())
+        _stop_at_parse_error(stream, compat)
 
 
 def _stop_at_parse_error(stream: TableStream, compat: Compat) -> None:

@@ -41,7 +41,10 @@ class StreamLoads:
             context=context,
             limits={
                 compat: StreamLoadLimits(
-                    body_bytes_max=most * MIB, chunk_bytes=settings.chunk_bytes, chunk_rows=settings.chunk_rows
+                    spool_dir=settings.data_dir,
+                    body_bytes_max=most * MIB,
+                    chunk_bytes=settings.chunk_bytes,
+                    chunk_rows=settings.chunk_rows,
                 )
                 for compat, most in ((Compat.STARROCKS, STARROCKS_BODY_MIB), (Compat.DORIS, DORIS_BODY_MIB))
             },
