@@ -60,6 +60,8 @@ class Translator:
         return self._node(tree)
 
     def _node(self, node: exp.Expr) -> Typed:
+        if isinstance(node, exp.Identifier):
+            return self.parameter(node)
         rule = RULES.get(type(node))
         if rule is None:
             raise AnalysisError(f"{type(node).__name__.upper()} is not allowed in a load expression")
@@ -327,7 +329,6 @@ _LETTERS = {
 }
 RULES: dict[type[exp.Expr], Callable[..., Typed]] = {
     exp.Column: Translator.column,
-    exp.Identifier: Translator.parameter,
     exp.Literal: Translator.literal,
     exp.Null: Translator.null,
     exp.Boolean: Translator.boolean,
