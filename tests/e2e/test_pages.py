@@ -6,6 +6,8 @@ docs/python.md, docs/clients.md, docs/functions.md and docs/types.md have tests 
 from __future__ import annotations
 
 import base64
+import contextlib
+import io
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 import routine_load
 from routine_load.config import Settings
 from routine_load.jobs.frontend_config import ITEMS
+from routine_load.testing import EmbeddedRegistry
 from tests.e2e.certificates import Authority
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,6 +137,32 @@ def read_files(reader: Reader) -> None:
         reader.run('DROP FILE "ca.pem" FROM db PROPERTIES ("catalog" = "kafka")')
 
 
+def read_avro(reader: Reader) -> None:
+    """The job of the page loads an order as its schema says."""
+    fields = [("id", "long"), ("price", {"type": "bytes", "logicalType": "decimal", "precision": 12, "scale": 2})]
+    fields += [
+        ("at", {"type": "long", "logicalType": "timestamp-millis"}),
+        ("tags", {"type": "array", "items": "string"}),
+    ]
+    city = {"type": "record", "name": "Address", "fields": [{"name": "city", "type": "string"}]}
+    listed = [{"name": name, "type": kind} for name, kind in [*fields, ("to", city)]]
+    order = bytes.fromhex("02 04 3039 00 02 02 61 00 04 4f6f")
+    with EmbeddedRegistry(user_info="key:secret") as registry:
+        number = registry.register("orders-value", {"type": "record", "name": "Order", "fields": listed})
+        reader.kafka.produce(reader.topic, [registry.framed(number, order)])
+        reader.read("docs/avro.md", **{"http://key:secret@127.0.0.1:8081": registry.url})
+        reader.rl.wait("shop.orders", loaded_rows=1)
+    (row,) = reader.run(
+        "SELECT id, city, CAST(price AS VARCHAR) AS price, CAST(ordered_at AS VARCHAR) AS at, tag FROM shop.orders"
+    )
+    assert list(row.values()) == [1, "Oo", "123.45", "1970-01-01 08:00:00", "a"]
+    ((code, printed),) = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", page("docs/avro.md"), re.DOTALL)
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(code, "docs/avro.md", "exec"), {})
+    assert out.getvalue() == printed
+
+
 def read_kafka_metadata(reader: Reader) -> None:
     """What Kafka knows of the message stands in the columns; ``topic`` has the field's own name."""
     reader.run("CREATE DATABASE db")
@@ -167,6 +196,7 @@ STORIES: dict[str, Callable[[Reader], None]] = {
     "docs/files.md": read_files,
     "docs/getting-started.md": read_getting_started,
     "docs/kafka-metadata.md": read_kafka_metadata,
+    "docs/avro.md": read_avro,
     "docs/privileges.md": read_privileges,
 }
 
@@ -261,9 +291,6 @@ def test_the_session_in_the_readme_is_what_a_shell_shows(reader):
 
 
 NOT_THERE = {
-    '`format = "avro"`': ("avro", 'CREATE ROUTINE LOAD db.k ON t PROPERTIES ("format" = "avro") {from}'),
-    "`aws.*`": ("aws.region", 'CREATE ROUTINE LOAD db.k ON t {from}, "aws.region" = "x")'),
-    "temporary partitions": ("Temporary", "ALTER TABLE db.t ADD TEMPORARY PARTITION p VALUES LESS THAN ('2')"),
     "IPV4": ("IPV4", "CREATE TABLE db.u (a INT, b IPV4) DUPLICATE KEY(a)"),
     "IPV6": ("IPV6", "CREATE TABLE db.u (a INT, b IPV6) DUPLICATE KEY(a)"),
     "TIME": ("TIME", "CREATE TABLE db.u (a INT, b TIME) DUPLICATE KEY(a)"),
