@@ -123,6 +123,8 @@ class Coordinator:
         if base.cluster is not None:
             base.cluster.start()
         self._on_loop(assembly.scheduler.start())
+        if base.cluster is not None:
+            base.cluster.sink.settler.start()
         assembly.cleaner.soon()
         self._stack.callback(lambda: self._on_loop(assembly.scheduler.stop(self._settings.drain_timeout_s)))
         ticking = threading.Thread(target=self._tick, args=(assembly.transactions,), name="transactions", daemon=True)

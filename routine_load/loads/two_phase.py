@@ -44,7 +44,7 @@ _COMMITTED = frozenset({LabelState.COMMITTED, LabelState.VISIBLE})
 
 
 class TwoPhaseSink:
-    """Thread-safe (``loads.ports.Sink``). ``start`` it before the first job is planned, ``close`` it at the end."""
+    """Thread-safe (``loads.ports.Sink``). Start it before the jobs are recovered, and its ``settler`` behind that."""
 
     def __init__(self, target: Target, intents: IntentLog, spool: SpoolPlace, clock: Clock) -> None:
         self._target = target
@@ -54,13 +54,8 @@ class TwoPhaseSink:
         self.settler = Settler(self._driver, clock)
 
     def start(self) -> None:
-        """Clear the spool, and go on with every commit that was left open. Raises MetadataError."""
+        """Clear the spool, and leave every commit that is open to the settler. Raises MetadataError."""
         empty_spool(self._spool.folder)
-        self.leave_open_ones()
-        self.settler.start()
-
-    def leave_open_ones(self) -> None:
-        """Those of jobs that will be planned are settled by then; the others by the settler, soon."""
         for intent in self._log.open_intents():
             if intent.state is not IntentState.IN_DOUBT:
                 self.settler.leave(intent.label, intent.job_id)

@@ -44,6 +44,8 @@ class ClusterSink(TwoPhaseSink):
         place = SpoolPlace(folder=self.folder, bytes_max=10**6)
         super().__init__(self.target, StageIntents(self), place, self.stage)
         self.settler.settled = lambda job_id: self.told(job_id)  # noqa: PLW0108 - the scheduler of the process is known later
+        self.jobs_are_recovered = False
+        self.start()
         self.stage.spawn(self._go_on_with_what_was_left)
         self.stage.spawn(self._life_of_the_target)
 
@@ -111,10 +113,10 @@ class ClusterSink(TwoPhaseSink):
         return self.stage.dice.choice(_TROUBLES) if self.faults.strikes(f"target.{operation}") else Trouble.NONE
 
     def _go_on_with_what_was_left(self) -> None:
-        self.leave_open_ones()
         while True:
             self.stage.sleep(0.3)
-            self.settler.work()
+            if self.jobs_are_recovered:
+                self.settler.work()
 
     def _life_of_the_target(self) -> None:
         """Requests that were held back arrive; time-outs come; final labels are forgotten."""

@@ -144,6 +144,8 @@ class Play:
 
     def _note_start(self, task: asyncio.Task[None]) -> None:
         self.failed_to_start = not task.cancelled() and task.exception() is not None
+        if self.on_cluster:
+            self.sink.jobs_are_recovered = not self.failed_to_start
 
     def _log_of(self, process: int) -> Path:
         return self._base / f"log{process}"
@@ -170,6 +172,8 @@ class Play:
             kafka.look()
 
     def _user(self) -> None:
+        if self.on_cluster:  # the doors open when the jobs are recovered
+            self.stage.pause(lambda: self.sink.jobs_are_recovered)
         self._talking += 1
         self._talk()
         self._talking -= 1
