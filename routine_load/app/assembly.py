@@ -195,6 +195,7 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
     stack.callback(transactions.close)
     parts = _parts(base, kafka, replace(path, sink=base.sink), backends)
     parts.next_txn_id = ids.next
+    parts.clients_running = transactions.running
     scheduler = Scheduler(parts)
     cleaner = Cleaner(parts.agenda, base.store.jobs, base.sink, base.own_frontend_config, base.clock)
     cleaner.forgotten = scheduler.forget

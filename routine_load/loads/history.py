@@ -121,15 +121,14 @@ class LoadHistory:
         with self._lock:
             self._running.pop(label, None)
 
-    def has_label(self, database: str, label: Label) -> bool:
-        """Whether a load that was not given up has the label."""
+    def with_label(self, database: str, label: Label) -> Load | None:
+        """The load of that label, whether it runs or ended."""
         with self._lock:
             running = self._running.get(label)
-            if running is not None:
-                return running.database == database
+            if running is not None and running.database == database:
+                return running
             kept = self._ended.get(database)
-            ended = None if kept is None else kept.get(label)
-            return ended is not None and ended.status is not TxnState.ABORTED
+            return None if kept is None else kept.get(label)
 
     def running_in(self, database: str) -> int:
         """How many run."""

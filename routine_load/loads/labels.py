@@ -109,6 +109,13 @@ class Labels:
             forgotten += self._forget_in(database, now)
         return forgotten
 
+    def forget_ended(self, database: str) -> list[TxnId]:
+        """Forget everything that has ended in a database; returns which."""
+        ended = list(self._ended.get(database, ()))
+        for txn_id in ended:
+            self.drop(txn_id)
+        return ended
+
     def _forget_in(self, database: str, now: datetime) -> list[TxnId]:
         ended = self._ended[database]
         chosen = []

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from routine_load.clock import Clock
 from routine_load.commit.values import Counts
 from routine_load.errors import BrokenInvariant, RoutineLoadError, SinkError, TransactionBusy, TransactionEnded
-from routine_load.ids import Label, TableRef, TxnId
+from routine_load.ids import Compat, Label, TableRef, TxnId
 from routine_load.loads.path import LoadPath, LoadRows, LoadStream, SingleTable
 from routine_load.loads.ports import ClientRows, TransactionLog
 from routine_load.loads.rejects import CLIENTS, RejectSource
@@ -239,7 +239,9 @@ class OpenTransaction:
         rejects = ""
         with suppress(SinkError):
             rejects = self._rows.refused()
-        aborted = self._transaction.told(replace(counts, loaded=0), rejects, first_error)
+        if self._transaction.compat is Compat.DORIS:
+            counts = replace(counts, loaded=0)  # Doris: of a load that failed, no row was loaded
+        aborted = self._transaction.told(counts, rejects, first_error)
         self._end(aborted.aborted(reason, self._around.clock.now()))
         self._undo()
 

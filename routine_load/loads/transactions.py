@@ -8,7 +8,7 @@ statements. No lock is held while the log works.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,6 +19,7 @@ from routine_load.clock import Clock
 from routine_load.errors import RoutineLoadError, TransactionBusy, TransactionEnded, TransactionNotFound
 from routine_load.ids import Compat, Label, TxnId
 from routine_load.jobs.frontend_config import FrontendConfig
+from routine_load.loads.history import Load
 from routine_load.loads.labels import Labels, label_used, require_label
 from routine_load.loads.open_transaction import OpenTransaction, Surroundings
 from routine_load.loads.path import LoadPath
@@ -31,6 +32,7 @@ from routine_load.observe.logs import logger
 log = logger("loads")
 
 TIMED_OUT: Final = "timeout by txn manager"
+DATABASE_GONE: Final = "the database was dropped"
 RESTARTED: Final = "coordinate BE restart"
 _IDS_AT_ONCE: Final = 1_000_000
 _FORGOTTEN_AT_ONCE: Final = 1_000
@@ -66,7 +68,7 @@ class TxnIds:
 class Elsewhere(Protocol):
     """Loads that are not begun here but share the name space: routine load tasks."""
 
-    def has_label(self, database: str, label: Label) -> bool: ...
+    def with_label(self, database: str, label: Label) -> Load | None: ...
 
     def running_in(self, database: str) -> int: ...
 
@@ -116,8 +118,9 @@ class Transactions:
         """Take a label. Raises LabelUsed, LimitExceeded, AnalysisError (the label's form), SinkError."""
         parts = self._parts
         require_label(begin.label, begin.compat)
-        if parts.elsewhere.has_label(begin.database, begin.label):
-            raise label_used(begin.label, -1, TxnState.VISIBLE, begin.compat)
+        other = parts.elsewhere.with_label(begin.database, begin.label)
+        if other is not None and other.status is not TxnState.ABORTED:
+            raise label_used(begin.label, other.txn_id, other.status, begin.compat)
         running = parts.elsewhere.running_in(begin.database)
         begun = Transaction.begun(parts.ids.next(), begin, parts.clock.now())
         with self._lock:
@@ -185,6 +188,16 @@ class Transactions:
             self._changed(aborted)
             failpoint("transaction.abort.after")
         return aborted
+
+    def forget_databases(self, names: Collection[str]) -> None:
+        """These were dropped: what was open or prepared in them is given up, and their labels are free."""
+        for database in names:
+            with self._lock:
+                running = self._labels.running(database)
+            for transaction in running:
+                _ended_quietly(partial(self.abort, transaction.id, DATABASE_GONE))
+            with self._lock:
+                self._to_forget += self._labels.forget_ended(database)
 
     def tick(self) -> None:
         """Abort what took too long; forget what was kept for long enough. Never raises."""

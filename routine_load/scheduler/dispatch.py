@@ -92,7 +92,8 @@ class Dispatcher:
 
     def _may_begin(self, run: JobRun) -> bool:
         """StarRocks, Doris: running transactions of a database are bounded; a job that meets the bound is paused."""
-        running, compat = self._running[run.database], run.plan.job.definition.compat
+        compat = run.plan.job.definition.compat
+        running = self._running[run.database] + self._parts.clients_running(run.database)
         limit = self._parts.planner.frontend_config(compat).max_running_txn_num_per_db
         if running < limit:
             return True

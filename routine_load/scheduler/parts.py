@@ -38,6 +38,8 @@ class Parts:
     clock: Clock
     history: LoadHistory = field(default_factory=LoadHistory)
     counters: Counters = field(default_factory=Counters)
+    clients_running: Callable[[str], int] = lambda _: 0
+    """How many transactions of clients run in a database, which share a bound with tasks."""
     next_txn_id: Callable[[], TxnId] = field(default_factory=_own_numbers)
 
     @property

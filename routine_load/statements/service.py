@@ -233,5 +233,7 @@ class Service:
         before = engine.databases() if _DROPS_DATABASE.match(text) else []
         result = engine.execute(variables.with_session_values(text, session), session)
         if before:
-            self._context.files.records.forget(set(before) - set(engine.databases()))
+            gone = set(before) - set(engine.databases())
+            self._context.files.records.forget(gone)
+            self._context.transactions.forget_databases(gone)
         return result

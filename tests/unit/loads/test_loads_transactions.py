@@ -430,6 +430,30 @@ def test_rejected_rows_of_what_was_given_up_can_be_read(world: World) -> None:
     assert world.files() == [".refused"]
 
 
+def test_doris_counts_no_row_of_a_load_that_failed_as_loaded(world: World) -> None:
+    """Doris: NumberLoadedRows 0 with the true NumberFilteredRows; StarRocks tells what it had counted."""
+    opened = world.load(replace(BEGIN, compat=Compat.DORIS), b"1,x", b"nonsense,y")
+    assert opened.rollback("no").counts == Counts(0, 1, 0, 13, 2)
+    assert world.load(BEGIN, b"1,x", b"nonsense,y").rollback("no").counts == Counts(1, 1, 0, 13, 2)
+
+
+def test_a_database_that_is_dropped_takes_its_transactions_with_it(world: World) -> None:
+    """Labels belong to the database, not to its name: whoever makes it anew begins with none."""
+    world.load(BEGIN, b"1,x").commit()
+    txn = world.prepared("m", b"1,x")
+    opened = world.load(replace(STAGED, label=Label("n")), b"1,x")
+    world.transactions.begin(replace(BEGIN, database="e"))
+    world.transactions.forget_databases({"d"})
+    assert world.transactions.list("d") == []
+    assert world.transactions.get(txn) is None
+    assert opened.transaction.reason == "the database was dropped"
+    assert world.stages() == []
+    assert len(world.transactions.list("e")) == 1
+    world.transactions.tick()
+    world.restart()
+    assert world.transactions.list("d") == []
+
+
 STEPS = ["transaction.finish.before", "prepared.commit.locked", "prepared.commit.merged", "prepared.commit.dropped"]
 
 
