@@ -33,6 +33,8 @@ _NAMES = {
 def type_of(node: exp.DataType) -> ColumnType:
     """The type that a CAST names. Raises AnalysisError for one that expressions cannot cast to."""
     label = node.this.value if isinstance(node.this, exp.DType) else str(node.this)
+    if label == "ARRAY" and len(node.expressions) == 1:
+        return ColumnType(name=TypeName.ARRAY, arguments=(type_of(node.expressions[0]),))
     name = _NAMES.get(label)
     if name is None:
         raise AnalysisError(f"CAST to {label} is not supported in a load expression")
@@ -49,8 +51,20 @@ def type_of(node: exp.DataType) -> ColumnType:
 
 def cast(value: Typed, to: ColumnType, context: Context) -> Typed:
     """The value as that type; NULL where it does not fit."""
+    if to.name is TypeName.ARRAY:
+        return _as_array(value, to, context)
     nested = value.kind.is_nested and to.name not in {TypeName.STRING, TypeName.VARCHAR, TypeName.CHAR, TypeName.JSON}
     if nested or value.kind is Kind.OTHER:
         raise AnalysisError(f"a value of kind {value.kind.name} cannot be cast in a load expression")
     rules = Rules(compat=context.compat, zone=context.zone)
     return derived(f"({convert(value.sql, value.kind, to, rules)})", kind_of(to), value)
+
+
+def _as_array(value: Typed, to: ColumnType, context: Context) -> Typed:
+    """An array of another, or of its text, as a column of that type would read it."""
+    if value.kind not in {Kind.TEXT, Kind.JSON, Kind.ARRAY, Kind.NULL}:
+        raise AnalysisError(f"a value of kind {value.kind.name} cannot be cast to an array")
+    (of,) = to.arguments
+    item = Kind.ARRAY if of.name is TypeName.ARRAY else kind_of(of)
+    made = convert(value.sql, value.kind, to, Rules(compat=context.compat, zone=context.zone))
+    return derived(f"({made})", Kind.ARRAY, value, item=item)

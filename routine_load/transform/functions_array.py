@@ -1,4 +1,4 @@
-"""Arrays. Elements are of one kind, which is followed; positions count from 1. Lambda expressions are in ``lambdas``."""
+"""Arrays. Elements are of one kind, which is followed; positions count from 1. Lambdas have a module of their own."""
 
 from __future__ import annotations
 
