@@ -5,12 +5,16 @@
 Prints one line of JSON per case. CPU is of the whole process, all threads.
 """
 
+import io
 import json
 import resource
 import sys
 import time
 
+import fastavro
+
 from routine_load.formats import decoder_for
+from routine_load.formats.ports import RegisteredSchema
 from routine_load.ids import Compat, TableRef
 from routine_load.loads.values import Format, LoadSpec, Origin
 from routine_load.sql.expressions import read_expression
@@ -55,6 +59,38 @@ def csv_messages(count):
         f"{COUNTRIES[i % 6]},male,{i % 9973}".encode()
         for i in range(count)
     ]
+
+
+AVRO = {
+    "type": "record",
+    "name": "Order",
+    "fields": [
+        {"name": "order_id", "type": "long"},
+        {"name": "pay_dt", "type": {"type": "int", "logicalType": "date"}},
+        {"name": "customer_name", "type": ["null", "string"]},
+        {"name": "nationality", "type": {"type": "enum", "name": "Nation", "symbols": list(COUNTRIES)}},
+        {"name": "price", "type": "double"},
+    ],
+}
+
+
+class Registry:
+    """One schema, without asking anybody."""
+
+    def schema(self, _address, _number):
+        return RegisteredSchema(json.dumps(AVRO))
+
+
+def avro_messages(count):
+    schema = fastavro.parse_schema(AVRO)
+    messages = []
+    for i in range(count):
+        out = io.BytesIO(b"\0\0\0\0\1")
+        out.seek(5)
+        order = {"order_id": 2020050802 + i, "pay_dt": 18383 + i % 28, "customer_name": f"Johann Georg {i:07d}"}
+        fastavro.schemaless_writer(out, schema, order | {"nationality": COUNTRIES[i % 6], "price": float(i % 9973)})
+        messages.append(out.getvalue())
+    return messages
 
 
 def json_messages(count):
@@ -114,14 +150,17 @@ def cases(count):
     yield "json jsonpaths derived", LoadSpec(jsonpaths=paths, columns=mapped, **documents), objects
     fractions = [value.replace(b"}", b".50}") for value in objects]
     yield "json fractions", LoadSpec(**documents), fractions
+    avro = LoadSpec(compat=Compat.STARROCKS, format=Format.AVRO)
+    yield "avro", avro, avro_messages(count)
 
 
 def measure(name, spec, messages):
     compiler = TransformCompiler()
     compiler.check(spec, ORDERS)
-    decoder = decoder_for(spec, compiler.source_columns(spec, ORDERS))
+    decoder = decoder_for(spec, compiler.source_columns(spec, ORDERS), Registry())
     transformer = compiler.transformer(spec, ORDERS)
     chunks = [Chunk(messages[at : at + CHUNK]) for at in range(0, len(messages), CHUNK)]
+    decoder.prepare(chunks[0])
     transformer.transform(decoder.decode(chunks[0]))
     loaded = rejected = 0
     decoding = 0.0

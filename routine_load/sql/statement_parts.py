@@ -26,7 +26,7 @@ class Property:
 
     def __repr__(self) -> str:
         """Secrets never appear in a repr."""
-        words = ("password", "secret", "jaas", "token", "credential", "key.pem")
+        words = ("password", "secret", "jaas", "token", "credential", "key.pem", "access", "user.info", "registry.url")
         secret = any(word in self.key.lower() for word in words) or self.value[:5].lower() == "data:"
         return f"Property(key={self.key!r}, value={'******' if secret else self.value!r})"
 

@@ -159,7 +159,8 @@ def test_errors_never_quote_a_literal(text):
 def test_secrets_do_not_appear_in_a_repr():
     """A statement can be logged whole."""
     text = (
-        "create routine load j from kafka ('property.sasl.password' = 'hunter2'); create user u identified by 'hunter2'"
+        "create routine load j from kafka ('property.sasl.password' = 'hunter2'); create user u identified by 'hunter2'; "
+        "create routine load j from kafka ('confluent.schema.registry.url' = 'http://k:hunter2@r')"
     )
     assert "hunter2" not in repr(parse(text, Compat.STARROCKS))
 

@@ -61,6 +61,8 @@ def stand(tmp_path):
         "CREATE FILE 'f' PROPERTIES('url'='data:,CANARY','catalog'='kafka')",
         "SELECT 'CANARY', 'password'",
         "'CANARY'password",
+        "CREATE ROUTINE LOAD j ON t FROM KAFKA ('confluent.schema.registry.url'='http://k:CANARY@r')",
+        "CREATE ROUTINE LOAD j ON t FROM KAFKA ('aws.access.key'='CANARY')",
     ],
 )
 def test_a_secret_under_way_is_not_listed(text):
