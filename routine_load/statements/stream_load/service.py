@@ -10,8 +10,9 @@ from routine_load.sql.privileges import Privilege
 from routine_load.statements.context import Context
 from routine_load.statements.ports import Session
 from routine_load.statements.stream_load import direct
+from routine_load.statements.stream_load.batching import Batches
 from routine_load.statements.stream_load.interface import TransactionInterface
-from routine_load.statements.stream_load.plan import MIB, StreamLoadLimits
+from routine_load.statements.stream_load.plan import MIB, Batching, StreamLoadLimits
 from routine_load.statements.stream_load.running import Loading, refused
 from routine_load.statements.stream_load.second_phase import ABORTED_BY_USER, abort_refused, finish
 from routine_load.statements.stream_load.values import (
@@ -49,6 +50,7 @@ class StreamLoads:
                 for compat, most in ((Compat.STARROCKS, STARROCKS_BODY_MIB), (Compat.DORIS, DORIS_BODY_MIB))
             },
         )
+        self._batches = Batches(self._loading)
         self._interface = TransactionInterface(self._loading)
 
     def load(self, request: LoadRequest) -> LoadOutcome:
@@ -60,6 +62,8 @@ class StreamLoads:
             front = self._loading.head(request)
         except Refused as error:
             return refused(request, error)
+        if front.batching is not Batching.OFF:
+            return self._batches.load(request, front)
         return direct.load(self._loading, request, front)
 
     # StarRocks: the transaction interface.
