@@ -154,7 +154,6 @@ def _doris(properties: JobProperties) -> Pairs:
         ("trim_space", _if_true(properties.trim_space)),
         ("pause_on_fatal_parse_error", _if_true(properties.pause_on_fatal_parse_error)),
         ("warehouse", properties.warehouse),
-        ("push_down", _if_true(properties.push_down)),
         *((key, value) for key, value in _where_used(properties) if key not in _ALWAYS_IN_DORIS),
     ]
 
@@ -163,7 +162,7 @@ _ALWAYS_IN_DORIS = frozenset({"num_as_string", "fuzzy_parse", "exec_mem_limit"})
 
 
 def _where_used(properties: JobProperties) -> Pairs:
-    """Doris' own properties that are not at their defaults."""
+    """Doris' own properties, and ours, that are not at their defaults."""
     memory, parallelism = properties.exec_mem_limit, properties.send_batch_parallelism
     mode, new_key = properties.unique_key_update_mode, properties.partial_update_new_key_behavior
     return [
@@ -177,6 +176,7 @@ def _where_used(properties: JobProperties) -> Pairs:
         ("workload_group", properties.workload_group),
         ("empty_field_as_null", _if_true(properties.empty_field_as_null)),
         ("load_to_single_tablet", _if_true(properties.load_to_single_tablet)),
+        ("push_down", _if_true(properties.push_down)),
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -79,7 +79,7 @@ class Body:
     """Rows of a part (``loads.ports.PartBody``)."""
 
     table: pa.Table
-    mode: WriteMode = WriteMode()
+    mode: WriteMode = field(default_factory=WriteMode)
 
     @property
     def schema(self) -> pa.Schema:

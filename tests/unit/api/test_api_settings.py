@@ -41,7 +41,7 @@ def test_a_port_can_be_off(value):
         ("kafka_timeout_s", 0, "a number above 0"),
         ("kafka_timeout_s", "nan", "a number above 0"),
         ("engine_memory", "lots", "an amount such as 256MB"),
-        ("target", "starrocks://fe", "duckdb"),
+        ("backends", 65, "from 1 to 64"),
         ("data_dir", "", "a path"),
         ("host", 5, "a text"),
         ("frontend_config", "x", "a table"),

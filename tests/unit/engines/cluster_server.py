@@ -17,7 +17,7 @@ class Received:
     path: str
     headers: dict[str, str]
     body: bytes
-    server: "MisbehavingServer"
+    server: MisbehavingServer
 
 
 Act = Callable[[Received], bytes | None]

@@ -33,6 +33,11 @@ def wire_to(front, *nodes, **options):
     return Wire(address, lambda: members)
 
 
+def leading_to(place, behind=""):
+    """A front end that redirects everything there."""
+    return MisbehavingServer(lambda r: redirect(f"{place}{r.path}{behind}"))
+
+
 def unanswered(wire, request=ASKED):
     """Sending it has no answer; returns what is said of that."""
     with pytest.raises(TargetUnavailable) as caught:
@@ -63,11 +68,10 @@ def test_an_answer_has_its_fields_by_lower_case_name():
 
 def test_a_body_goes_to_the_node_and_never_to_the_front_end():
     """StarRocks, Doris: a front end answers 307 without reading; the node gets all of it, with its length."""
-    with MisbehavingServer(lambda _: page(OK)) as node:
-        with MisbehavingServer(lambda r: redirect(f"http://127.0.0.1:{node.port}{r.path}")) as front:
-            wire = wire_to(front, node)
-            answer = wire.send(load_of(b'{"a":1}\n'))
-            wire.close()
+    with MisbehavingServer(lambda _: page(OK)) as node, leading_to(f"http://127.0.0.1:{node.port}") as front:
+        wire = wire_to(front, node)
+        answer = wire.send(load_of(b'{"a":1}\n'))
+        wire.close()
     assert answer.from_node
     (asked,), (loaded,) = front.seen, node.seen
     assert (asked.body, asked.headers["content-length"], asked.headers["expect"]) == (b"", "0", "100-continue")
@@ -77,11 +81,10 @@ def test_a_body_goes_to_the_node_and_never_to_the_front_end():
 
 def test_credentials_of_a_location_are_dropped_and_our_own_are_sent():
     """Doris puts user and password into the Location, and a question mark behind it."""
-    with MisbehavingServer(lambda _: page(OK)) as node:
-        with MisbehavingServer(lambda r: redirect(f"http://x:y@127.0.0.1:{node.port}{r.path}?")) as front:
-            wire = wire_to(front, node)
-            wire.send(load_of(b"{}\n"))
-            wire.close()
+    with MisbehavingServer(lambda _: page(OK)) as node, leading_to(f"http://x:y@127.0.0.1:{node.port}", "?") as front:
+        wire = wire_to(front, node)
+        wire.send(load_of(b"{}\n"))
+        wire.close()
     assert front.seen[0].headers["authorization"] == node.seen[0].headers["authorization"]
     assert node.seen[0].headers["authorization"] == "Basic bG9hZGVyOnPDqWNyZXQ6QA=="
 
@@ -117,11 +120,10 @@ def test_redirects_that_lead_in_a_circle_end():
 
 def test_a_host_map_says_where_a_node_is_reached():
     """NAT, containers: the front end names an address that only the cluster itself can reach."""
-    with MisbehavingServer(lambda _: page(OK)) as node:
-        with MisbehavingServer(lambda r: redirect(f"http://be1.inside:8040{r.path}")) as front:
-            wire = wire_to(front, host_map={"be1.inside:8040": f"127.0.0.1:{node.port}"})
-            assert wire.send(load_of(b"{}\n")).from_node
-            wire.close()
+    with MisbehavingServer(lambda _: page(OK)) as node, leading_to("http://be1.inside:8040") as front:
+        wire = wire_to(front, host_map={"be1.inside:8040": f"127.0.0.1:{node.port}"})
+        assert wire.send(load_of(b"{}\n")).from_node
+        wire.close()
     assert len(node.seen) == 1
 
 
