@@ -126,8 +126,10 @@ class ClusterSink(TwoPhaseSink):
             late, target.late = target.late, []
             for act in late:
                 act()
-            labels = [label for _, label in target.txns]
-            if labels and self.faults.on and dice.random() < 0.1:
+            open_ones = [p.label for i in self.world.intents.values() if i.state.is_open for p in i.parts]
+            known = [label for _, label in target.txns]
+            labels = [label for label in known if label in open_ones] or known
+            if labels and self.faults.on and dice.random() < 0.2:
                 label = dice.choice(labels)
                 intent = next(
                     (i for i in self.world.intents.values() if label in {part.label for part in i.parts}), None
