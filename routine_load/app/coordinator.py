@@ -9,6 +9,7 @@ import asyncio
 import threading
 from collections.abc import Coroutine
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from datetime import timedelta
 
 from routine_load import __version__
@@ -17,6 +18,7 @@ from routine_load.clock import Clock, SystemClock
 from routine_load.config import Settings
 from routine_load.engines.cluster.address import read_target
 from routine_load.errors import PropertyError
+from routine_load.ids import Compat
 from routine_load.loads.transactions import Transactions
 from routine_load.observe import events
 from routine_load.observe.logs import logger
@@ -162,7 +164,10 @@ class Coordinator:
         """The backend's door first: the front end's sends loads there."""
         settings, base = self._settings, assembly.foundation
         told = Told(error_logs=base.reject_log, facts=lambda: self._facts(assembly), metrics=assembly.metrics.families)
-        limits = HttpLimits(connections_max=settings.http_connections_max)
+        # StarRocks: http_max_header_size and http_max_initial_line_length, at the front end
+        small, large = HttpLimits.STARROCKS_HEAD_BYTES, HttpLimits.HEAD_BYTES
+        head = small if settings.compat is Compat.STARROCKS else large
+        limits = HttpLimits(connections_max=settings.http_connections_max, request_head_bytes_max=large)
         loading = Loading(
             compat=settings.compat,
             streams=assembly.streams,
@@ -179,6 +184,7 @@ class Coordinator:
             self._http.append(backend)
             self._backend_http_port = await backend.start()
         assert http_port is not None, "asked for before"
+        limits = replace(limits, request_head_bytes_max=head)
         frontend = HttpDoor(settings.host, http_port, told, limits, frontend_routes(self._callers))
         self._http.append(frontend)
         self._ports = (None, await frontend.start())

@@ -24,9 +24,14 @@ _LAST_TURNS: Final = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpLimits:
+    """Bounds of a door. Heads: ``columns`` and ``jsonpaths`` of wide tables are long."""
+
+    HEAD_BYTES: ClassVar[int] = 128 * 1024
+    STARROCKS_HEAD_BYTES: ClassVar[int] = (32 + 4) * 1024
+
     connections_max: int = 512
     backlog: int = 128
-    request_head_bytes_max: int = 32 * 1024
+    request_head_bytes_max: int = STARROCKS_HEAD_BYTES
     error_log_bytes_max: int = 16 * MIB
     keep_alive_s: int = 5
     shutdown_s: int = 3

@@ -58,6 +58,21 @@ class Patient(H11Protocol):
         elif self._received > self._received_before + self.linger_bytes_max:
             self._socket.abort()
 
+    def send_400_response(self, msg: str) -> None:
+        """To bytes that are no HTTP. Where they came within a body, whoever reads it is told, and answers nobody.
+
+        Written as it is: h11 refuses to send a text in answer to HEAD, and a second answer after a first.
+        """
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            head = f"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\ncontent-length: {len(msg)}\r\n"
+            self._socket.write(f"{head}connection: close\r\n\r\n{msg}".encode())
+            self._linger()
+        else:
+            self._socket.abort()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._next_look.cancel()
         if self._lingering is not None:
@@ -70,7 +85,13 @@ class Patient(H11Protocol):
 
     def close(self) -> None:
         """Close for good, after what was written; slowly where the client may still be sending."""
-        if self.closes or self.conn.their_state is not h11.SEND_BODY or not self._socket.can_write_eof():
+        if self.conn.their_state is h11.SEND_BODY:
+            self._linger()
+        else:
+            self._socket.close()
+
+    def _linger(self) -> None:
+        if self.closes or not self._socket.can_write_eof():
             self._socket.close()
             return
         self._next_look.cancel()

@@ -68,8 +68,8 @@ class Questions:
         """What one statement answers. Raises RoutineLoadError."""
 
         def shown(session: Session) -> Rows:
-            (step,) = self._loading.service.steps(session, text)
-            result = step()
+            steps = self._loading.service.steps(session, text)
+            result = steps[0]() if len(steps) == 1 else None
             if not isinstance(result, ResultTable):
                 raise ExecutionError(f"{text.partition(' ')[0]} answers no rows")
             rows = [["" if value is None else str(value) for value in row] for row in result.rows]

@@ -29,6 +29,7 @@ from routine_load.server.http import (
 from routine_load.server.mysql import make_verifiers
 from routine_load.server.ports import Verifiers
 from routine_load.sql.access import NOTHING
+from routine_load.sql.results import text_table
 from routine_load.statements.ports import Session
 from routine_load.statements.stream_load.values import (
     ClientGone,
@@ -145,7 +146,7 @@ class StubService:
     def stop(self, session: Session) -> None: ...
 
     def steps(self, session: Session, text: str) -> list:
-        return []
+        return [lambda: text_table(["a"], [("b",)])]
 
 
 class StubUsers:
@@ -175,8 +176,8 @@ class Pair:
     def __init__(self, compat: Compat, *, host: str = "127.0.0.1", backend: bool = True, loads_max: int = 8) -> None:
         self.loads = StubLoads()
         self.service = StubService(compat)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever)
         self._thread.start()
         facts = Facts(
             compat=compat,
@@ -199,26 +200,26 @@ class Pair:
         )
         self.callers = self.on_loop(self._made(loading, loads_max))
         limits = HttpLimits(connections_max=64, shutdown_s=1)
-        self._doors = [
+        self.doors = [
             BackendDoor("127.0.0.1", 0, told, limits, backend_routes(self.callers)),
             HttpDoor("127.0.0.1", 0, told, limits, frontend_routes(self.callers)),
         ]
-        self.backend_port, self.port = (self.on_loop(door.start()) for door in self._doors)
+        self.backend_port, self.port = (self.on_loop(door.start()) for door in self.doors)
 
     async def _made(self, loading: Loading, loads_max: int) -> Callers:
         return Callers(loading, loads_max)
 
     def on_loop(self, work):
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
 
     def close(self) -> None:
         self.loads.go_on.set()
-        for door in self._doors:
+        for door in self.doors:
             self.on_loop(door.stop())
         self.callers.close(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(10)
-        self._loop.close()
+        self.loop.close()
 
     @contextlib.contextmanager
     def talk(self, port: int | None = None) -> Iterator[socket.socket]:

@@ -406,6 +406,7 @@ def test_chunks_of_one_byte_do_not_hold_up_others(fresh):
         b"PUT /api/db/t/_stream_load HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n",
         b"PUT /api/db/t/_stream_load HTTP/1.1\r\nHost: x\r\nla bel: y\r\n\r\n",
         b"PUT /api/db/t/_stream_load HTTP/1.1\r\nHost: x\r\n label: folded\r\n\0: y\r\n\r\n",
+        b"HEAD /api/health HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     ],
 )
