@@ -53,6 +53,7 @@ class World:
         self.clock = SetClock()
         self.settings: dict[str, str] = {}
         self.history = LoadHistory()
+        self.file = "w.duckdb"
         self.open()
 
     def make_tables(self) -> None:
@@ -64,7 +65,7 @@ class World:
 
     def open(self) -> None:
         self.engine = DuckDbEngine.open(
-            self.directory / "w.duckdb", error_log_dir=self.directory / "error_log", memory="256MB", threads=2
+            self.directory / self.file, error_log_dir=self.directory / "error_log", memory="256MB", threads=2
         )
         self.compiler = KeptCompiler(Compiler())
         reject_log = RejectLog(self.directory / "error_log")

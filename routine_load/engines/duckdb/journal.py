@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 
@@ -25,6 +25,8 @@ from routine_load.loads.transaction_values import Transaction, TxnSource, TxnSta
 from routine_load.loads.values import WriteMode
 
 _TIMES: Final = ("began_at", "prepared_at", "committed_at", "finished_at")
+_FIELDS: Final = tuple(each.name for each in fields(Transaction))
+_COUNTS: Final = tuple(each.name for each in fields(Counts))
 _NUMBERS: Final = "next_txn_id"
 
 
@@ -76,7 +78,14 @@ class Journal:
 
     def get(self, cursor: duckdb.DuckDBPyConnection, txn_id: TxnId) -> Kept | None:
         row = cursor.execute(f"SELECT facts, stages FROM {self._transactions} WHERE id = ?", [int(txn_id)]).fetchone()
-        return None if row is None else _load_stages(_load(row[0]), row[1])
+        return None if row is None else self._kept(_load(row[0]), row[1])
+
+    def _kept(self, transaction: Transaction, text: str) -> Kept:
+        """The staged tables are numbered in their order; the file may have another name than it had."""
+        raw: list[dict[str, Any]] = json.loads(text) if text else []
+        name = stage_prefix(transaction.id)
+        stages = (Stage(self._names.own(f"{name}{n}"), _plan(each), each["rows"]) for n, each in enumerate(raw))
+        return Kept(transaction, tuple(stages))
 
     def all(self, cursor: duckdb.DuckDBPyConnection) -> list[Transaction]:
         rows = cursor.execute(f"SELECT facts FROM {self._transactions} ORDER BY id").fetchall()
@@ -100,7 +109,8 @@ class Journal:
 
 
 def _dump(transaction: Transaction) -> str:
-    raw: dict[str, Any] = asdict(transaction)
+    raw: dict[str, Any] = {name: getattr(transaction, name) for name in _FIELDS}
+    raw["counts"] = {name: getattr(transaction.counts, name) for name in _COUNTS}
     for name in _TIMES:
         raw[name] = raw[name].isoformat() if raw[name] is not None else None
     return json.dumps(raw, ensure_ascii=False, separators=(",", ":"))
@@ -128,7 +138,6 @@ def _dump_stages(kept: Kept) -> str:
         return ""
     stages = [
         {
-            "source": stage.source,
             "rows": stage.rows,
             "table": dump_table(stage.plan.table),
             "columns": stage.plan.columns,
@@ -139,13 +148,6 @@ def _dump_stages(kept: Kept) -> str:
         for stage in kept.stages
     ]
     return json.dumps(stages, ensure_ascii=False, separators=(",", ":"))
-
-
-def _load_stages(transaction: Transaction, text: str) -> Kept:
-    if not text:
-        return Kept(transaction)
-    raw: list[dict[str, Any]] = json.loads(text)
-    return Kept(transaction, tuple(Stage(each["source"], _plan(each), each["rows"]) for each in raw))
 
 
 def _plan(raw: dict[str, Any]) -> MergePlan:

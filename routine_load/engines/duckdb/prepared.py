@@ -205,7 +205,8 @@ class ClientHouse:
             self.journal.move(cursor, Kept(visible), source=kept.transaction.state)
             staging.merge(self.catalog)
             failpoint("prepared.commit.merged")
-            self.journal.drop_stages(cursor, visible.id)
+            for stage in kept.stages:
+                cursor.execute(f"DROP TABLE {stage.source}")
             failpoint("prepared.commit.dropped")
             self.commit(cursor, visible)
             failpoint("prepared.commit.after")

@@ -454,6 +454,18 @@ def test_a_database_that_is_dropped_takes_its_transactions_with_it(world: World)
     assert world.transactions.list("d") == []
 
 
+def test_a_file_that_is_renamed_still_has_what_was_prepared(world: World) -> None:
+    """What is staged is found by its number, whatever the file is called now."""
+    txn = world.prepared("one", b"1,x")
+    world.close()
+    (world.directory / "w.duckdb").rename(world.directory / "other.duckdb")
+    world.file = "other.duckdb"
+    world.open()
+    world.transactions.commit(txn)
+    assert world.rows() == [(1, "x")]
+    assert world.stages() == []
+
+
 STEPS = ["transaction.finish.before", "prepared.commit.locked", "prepared.commit.merged", "prepared.commit.dropped"]
 
 
