@@ -128,8 +128,8 @@ def convert(sql: str, kind: Kind, to: ColumnType, rules: Rules) -> str:  # noqa:
         if kind_of(to) is not kind:
             raise AnalysisError(f"a value of kind {kind.name} cannot be used as {to.name.upper()}")
         return sql
-    if kind.is_nested:
-        return _from_nested(sql, kind, to, rules)
+    if kind.is_nested or kind is Kind.BYTES:
+        return (_from_nested if kind.is_nested else _from_bytes)(sql, kind, to, rules)
     if to.name in _TEXTS:
         return _fitted(to_text(sql, kind), to, rules)
     if kind in {Kind.TEXT, Kind.JSON}:
@@ -151,10 +151,12 @@ def convert(sql: str, kind: Kind, to: ColumnType, rules: Rules) -> str:  # noqa:
     return f"TRY_CAST({sql} AS {duck_type(to)})"
 
 
-def to_text(sql: str, kind: Kind) -> str:
+def to_text(sql: str, kind: Kind) -> str:  # noqa: PLR0911 - a table of kinds
     """SQL of a value as the vendors print it. ``sql`` must be cheap to repeat."""
     if kind is Kind.TEXT:
         return sql
+    if kind is Kind.BYTES:
+        return f"TRY(decode({sql}))"
     if kind is Kind.DOUBLE:
         # A whole double prints without a fraction.
         whole = f"{sql} = trunc({sql}) AND abs({sql}) < 1e15"
@@ -181,6 +183,15 @@ def nested_text(sql: str, kind: Kind, compat: Compat) -> str:
     value = "coalesce(to_json(__v.value)::VARCHAR, 'null')"
     each = f"list_transform(map_entries({sql}), lambda __v: to_json(__v.key)::VARCHAR || ':' || {value})"
     return f"('{{' || array_to_string({each}, ', ') || '}}')"
+
+
+def _from_bytes(sql: str, kind: Kind, to: ColumnType, rules: Rules) -> str:
+    """Bytes are bytes, or the text that they spell."""
+    if to.name is TypeName.VARBINARY:
+        return sql if to.length is None else f"CASE WHEN octet_length({sql}) <= {to.length} THEN {sql} END"
+    if to.name not in _TEXTS:
+        raise AnalysisError(f"a value of kind BYTES cannot be used as {to.name.upper()}")
+    return _fitted(to_text(sql, kind), to, rules)
 
 
 def _from_nested(sql: str, kind: Kind, to: ColumnType, rules: Rules) -> str:

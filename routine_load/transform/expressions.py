@@ -326,6 +326,7 @@ _LETTERS = {
     "b": Kind.BITMAP,
     "h": Kind.HLL,
     "q": Kind.QUANTILE,
+    "Y": Kind.BYTES,
 }
 RULES: dict[type[exp.Expr], Callable[..., Typed]] = {
     exp.Column: Translator.column,

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from routine_load.transform import lambdas
 from routine_load.transform.functions_array import ARRAY
 from routine_load.transform.functions_bits import BITS
+from routine_load.transform.functions_bytes import BYTES
 from routine_load.transform.functions_calendar import CALENDAR
 from routine_load.transform.functions_document import DOCUMENT
 from routine_load.transform.functions_hash import HASH
@@ -33,6 +34,7 @@ FAMILIES = (
     ("Searching in text", MATCH),
     ("URL", URL),
     ("Hash", HASH),
+    ("Bytes", BYTES),
     ("Time", TIME),
     ("Calendar", CALENDAR),
     ("Periods", PERIODS),

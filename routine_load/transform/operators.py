@@ -50,6 +50,8 @@ def as_kind(value: Typed, kind: Kind, context: Context) -> Typed:
 def _check_kinds(given: Kind, wanted: Kind) -> None:
     if wanted.is_state or given.is_state:
         raise AnalysisError(f"a value of kind {given.name} cannot be used as {wanted.name}")
+    if Kind.BYTES in {given, wanted} and Kind.TEXT not in {given, wanted}:
+        raise AnalysisError(f"a value of kind {given.name} cannot be used as {wanted.name}")
     if wanted.is_nested:
         raise AnalysisError(f"{'an array' if wanted is Kind.ARRAY else 'a map'} is needed here")
     as_text = wanted in {Kind.TEXT, Kind.JSON} if given.is_nested else wanted is Kind.TEXT
@@ -118,6 +120,8 @@ def _from_text(text: str, kind: Kind, context: Context) -> str:  # noqa: PLR0911
         return text_to_double(text)
     if kind is Kind.DECIMAL:
         return f"CASE WHEN NOT contains({text}, '_') THEN TRY_CAST({text} AS DECIMAL(38, 9)) END"
+    if kind is Kind.BYTES:
+        return f"encode({text})"
     if kind is Kind.BOOL:
         return text_to_bool(text, context.compat)
     if kind is Kind.DATE:

@@ -2,7 +2,7 @@
 
 A signature is one letter per parameter: ``T`` text, ``I`` integer, ``G`` LARGEINT, ``D`` double, ``N`` any number (text
 becomes double), ``m`` a moment (DATETIME), ``d`` a day, ``B`` boolean, ``J`` JSON text, ``L`` array, ``K`` map, ``b``
-bitmap, ``h`` HLL, ``q`` quantile state, ``A`` anything as it is,
+bitmap, ``h`` HLL, ``q`` quantile state, ``Y`` bytes, ``A`` anything as it is,
 ``F`` a constant text that the builder translates. ``?`` after a letter: it may be absent; ``*`` after the last: any
 number more. The body is a template (``{0}``) or a builder for what depends on constants, kinds or the time zone.
 """

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     BITMAP = "UBIGINT[]"
     HLL = "STRUCT(hll UBIGINT[])"
     QUANTILE = "STRUCT(v DOUBLE, w UBIGINT)[]"
+    BYTES = "BLOB"
     OTHER = "OTHER"
     NULL = "NULL"
 

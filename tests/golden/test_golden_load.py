@@ -96,6 +96,8 @@ def shown(value):
         return "true" if value else "false"
     if isinstance(value, bytes) and len(value) == 16:
         return str(int.from_bytes(value, "little", signed=True))
+    if isinstance(value, bytes):
+        return value.hex()
     if isinstance(value, dt.datetime | dt.date | Decimal | int | float):
         return str(value)
     if isinstance(value, list | dict):
