@@ -8,7 +8,7 @@ odd goes to the exact path, which is still columnar. Quotes are ordinary charact
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import compress
+from collections.abc import Set as AbstractSet
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,16 +18,15 @@ from routine_load.formats.csv_enclosed import QUOTED, EnclosedSplitter
 from routine_load.formats.memory import MemoryDuckDB
 from routine_load.formats.rows import (
     ALL_UTF8,
-    ONE_LINE,
     Part,
     Rejects,
     at,
     is_utf8,
     nothing,
-    odd_places,
+    odd_lines,
+    others,
     present,
     together,
-    usual_places,
     valid_text,
 )
 from routine_load.ids import Compat
@@ -55,6 +54,9 @@ class CsvDecoder:
         # behind it is swallowed then, and the count of rows tells.
         guard = "x" + spec.column_separator * (len(columns) - 1)
         self._guard = [guard.encode()] if spec.enclose or spec.escape else []
+        # A line of a wrong field count stands in for a message that is decoded apart, and keeps the others' numbers.
+        char = next(c for c in "xyz-" if c not in {spec.column_separator, spec.enclose, spec.escape})
+        self._filler = (char if len(columns) != 1 else char + spec.column_separator + char).encode()
         self._duck: MemoryDuckDB | None = None
         self._enclosed = EnclosedSplitter(spec) if spec.enclose or spec.escape else None
 
@@ -76,23 +78,28 @@ class CsvDecoder:
 
     def _decode_apart(self, values: Sequence[bytes | None]) -> Decoded | None:
         """The fast path for most messages and the exact one for a few; None where that is not how they are."""
-        raw = pa.array(values, pa.binary())
-        is_usual = pc.fill_null(pc.match_substring_regex(raw, ONE_LINE), False)
-        odd = odd_places(is_usual)
-        usual = None if odd is None else self._decode_joined(list(compress(values, is_usual.to_pylist())))
-        if odd is None or usual is None:
+        odd = odd_lines(values)
+        if not odd:
             return None
-        return together(Part(usual, usual_places(is_usual)), Part(self._decode_exact(at(values, odd)), odd))
+        lines = list(values)
+        for place in odd:
+            lines[place] = self._filler
+        usual = self._decode_joined(lines, frozenset(odd))
+        if usual is None:
+            return None
+        places = pa.array(odd, pa.int64())
+        return together(usual, Part(self._decode_exact(at(values, places)), places).in_chunk)
 
     # The fast path.
 
-    def _decode_joined(self, values: Sequence[bytes | None]) -> Decoded | None:
-        """One pyarrow call for all messages, or None when it could differ from the exact path."""
+    def _decode_joined(self, values: Sequence[bytes | None], odd: AbstractSet[int] = frozenset()) -> Decoded | None:
+        """One pyarrow call for all messages, or None when it could differ from the exact path.
+
+        ``odd``: where the filler stands, which is no row and is not rejected here.
+        """
         joined = self._joined(values)
-        if joined is None:
-            return None
         messages = len(values) + len(self._guard)
-        if not self._one_line_each(joined, messages):
+        if joined is None or not self._one_line_each(joined, messages):
             return None
         wrong: list[tuple[int, int, str]] = []
 
@@ -117,17 +124,17 @@ class CsvDecoder:
         except pa.ArrowException:
             return None
         # Every row took at least one of the n line ends, so n rows mean that none was blank or ran over its message.
-        if table.num_rows + len(wrong) != messages:
+        skipped = {payload for payload, _, _ in wrong}
+        if table.num_rows + len(wrong) != messages or not odd <= skipped:
             return None
         table = table.slice(0, table.num_rows - len(self._guard)).rename_columns(self._names)
         if not wrong:
             return Decoded(table, None)
         rejects = Rejects()
         for payload, found, text in wrong:
-            rejects.add(payload, text, self._wrong_count(found))
-        every = pa.array(range(len(values)), pa.int64())
-        bad = pa.array([payload for payload, _, _ in wrong], pa.int64())
-        return Decoded(table, every.filter(pc.invert(pc.is_in(every, value_set=bad))), rejects.sorted())
+            if payload not in odd:
+                rejects.add(payload, text, self._wrong_count(found))
+        return Decoded(table, others(len(values), skipped), rejects.sorted())
 
     def _joined(self, values: Sequence[bytes | None]) -> bytes | None:
         """One line a message, and the guard; None where there is a tombstone."""

@@ -18,9 +18,9 @@ from routine_load.formats.json_exact import exact_values
 from routine_load.formats.json_select import Selection
 from routine_load.formats.memory import MemoryDuckDB
 from routine_load.formats.rows import (
-    ALL_UTF8,
     Part,
     Rejects,
+    as_text,
     at,
     nothing,
     odd_places,
@@ -52,7 +52,7 @@ class JsonDecoder:
     def decode(self, payloads: Payloads) -> Decoded:
         values = payloads.values[:]  # rows that stand in one piece are cut here
         if self._one_object_each:
-            text = _text(values)
+            text = as_text(values)
             if len(text) and text.null_count == 0 and pc.all(pc.starts_with(text, "{")).as_py():
                 try:
                     return self._select(pa.table({"doc": text}), None, Rejects())
@@ -75,7 +75,8 @@ class JsonDecoder:
         _, offsets, data = text.buffers()
         masked = pa.StringArray.from_buffers(len(text), offsets, data, is_usual.buffers()[1])
         usual = self._select(pa.table({"doc": masked}), None, Rejects(), is_usual)
-        return together(Part(usual, usual_places(is_usual)), Part(self._decode_documents(at(values, odd)), odd))
+        apart = Part(self._decode_documents(at(values, odd)), odd)
+        return together(Part(usual, usual_places(is_usual)).in_chunk, apart.in_chunk)
 
     def _decode_documents(self, values: Sequence[bytes | None]) -> Decoded:
         rejects = Rejects()
@@ -139,15 +140,6 @@ class JsonDecoder:
         """Rows whose value may stand for a missing key."""
         column, missing = table.column(index), self._columns[index].missing
         return pc.is_null(column) if missing is None else pc.fill_null(pc.equal(column, missing), fill_value=True)
-
-
-def _text(values: Sequence[bytes | None]) -> pa.StringArray:
-    """The values as text; NULL what is not UTF-8."""
-    try:
-        return pa.array(values, pa.string())
-    except pa.ArrowInvalid:
-        raw = pa.array(values, pa.binary())
-        return pc.if_else(pc.match_substring_regex(raw, ALL_UTF8), raw, pa.scalar(None, pa.binary())).cast(pa.string())
 
 
 def _without_marks(messages: pa.Table) -> pa.Table:

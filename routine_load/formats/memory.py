@@ -6,6 +6,7 @@ import duckdb
 import pyarrow as pa
 
 from routine_load.errors import LimitExceeded
+from routine_load.loads.prepared import PreparedQueries
 
 MEMORY_LIMIT = "192MB"
 
@@ -26,16 +27,14 @@ class MemoryDuckDB:
             },
         )
         self._connection.execute("SET lock_configuration = true")
+        self._queries = PreparedQueries(self._connection)
 
     def query(self, sql: str, src: pa.Table) -> pa.Table:
         """Run one SELECT over ``src``; rows keep their order. Raises duckdb.Error or LimitExceeded."""
-        self._connection.register("src", src)
         try:
-            return self._connection.sql(sql).to_arrow_table()
+            return self._queries.query(sql, src)
         except duckdb.OutOfMemoryException as cause:
             raise LimitExceeded(f"Decoding needs more than {MEMORY_LIMIT} for one chunk") from cause
-        finally:
-            self._connection.unregister("src")
 
     def close(self) -> None:
         self._connection.close()

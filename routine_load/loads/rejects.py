@@ -48,6 +48,9 @@ CLIENTS = JobId(0)
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _READABLE = (".parquet", ".refused")
+_GROUP_ROWS = 5_000
+_GROUP_BYTES = 1024 * 1024
+"""So many rejected rows wait to be written together, or so few that are long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,7 @@ class RejectFile:
         self._source = source
         self._raw_bytes_max = raw_bytes_max
         self._writer: pq.ParquetWriter | None = None
+        self._waiting: list[pa.Table] = []
         self._id = ""
         self.count = 0
         self.first_error = ""
@@ -83,8 +87,16 @@ class RejectFile:
             if self._writer is None:
                 self._id = secrets.token_hex(16)
                 self._writer = pq.ParquetWriter(self._pending, SCHEMA, compression="zstd")
-            self._writer.write_table(self._told(table, payloads, rows, at))
+            self._waiting.append(self._told(table, payloads, rows, at))
+            if sum(map(len, self._waiting)) >= _GROUP_ROWS or sum(t.nbytes for t in self._waiting) >= _GROUP_BYTES:
+                self._write()
         self.count += len(rows)
+
+    def _write(self) -> None:
+        """A row group of what waits: each costs a millisecond, however few rows it has."""
+        waiting, self._waiting = self._waiting, []
+        if self._writer is not None and waiting:
+            self._writer.write_table(pa.concat_tables(waiting))
 
     def _told(self, table: TableRef, payloads: Payloads, rows: Sequence[RejectedRow], at: datetime) -> pa.Table:
         origins = [payloads.origin(row.payload) for row in rows]
@@ -114,6 +126,7 @@ class RejectFile:
         if self._writer is None:
             return
         with _named_failures():
+            self._write()
             self._writer.close()
             descriptor = os.open(self._pending, os.O_RDONLY)
             try:
@@ -123,6 +136,7 @@ class RejectFile:
 
     def discard(self) -> None:
         """The transaction was given up: remove what was written. Never raises; start-up removes what is left."""
+        self._waiting = []
         if self._writer is None:
             return
         with contextlib.suppress(OSError, pa.ArrowException):

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from routine_load.errors import AnalysisError, LimitExceeded
+from routine_load.loads.prepared import PreparedQueries
 from routine_load.loads.values import (
     RAW_BYTES_MAX,
     Decoded,
@@ -22,7 +23,6 @@ from routine_load.loads.values import (
 )
 from routine_load.transform import native
 from routine_load.transform.program import LOADED, REJECTED, UNSELECTED, UNUSUAL, Program
-from routine_load.transform.suspects import Suspects
 
 MEMORY_LIMIT = "192MB"
 TIMEOUT_SECONDS = 30.0
@@ -56,7 +56,6 @@ class SqlTransformer:
         self._empty = blank_rows(program.sources, 0)
         self._deadline = 0.0
         self._unusual_chunks = 0
-        self._suspects: Suspects | None = None
         self._connection = duckdb.connect(
             ":memory:",
             config={
@@ -72,6 +71,7 @@ class SqlTransformer:
         )
         native.install(self._connection, (program.main, program.usual, program.explain))
         self._connection.execute("SET lock_configuration = true")
+        self._queries = PreparedQueries(self._connection)
 
     def transform(self, decoded: Decoded) -> Transformed:
         """Raises LimitExceeded when an expression takes too long or too much memory; never for bad rows."""
@@ -94,10 +94,9 @@ class SqlTransformer:
 
     def dry_run(self, src: pa.Table) -> None:
         """Run both SELECTs; raises duckdb.Error where a chunk of rows would be cut to find the bad one."""
-        self._query(self._program.main, src)
-        self._query(self._program.usual, src)
-        if self._program.explain:
-            self._query(self._program.explain, src)
+        for program in (self._program.main, self._program.usual, self._program.explain):
+            if program:
+                self._queries.query_once(program, src)
 
     def close(self) -> None:
         self._connection.close()
@@ -143,11 +142,7 @@ class SqlTransformer:
         if len(places) * UNUSUAL_SHARE > src.num_rows:
             self._unusual_chunks = UNUSUAL_CHUNKS
             return None
-        return _patched(out, unusual, self._suspected(self._program.main, src.take(places)))
-
-    def _suspected(self, program: str, rows: pa.Table) -> pa.Table:
-        self._suspects = self._suspects or Suspects(self._connection, self._empty.schema)
-        return _plain_booleans(self._suspects.query(program, rows))
+        return _patched(out, unusual, self._query(self._program.main, src.take(places)))
 
     def _still_possible(self, cause: duckdb.Error) -> None:
         """Looking for the row that fails makes sense only if the program runs without rows, and within the time."""
@@ -178,7 +173,7 @@ class SqlTransformer:
         self, src: pa.Table, indices: pa.Array, payloads: pa.Array | None, first: int, rejected: list[RejectedRow]
     ) -> None:
         bad = src.take(indices)
-        found = self._suspected(self._program.explain, bad)
+        found = self._query(self._program.explain, bad)
         rows = zip(found["fault"].to_pylist(), found["value"].to_pylist(), self._raw(bad), strict=True)
         for index, (fault, value, raw) in zip(indices.to_pylist(), rows, strict=True):
             column, reason = self._program.faults[fault]
@@ -195,11 +190,7 @@ class SqlTransformer:
         return [text[:RAW_BYTES_MAX].encode()[:RAW_BYTES_MAX] for text in texts]
 
     def _query(self, sql: str, src: pa.Table) -> pa.Table:
-        self._connection.register("src", src)
-        try:
-            return _plain_booleans(self._connection.sql(sql).to_arrow_table())
-        finally:
-            self._connection.unregister("src")
+        return _plain_booleans(self._queries.query(sql, src))
 
 
 def _places(kept: pa.Array | None, first: int, count: int) -> pa.Array:

@@ -1,0 +1,64 @@
+"""Odd messages among usual ones: which they are, and that decoding them apart changes nothing."""
+
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from routine_load.formats.csv import CsvDecoder
+from routine_load.formats.rows import APART_SHARE, as_binary, as_text, odd_lines, others
+from routine_load.ids import Compat
+from routine_load.loads.values import LoadSpec, Origin, SourceColumn
+
+PIECES = st.sampled_from([b"a", b",", b"\xc3\xa4", b"\xe4\xb8\xad", b"\xff", b"\xc3", b"\n", b"1", b"\xf0\x9f\x98\x80"])
+MESSAGE = st.one_of(st.none(), st.lists(PIECES, max_size=6).map(b"".join))
+MESSAGES = st.lists(st.one_of(MESSAGE, st.just(b"a,1"), st.just(b"\xc3\xa4,2")), max_size=40)
+
+
+class Chunk:
+    def __init__(self, values):
+        self.values = values
+
+    def origin(self, _index):
+        return Origin()
+
+
+def is_text(value):
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+@given(MESSAGES)
+def test_odd_is_what_is_no_line_of_text(messages):
+    """Tombstones, empty messages, line breaks and bytes that are no UTF-8 are odd, and nothing else is."""
+    odd = [at for at, m in enumerate(messages) if not m or b"\n" in m or not is_text(m)]
+    assert odd_lines(messages) == (odd if len(odd) * APART_SHARE <= len(messages) else None)
+
+
+@given(MESSAGES)
+def test_values_are_in_arrow_as_they_came(messages):
+    """One copy of all values is the same as one copy of each; text that is none is NULL."""
+    assert as_binary(messages).equals(pa.array(messages, pa.binary()))
+    assert as_text(messages).to_pylist() == [m.decode() if m is not None and is_text(m) else None for m in messages]
+
+
+@given(st.lists(MESSAGE, max_size=6), st.integers(min_value=1, max_value=3), st.sampled_from(Compat))
+def test_messages_that_are_decoded_apart_are_rows_as_they_would_be(odd, columns, compat):
+    """Whatever stands between usual messages, rows, payloads and rejected rows are those of the exact path."""
+    usual = [b",".join([b"x%d" % at] * columns) for at in range(4 * len(odd) + 1)]
+    messages = [value for at, good in enumerate(usual) for value in (good, *odd[at // 4 : at // 4 + (at % 4 == 3)])]
+    spec = LoadSpec(compat=compat, column_separator=",")
+    decoder = CsvDecoder(spec, tuple(SourceColumn(f"c{at}") for at in range(columns)))
+    fast, exact = decoder.decode(Chunk(messages)), decoder._decode_exact(messages)
+    assert fast.columns.to_pylist() == exact.columns.to_pylist()
+    assert sorted(fast.rejected, key=repr) == sorted(exact.rejected, key=repr)
+    payload_of = range(len(messages)) if fast.payload_of is None else fast.payload_of.to_pylist()
+    assert list(payload_of) == exact.payload_of.to_pylist()
+
+
+def test_all_but_a_few():
+    """The numbers that are left, in order."""
+    assert others(5, [3, 0, 3]).to_pylist() == [1, 2, 4]
+    assert others(0, []).to_pylist() == []
