@@ -7,7 +7,7 @@ comment; a line that begins with two blanks continues the one before. The rest i
 * ``table t (…) …`` — ``CREATE TABLE t (…) …``; ``sql …`` — a statement
 * ``put t`` — begins a direct load into it; ``call load t`` one of the transaction interface, ``finish`` the second
   phase of Doris, ``get_load_state`` and ``_cancel`` with the label behind them. All go to the backend's door, the last
-  two to the front end's
+  two and ``fe commit`` (of the transaction interface) to the front end's
 * ``format: json`` — a header of that request: any word and a colon
 * ``> text`` — a line of its body; ``>> text`` without an end of line; both with ``\n \t \\ \x01``
 * ``as gzip`` — the body is compressed so, ``as parquet`` made of ``{"a": [1, 2]}``; ``chunked`` — sent so;
@@ -52,7 +52,7 @@ from routine_load.ids import Compat
 FOLDER = Path(__file__).parent / "stream_load"
 COUNTS = ("NumberTotalRows", "NumberLoadedRows", "NumberFilteredRows", "NumberUnselectedRows")
 _HEADER = re.compile(r"([\w.-]+): ?(.*)")
-_REQUESTS = ("put ", "call ", "finish", "get_load_state", "_cancel")
+_REQUESTS = ("put ", "call ", "fe ", "finish", "get_load_state", "_cancel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +187,11 @@ class Player:
             self.request = Request("PUT", f"/api/{self.name}/{rest}/_stream_load")
         elif word == "finish":
             self.request = Request("PUT", f"/api/{self.name}/_stream_load_2pc")
-        elif word == "call":
+        elif word in {"call", "fe"}:
             operation, _, table = rest.partition(" ")
             headers = {"db": self.name} | ({"table": table} if table else {})
             method = "PUT" if operation == "load" else "POST"
-            self.request = Request(method, f"/api/transaction/{operation}", headers)
+            self.request = Request(method, f"/api/transaction/{operation}", headers, at_front_end=word == "fe")
         else:
             table = "t/" if word == "_cancel" and self.doors.compat is Compat.STARROCKS else ""
             method = "POST" if word == "_cancel" else "GET"
