@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -141,3 +144,20 @@ def test_another_vendors_rules_are_refused(tmp_path):
     """A StarRocks cluster is loaded by StarRocks' rules."""
     with pytest.raises(PropertyError, match="leave compat out"):
         routine_load.connect(tmp_path, target="starrocks://root@127.0.0.1", compat="doris")
+
+
+def test_the_page_of_clusters_does_what_it_says(service):
+    """The statements of docs/clusters.md, in their order, over a cluster."""
+    text = (Path(__file__).resolve().parents[2] / "docs" / "clusters.md").read_text()
+    (block,) = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+    topic = f"orders{next(_NUMBERS)}"
+    service.kafka.create_topic(topic)
+    service.kafka.produce(topic, [{"id": n, "customer": f"c{n}", "amount": "1.25"} for n in range(3)])
+    block = block.replace("broker:9092", service.kafka.bootstrap).replace('"orders"', f'"{topic}"')
+    *making, looking, counting = [each.strip() for each in block.split(";\n") if each.strip()]
+    for statement in making:
+        service.connection.execute(statement)
+    service.connection.wait("shop.orders_job", loaded_rows=3, timeout=60)
+    assert "orders_job" in str(service.connection.query(looking).fetchall())
+    assert service.connection.query(counting).fetchall() == [(3,)]
+    assert service.peer.run("SELECT sum(amount) FROM shop.orders") == [(Decimal("3.75"),)]
