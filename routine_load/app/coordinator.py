@@ -199,7 +199,8 @@ class Coordinator:
 
     def _refuse_open_doors(self, base: Foundation) -> None:
         settings = self._settings
-        if settings.host in _LOOPBACK or settings.mysql_port is None or settings.allow_remote_empty_password:
+        shut = settings.mysql_port is None and settings.http_port is None
+        if settings.host in _LOOPBACK or shut or settings.allow_remote_empty_password:
             return
         verifiers = base.accounts.verifiers("root")
         if verifiers is None or verifiers.empty:
