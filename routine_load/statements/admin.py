@@ -21,7 +21,9 @@ _INFO_CHARS = 100
 """MySQL: what SHOW PROCESSLIST without FULL tells of a statement."""
 
 _FIRST_WORDS = re.compile(r"(?:\s*[A-Za-z_]+(?=\s)){0,4}")
-_SECRETS = re.compile(r"password|secret|identified|jaas|token|registry|user\.info|access|\bkey\b|\bdata:", re.IGNORECASE)
+_SECRETS = re.compile(
+    r"password|secret|identified|jaas|token|registry|user\.info|access|\bkey\b|\bdata:", re.IGNORECASE
+)
 
 
 def backends(_: ShowBackends, session: Session, context: Context) -> ResultTable:
