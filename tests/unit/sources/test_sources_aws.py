@@ -118,5 +118,7 @@ def test_a_role_is_assumed_with_the_job_s_own_key():
 
 def test_oauthbearer_is_for_msk_alone():
     """Ours: no other tokens can be had, as a client that fetches them would open any address."""
-    with pytest.raises(PropertyError, match=r"property\.sasl\.mechanism OAUTHBEARER is for AWS MSK IAM: it needs aws\.region"):
+    with pytest.raises(
+        PropertyError, match=r"property\.sasl\.mechanism OAUTHBEARER is for AWS MSK IAM: it needs aws\.region"
+    ):
         KafkaPropertyPolicy(resolve=lambda _: []).check({"sasl.mechanism": "OAUTHBEARER"})
