@@ -241,8 +241,11 @@ def _from_text(text: str, to: ColumnType, rules: Rules) -> str:  # noqa: PLR0911
     if to.name in {TypeName.FLOAT, TypeName.DOUBLE}:
         return text_to_double(text, duck_type(to))
     if to.name is TypeName.DECIMAL:
-        moved = f"WHEN regexp_matches({text}, '[eE]') THEN TRY_CAST({without_exponent(text)} AS {duck_type(to)})"
-        return f"CASE {moved} WHEN NOT contains({text}, '_') THEN TRY_CAST({text} AS {duck_type(to)}) END"
+        cast = f"TRY_CAST({text} AS {duck_type(to)})"
+        moved = (
+            f"CASE WHEN regexp_matches({text}, '[eE]') THEN TRY_CAST({without_exponent(text)} AS {duck_type(to)}) END"
+        )
+        return f"CASE WHEN NOT contains({text}, '_') THEN coalesce({cast}, {moved}) END"
     if to.name is TypeName.BOOLEAN:
         return text_to_bool(text, rules.compat)
     if to.name is TypeName.DATE:
