@@ -262,6 +262,7 @@ def _transactions(base: Foundation, path: LoadPath, ids: TxnIds) -> Transactions
     )
     transactions = Transactions(parts)
     transactions.recover()
+    base.engine.label_inserts(transactions.begin)
     return transactions
 
 

@@ -17,7 +17,7 @@ from routine_load.clock import Clock
 from routine_load.commit.values import Counts
 from routine_load.errors import BrokenInvariant, RoutineLoadError, SinkError, TransactionBusy, TransactionEnded
 from routine_load.ids import Compat, Label, TableRef, TxnId
-from routine_load.loads.path import LoadPath, LoadRows, LoadStream, SingleTable
+from routine_load.loads.path import Converted, LoadPath, LoadRows, LoadStream, SingleTable
 from routine_load.loads.ports import ClientRows, TransactionLog
 from routine_load.loads.rejects import CLIENTS, RejectSource
 from routine_load.loads.transaction_values import Transaction, TxnState
@@ -71,6 +71,15 @@ class TableStream:
         """Load one chunk. Raises SinkError, UnknownTable, AnalysisError, TransactionEnded."""
         self._opened.require_alive()
         self._rows.add(self._stream, payloads, received_bytes=received_bytes)
+
+    def convert(self, payloads: Payloads) -> Converted:
+        """The first half of ``add``, in another thread, chunk after chunk (``LoadRows.convert``)."""
+        return self._rows.convert(self._stream, payloads)
+
+    def take(self, converted: Converted, *, received_bytes: int) -> None:
+        """The second half of ``add``."""
+        self._opened.require_alive()
+        self._rows.take(self._stream, converted, received_bytes=received_bytes)
 
 
 class OpenTransaction:
@@ -164,6 +173,15 @@ class OpenTransaction:
             failpoint("transaction.commit.after")
             self._around.path.reject_log.publish(visible.rejects)
         return visible
+
+    @contextmanager
+    def done_elsewhere(self) -> Iterator[Callable[[Transaction], None]]:
+        """For rows that come by another way than ``load`` (INSERT): the block commits them, then says so."""
+        with self._alone(ending=True), self._given_up_on_failure():
+            yield self._end
+            if self._transaction.state is TxnState.PREPARE:
+                raise BrokenInvariant(f"{self.label}: the transaction was not ended")
+            self._rows.close()
 
     def rollback(self, reason: str) -> Transaction:
         """Give everything up; rejected rows can still be read. Raises nothing but TransactionBusy, TransactionEnded."""

@@ -80,6 +80,7 @@ class World:
             )
         )
         self.recovered = self.transactions.recover()
+        self.engine.label_inserts(self.transactions.begin)
 
     def close(self) -> None:
         self.compiler.close()

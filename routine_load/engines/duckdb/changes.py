@@ -11,6 +11,7 @@ from sqlglot import exp
 from routine_load.clock import Clock
 from routine_load.engines.duckdb.defaults import default_expression
 from routine_load.engines.duckdb.guard import Checked, Into
+from routine_load.engines.duckdb.labelled import Write
 from routine_load.engines.duckdb.merge_plan import MergePlan
 from routine_load.engines.duckdb.merge_sql import merge_of
 from routine_load.engines.duckdb.merging import MergeLock
@@ -34,8 +35,9 @@ class Changes:
         self._clock = clock
         self._merge_lock = merge_lock
 
-    def run(self, cursor: duckdb.DuckDBPyConnection, checked: Checked) -> int:
-        table = by_now(self._target(checked), self._clock.now())
+    def run(self, cursor: duckdb.DuckDBPyConnection, checked: Checked, also: Write | None = None) -> int:
+        """``also`` writes what is to be committed together with the rows, and is told how many they are."""
+        table = by_now(self.target(checked), self._clock.now())
         with self._merge_lock.held() if table.key_model.merges else contextlib.nullcontext():
             cursor.execute("BEGIN")
             if isinstance(checked.tree, exp.Insert):
@@ -45,10 +47,12 @@ class Changes:
                     _check_update(checked.tree, table)
                     _stamp(checked.tree, table)
                 affected = _count(cursor.execute(checked.sql()))
+            if also is not None:
+                also(cursor, affected)
             cursor.execute("COMMIT")
         return affected
 
-    def _target(self, checked: Checked) -> Table:
+    def target(self, checked: Checked) -> Table:
         target = checked.tree.this
         if isinstance(target, exp.Schema):
             target = target.this

@@ -11,6 +11,7 @@ from routine_load.engines.duckdb.admission import require_to_define
 from routine_load.engines.duckdb.catalog import Catalog
 from routine_load.engines.duckdb.changes import Changes
 from routine_load.engines.duckdb.guard import Translate
+from routine_load.engines.duckdb.labelled import BeginInsert, LabelledInserts
 from routine_load.engines.duckdb.merging import MergeLock
 from routine_load.engines.duckdb.opening import open_warehouse
 from routine_load.engines.duckdb.partitions import by_now
@@ -158,6 +159,10 @@ class DuckDbEngine:
     def clients(self) -> ClientHouse:
         """``loads.ports.TransactionLog``."""
         return self._sink.clients
+
+    def label_inserts(self, begin: BeginInsert) -> None:
+        """From now on INSERT … WITH LABEL is a transaction that ``begin`` begins."""
+        self._queries.labelled = LabelledInserts(self.clients, self._clock, begin)
 
     # Sink
 

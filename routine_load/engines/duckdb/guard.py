@@ -20,6 +20,7 @@ from routine_load.engines.duckdb.admission import changed_table, changing_privil
 from routine_load.engines.duckdb.catalog import Catalog
 from routine_load.engines.duckdb.expressions import SHARED_FUNCTIONS
 from routine_load.engines.duckdb.functions import ALLOWED_NODES, PASSED_FUNCTIONS
+from routine_load.engines.duckdb.labelled import LABEL, take_label
 from routine_load.engines.duckdb.meanings import FORMS, QueryDialect, to_duckdb
 from routine_load.engines.duckdb.names import INFORMATION_SCHEMA, Names
 from routine_load.engines.duckdb.narrowing import either, narrowed
@@ -52,7 +53,6 @@ DEPTH_MAX = 1_000
 _WORD = re.compile(
     r"'(?:[^'\\]++|\\.|'')*+'|\"(?:[^\"\\]++|\\.|\"\")*+\"|`(?:[^`]++|``)*+`|\d++(?:\.\d*+)?|\w++|[^\w\s]", re.DOTALL
 )
-_LABELLED = re.compile(r"\s*insert\s+(?:into|overwrite)\s+[\w`.]+\s+with\s+label\b", re.IGNORECASE)
 _DIALECT = QueryDialect()
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
@@ -100,10 +100,9 @@ class Guard:
             if len(words) > WORDS_MAX:
                 raise LimitExceeded(f"The statement has {len(words)} words, at most {WORDS_MAX} are allowed")
             _say_temporary(words)
+            label = take_label(words)
             trees = [tree for tree in _DIALECT.parser().parse(words, text) if tree is not None]
         except SqlglotError as error:
-            if _LABELLED.match(text):
-                raise UnsupportedFeature("INSERT … WITH LABEL cannot be kept here; leave WITH LABEL out") from error
             raise _syntax_error(error) from error
         except RecursionError as error:
             raise StatementSyntaxError("The statement is nested too deeply") from error
@@ -112,6 +111,8 @@ class Guard:
         if len(trees) > 1:
             raise UnsupportedFeature("One statement at a time")
         _check_depth(trees[0])
+        if label:
+            trees[0].meta[LABEL] = label
         return trees[0]
 
     def check(self, tree: exp.Expr, session: Session, system: Callable[[str], str]) -> Checked:

@@ -14,6 +14,7 @@ from routine_load.engines.duckdb.catalog import Catalog
 from routine_load.engines.duckdb.changes import Changes
 from routine_load.engines.duckdb.failures import query_failure
 from routine_load.engines.duckdb.guard import Checked, Guard, Translate
+from routine_load.engines.duckdb.labelled import LABEL, LabelledInserts, Write
 from routine_load.engines.duckdb.rows import result_table
 from routine_load.engines.duckdb.session import Session
 from routine_load.engines.duckdb.sleeping import seconds_asleep, sleep
@@ -49,6 +50,8 @@ class Queries:
         self._catalog = catalog
         self._guard = Guard(catalog, warehouse.names, translate)
         self._changes = changes
+        self.labelled: LabelledInserts | None = None
+        """Who runs an INSERT with a label."""
 
     def execute(self, text: str, session: Session) -> Result:
         tree = self._guard.read(text)
@@ -60,7 +63,10 @@ class Queries:
         if isinstance(tree, exp.Describe) and isinstance(tree.this, exp.Expr) and isinstance(tree.this, _READS):
             return self._explain(self._check(tree.this, session), session)
         if isinstance(tree, exp.Insert | exp.Update | exp.Delete):
-            return self._change(self._check(tree, session), session)
+            label = str(tree.meta.get(LABEL, ""))
+            if label and self.labelled is None:
+                raise UnsupportedFeature("INSERT … WITH LABEL needs a service that keeps labels; leave it out")
+            return self._change(self._check(tree, session), session, label)
         words = " ".join(first_words(text, 3))[:64]
         raise UnsupportedFeature(f"This statement is not supported: {words} …")
 
@@ -122,10 +128,20 @@ class Queries:
         lines = [(line,) for row in rows for line in str(row[-1]).splitlines()]
         return text_table(["Explain String"], lines)
 
-    def _change(self, checked: Checked, session: Session) -> Result:
+    def _change(self, checked: Checked, session: Session, label: str) -> Result:
         with self._cursor(session) as cursor:
             self._system.provide(cursor, checked.system, session)
-            return Ok(affected_rows=self._changes.run(cursor, checked))
+            if not label or self.labelled is None:
+                return Ok(affected_rows=self._changes.run(cursor, checked))
+            table = self._changes.target(checked).ref
+
+            def insert(also: Write) -> int:
+                try:
+                    return self._changes.run(cursor, checked, also)
+                except duckdb.Error as error:
+                    raise query_failure(error, session.compat) from error
+
+            return self.labelled.run(label, table, session, insert)
 
     @contextlib.contextmanager
     def _cursor(self, session: Session) -> Iterator[duckdb.DuckDBPyConnection]:

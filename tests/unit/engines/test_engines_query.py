@@ -394,7 +394,7 @@ def test_hints_are_read_over(asked: Asked) -> None:
     [
         ("SHOW MASTER STATUS", "This statement is not supported: SHOW MASTER STATUS …"),
         ("GRANT ALL ON *.* TO jack", "This statement is not supported: GRANT ALL ON …"),
-        ("INSERT INTO d.t WITH LABEL l1 (id) VALUES (1)", "INSERT … WITH LABEL cannot be kept here"),
+        ("INSERT INTO d.t WITH LABEL l1 (id) VALUES (1)", "INSERT … WITH LABEL needs a service that keeps labels"),
     ],
 )
 def test_what_is_not_supported_is_named(asked: Asked, sql: str, said: str) -> None:

@@ -18,6 +18,7 @@ from routine_load.errors import (
     AnalysisError,
     LabelUsed,
     LimitExceeded,
+    RoutineLoadError,
     SinkError,
     TransactionBusy,
     TransactionEnded,
@@ -26,9 +27,10 @@ from routine_load.errors import (
 )
 from routine_load.ids import Compat, Label, TableRef, TaskId, TxnId
 from routine_load.loads.history import Load
-from routine_load.loads.transaction_values import BeginLoad, TxnState
+from routine_load.loads.transaction_values import BeginLoad, TxnSource, TxnState
 from routine_load.observe import failpoints
 from routine_load.observe.failpoints import InjectedFailure
+from routine_load.statements.ports import Session
 from tests.support.client_transactions import AGG, BEGIN, SPEC, STAGED, P, Rows, T, World, add, loading, make_directory
 
 
@@ -163,6 +165,37 @@ def test_a_label_is_taken_in_every_state_but_aborted(world: World, compat: Compa
     other = world.transactions.begin(replace(begin, label=Label("L")))
     other.rollback("no")
     assert world.transactions.begin(replace(begin, label=Label("L"))).id > other.id
+
+
+@pytest.mark.parametrize(
+    "sql", ["INTO t WITH LABEL `in-1` VALUES (1,'x')", "INTO p WITH LABEL `in-1` (b, a) SELECT 'x', 1"]
+)
+def test_an_insert_may_have_a_label(world: World, sql: str) -> None:
+    """INSERT … WITH LABEL: of the same name space, committed with the rows; the answer tells the vendors' line."""
+    told = world.engine.execute(f"INSERT {sql}", Session(user="root", compat=Compat.STARROCKS, database="d"))
+    found = world.transactions.find("d", "in-1")
+    assert told.message == f"{{'label':'in-1', 'status':'VISIBLE', 'txnId':'{found.id}'}}"
+    assert (found.state, found.source, found.counts.loaded) == (TxnState.VISIBLE, TxnSource.INSERT, 1)
+    with pytest.raises(LabelUsed):
+        world.run(f"INSERT {sql}")
+    with pytest.raises(LabelUsed):
+        world.transactions.begin(replace(BEGIN, label=Label("in-1")))
+    world.restart()
+    assert world.transactions.find("d", "in-1") == found
+    assert world.rows(found.tables[0]) == [(1, "x")]
+
+
+def test_an_insert_that_fails_frees_its_label(world: World) -> None:
+    """Nothing is inserted, the reason is known, the label can be used again."""
+    with pytest.raises(RoutineLoadError):
+        world.run("INSERT INTO t WITH LABEL l SELECT CAST('x' AS BIGINT) + error('no'), 'x'")
+    with pytest.raises(RoutineLoadError):
+        world.run("INSERT INTO t WITH LABEL l VALUES (NULL, 'x')")
+    found = world.transactions.find("d", "l")
+    assert found.state is TxnState.ABORTED
+    assert "NOT NULL" in found.reason
+    world.run("INSERT INTO t WITH LABEL l VALUES (1, 'x')")
+    assert world.rows() == [(1, "x")]
 
 
 def test_doris_calls_a_prepared_transaction_precommitted(world: World) -> None:
@@ -507,6 +540,29 @@ def test_of_many_that_want_a_label_one_gets_it(world: World) -> None:
     for thread in threads:
         thread.join()
     assert len(won) == 1
+
+
+def test_transactions_of_many_clients_do_not_hinder_each_other(world: World) -> None:
+    """Direct and staged, committed and given up, into one table that merges: nobody meets an error of another."""
+    ends: list[str] = []
+
+    def client(number: int) -> None:
+        for n in range(3):
+            begin = replace(BEGIN if n == 0 else STAGED, label=Label(f"{number}-{n}"))
+            opened = world.load(begin, b"%d,x" % (10 * number + n), table=P)
+            if n == 2:
+                ends.append(world.transactions.abort(opened.prepare(9).id, "no").state)
+            else:
+                ends.append(opened.commit().state)
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(ends) == ["ABORTED"] * 6 + ["VISIBLE"] * 12
+    assert len(world.rows("p")) == 12
+    assert world.stages() == []
 
 
 def test_of_many_commits_one_commits(world: World) -> None:
