@@ -322,8 +322,10 @@ class _Rows:
 
 
 def _abandon(cursor: Any) -> None:
-    """Closing such a cursor would read the rest of its rows first."""
+    """Closing such a cursor, or losing its result, would read the rest of its rows first."""
     raw, cursor.connection = cursor.connection, None
+    if cursor._result is not None:  # noqa: SLF001 - PyMySQL has no public way to leave rows unread
+        cursor._result.unbuffered_active = False  # noqa: SLF001 - likewise
     if raw is not None and raw.open:
         _shut(raw)
         with contextlib.suppress(pymysql.MySQLError, OSError):
