@@ -108,6 +108,28 @@ class _TableLoad:
     mode: WriteMode
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What a chunk has for one table; nothing where it was too large to be converted at once."""
+
+    ref: TableRef
+    load: _TableLoad
+    payloads: Payloads
+    decoded: Decoded | None = None
+    transformed: Transformed | None = None
+    too_large: LimitExceeded | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A chunk whose rows are ready for the sink."""
+
+    payloads: Payloads
+    received: int
+    routed: Routed
+    parts: tuple[_Part, ...]
+
+
 class LoadStream:
     """Payloads of one origin on their way into a transaction: what they mean, and which tables they go to."""
 
@@ -115,6 +137,7 @@ class LoadStream:
         self.spec = spec
         self.routes = routes
         self.heading = Heading(spec)
+        self.converting = threading.Lock()
         self.tables: dict[TableRef, _TableLoad] = {}
 
     def close(self) -> None:
@@ -149,14 +172,25 @@ class LoadRows:
 
     def add(self, stream: LoadStream, payloads: Payloads, *, received_bytes: int) -> None:
         """Load one chunk. Raises SinkError, UnknownTable, AnalysisError; the transaction is then lost."""
-        received = payloads
+        self.take(stream, self.convert(stream, payloads), received_bytes=received_bytes)
+
+    def convert(self, stream: LoadStream, payloads: Payloads) -> Converted:
+        """The first half of ``add``: what needs only the chunk. Chunks of a stream are converted in order, and one by
+        one; another thread may ``take`` the chunk before meanwhile. Raises what ``add`` does.
+        """
+        received = len(payloads.values)
         payloads = stream.heading.without(payloads)
         routed = stream.routes.split(payloads)
-        for ref, part in routed.parts.items():
-            self._add_to(stream, ref, part)
-        for ref, rows in routed.rejected.items():
-            self._reject(ref, payloads, rows)
-        self.counts += Counts(received_bytes=received_bytes, messages=len(received.values))
+        parts = tuple(self._converted(stream, ref, part) for ref, part in routed.parts.items())
+        return Converted(payloads, received, routed, parts)
+
+    def take(self, stream: LoadStream, converted: Converted, *, received_bytes: int) -> None:
+        """The second half of ``add``: count, reject, write."""
+        for part in converted.parts:
+            self._take_part(stream, part)
+        for ref, rows in converted.routed.rejected.items():
+            self._reject(ref, converted.payloads, rows)
+        self.counts += Counts(received_bytes=received_bytes, messages=converted.received)
 
     def seal(self) -> None:
         """Before anything is committed: the rejected rows are durable. Raises SinkError."""
@@ -181,17 +215,23 @@ class LoadRows:
         finally:
             self._rejects.discard()
 
-    def _add_to(self, stream: LoadStream, ref: TableRef, payloads: Payloads) -> None:
+    def _converted(self, stream: LoadStream, ref: TableRef, payloads: Payloads) -> _Part:
         load = self._table_load(stream, ref)
         load.decoder.prepare(payloads)
         # The gate is not held while writing: a writer that waits for another's merge would starve that very merge.
         try:
-            with self._path.gate:
+            with stream.converting, self._path.gate:
                 failpoint("transform.decode")
                 decoded = load.decoder.decode(payloads)
-                transformed = load.transformer.transform(decoded)
+                return _Part(ref, load, payloads, decoded, load.transformer.transform(decoded))
         except LimitExceeded as error:
-            self._add_halves(stream, ref, payloads, error)
+            return _Part(ref, load, payloads, too_large=error)
+
+    def _take_part(self, stream: LoadStream, part: _Part) -> None:
+        ref, payloads, decoded, transformed = part.ref, part.payloads, part.decoded, part.transformed
+        if decoded is None or transformed is None:
+            assert part.too_large is not None
+            self._take_halves(stream, part, part.too_large)
             return
         self._reject(ref, payloads, decoded.rejected)
         if decoded.rejected and not self.parse_error:
@@ -199,7 +239,7 @@ class LoadRows:
         self._reject(ref, payloads, transformed.rejected)
         refused: Sequence[RefusedRow] = ()
         if transformed.rows.num_rows:
-            refused = self._rows.write(TableBatch(ref, transformed.rows, load.mode))
+            refused = self._rows.write(TableBatch(ref, transformed.rows, part.load.mode))
         # What the sink refuses are rejected rows, too.
         rows = [RejectedRow(_payload(decoded, transformed, r.row), b"", r.column, r.reason) for r in refused]
         self._reject(ref, payloads, rows)
@@ -209,14 +249,15 @@ class LoadRows:
         self._rejects.add(ref, payloads, rows, self._path.clock.now())
         self.counts += Counts(filtered=len(rows))
 
-    def _add_halves(self, stream: LoadStream, ref: TableRef, payloads: Payloads, error: LimitExceeded) -> None:
+    def _take_halves(self, stream: LoadStream, part: _Part, error: LimitExceeded) -> None:
         """A chunk that was too large is cut; a payload that is too large all alone is a rejected row."""
+        ref, payloads = part.ref, part.payloads
         count = len(payloads.values)
         if count == 1:
             self._reject(ref, payloads, [RejectedRow(0, b"", "", error.message)])
             return
-        self._add_to(stream, ref, PayloadSlice(payloads, 0, count // 2))
-        self._add_to(stream, ref, PayloadSlice(payloads, count // 2, count))
+        for half in (PayloadSlice(payloads, 0, count // 2), PayloadSlice(payloads, count // 2, count)):
+            self._take_part(stream, self._converted(stream, ref, half))
 
     def _table_load(self, stream: LoadStream, ref: TableRef) -> _TableLoad:
         load = stream.tables.get(ref)

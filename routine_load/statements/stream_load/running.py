@@ -7,8 +7,10 @@ load without rows is an error, and so is a document that cannot be parsed).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from routine_load.commit.values import Counts
 from routine_load.errors import RoutineLoadError, TransactionEnded
@@ -178,16 +180,28 @@ def _refusals() -> Iterator[None]:
 
 
 def _add_all(stream: TableStream, found: Iterator[Payloads], body: ReceivedBody, compat: Compat) -> None:
-    """The last chunk waits for the end of the body, so that all bytes are counted with some rows."""
-    waiting: Payloads | None = None
-    for payloads in found:
-        if waiting is not None:
-            stream.add(waiting, received_bytes=body.since())
+    """A chunk is converted while the one before it is written; a body of one chunk needs no other thread.
+
+    The last chunk waits for the end of the body, so that all bytes are counted with some rows.
+    """
+    first = next(found, None)
+    second = next(found, None)
+    if second is None:
+        body.finish()
+        if first is not None:
+            stream.add(first, received_bytes=body.since())
             _stop_at_parse_error(stream, compat)
-        waiting = payloads
-    body.finish()
-    if waiting is not None:
-        stream.add(waiting, received_bytes=body.since())
+        return
+    assert first is not None
+    with ThreadPoolExecutor(1, thread_name_prefix="stream-load") as converter:
+        ready = converter.submit(stream.convert, first)
+        for payloads in chain((second,), found):
+            following = converter.submit(stream.convert, payloads)
+            stream.take(ready.result(), received_bytes=body.since())
+            _stop_at_parse_error(stream, compat)
+            ready = following
+        body.finish()
+        stream.take(ready.result(), received_bytes=body.since())
         _stop_at_parse_error(stream, compat)
 
 
