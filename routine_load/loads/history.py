@@ -81,10 +81,11 @@ class Load:
         )
 
     def committed(self, record: CommitRecord) -> Load:
-        """As the sink recorded it, whatever was thought of it before: commit and visibility are one moment here."""
+        """As the sink recorded it, whatever was thought of it before, with the label that it has there."""
         at = datetime.fromtimestamp(record.committed_at_ms / 1000, UTC)
         return replace(
             self,
+            label=record.label,
             status=TxnState.VISIBLE,
             committed_at=at,
             finished_at=at,
