@@ -27,6 +27,8 @@ class Settings:
     mysql_port: int | None = 9030
     http_port: int | None = 8030
     be_http_port: int | None = NEXT_TO_HTTP_PORT
+    advertised_host: str | None = None
+    """Where clients reach this host, if not at ``host``: what SHOW, redirects and error URLs tell."""
     backends: int = 3
     metadata_url: str | None = None
     target: str = "duckdb"
@@ -79,6 +81,10 @@ class Settings:
 
     http_connections_max: int = 512
     http_loads_max: int = 256
+
+    @property
+    def told_host(self) -> str:
+        return self.advertised_host or self.host
 
     @property
     def backend_http_port(self) -> int | None:

@@ -187,7 +187,7 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
     compiler = KeptCompiler(PushDown(Compiler(kafka.registry), to_cluster=base.cluster is not None))
     stack.callback(compiler.close)
     slots = lambda: base.frontend_config(base.settings.compat).max_routine_load_task_num_per_be  # noqa: E731 - one use
-    backends = LocalBackends(base.settings.backends, slots=slots, host=base.settings.host, clock=base.clock)
+    backends = LocalBackends(base.settings.backends, slots=slots, host=base.settings.told_host, clock=base.clock)
     stack.callback(backends.close)
     path = LoadPath(sink=base.engine, compiler=compiler, reject_log=base.reject_log, clock=base.clock)
     ids = TxnIds.of(base.engine.clients, base.clock)

@@ -115,9 +115,9 @@ class Coordinator:
         base = Foundation.lay(self._settings, self._clock, self._stack)
         self._refuse_open_doors(base)
         addresses = Addresses(
-            mysql=lambda: (self._settings.host, self._ports[0] or 0),
-            http=lambda: (self._settings.host, self._ports[1] or 0),
-            backend_http=lambda: (self._settings.host, self._backend_http_port or self._ports[1] or 0),
+            mysql=lambda: (self._settings.told_host, self._ports[0] or 0),
+            http=lambda: (self._settings.told_host, self._ports[1] or 0),
+            backend_http=lambda: (self._settings.told_host, self._backend_http_port or self._ports[1] or 0),
             error_log=self._error_log_url,
         )
         assembly = assemble(base, addresses, self._stack)
@@ -175,7 +175,7 @@ class Coordinator:
             users=base.accounts,
             tables=base.engine,
             error_url=self._error_log_url,
-            backend=lambda: (settings.host, self._backend_http_port) if self._backend_http_port else None,
+            backend=lambda: (settings.told_host, self._backend_http_port) if self._backend_http_port else None,
         )
         self._callers = Callers(loading, settings.http_loads_max)
         backend_port, http_port = settings.backend_http_port, settings.http_port
@@ -225,7 +225,7 @@ class Coordinator:
         """StarRocks, Doris: ErrorLogUrls; without an HTTP door, the file in the data directory."""
         if self._ports[1] is None:
             return str(self._settings.error_log_dir / f"{opaque_id}.parquet")
-        return f"http://{self._settings.host}:{self._ports[1]}/api/_load_error_log?file={opaque_id}"
+        return f"http://{self._settings.told_host}:{self._ports[1]}/api/_load_error_log?file={opaque_id}"
 
     def _purge(self, base: Foundation) -> None:
         """In a thread: forget rejected rows whose time has passed, until the coordinator leaves."""

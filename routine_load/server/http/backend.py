@@ -16,7 +16,7 @@ from starlette.routing import Route
 from routine_load.errors import AccessDenied, RoutineLoadError
 from routine_load.ids import Compat
 from routine_load.server.http import answers, load_answers
-from routine_load.server.http.callers import Callers, headers
+from routine_load.server.http.callers import Callers, headers, told_url
 from routine_load.server.http.load_answers import Operation
 from routine_load.statements.stream_load.values import Finished, LoadOutcome, LoadRequest
 
@@ -51,7 +51,7 @@ class Backend:
 
     async def stream_load(self, request: Request) -> Response:
         """``_stream_load``: a direct load; Doris: or its first phase."""
-        answer = partial(load_answers.direct, compat=self._compat, error_url=self._loading.error_url)
+        answer = partial(load_answers.direct, compat=self._compat, error_url=self._error_url(request))
         return await self._answered(request, self._loading.streams.load, answer)
 
     async def transaction(self, request: Request) -> Response:
@@ -64,7 +64,7 @@ class Backend:
         operation = Operation(name)
         if operation is not Operation.LOAD and is_of_many_tables(request):
             return answers.of_backend({"Status": "INVALID_ARGUMENT", "Message": _MULTI}, self._compat)
-        answer = partial(load_answers.of_transaction, operation, error_url=self._loading.error_url)
+        answer = partial(load_answers.of_transaction, operation, error_url=self._error_url(request))
         return await self._answered(request, self.call(operation), answer, failed="INTERNAL_ERROR")
 
     async def second_phase(self, request: Request) -> Response:
@@ -88,6 +88,9 @@ class Backend:
             Operation.COMMIT: streams.commit,
             Operation.ROLLBACK: streams.rollback,
         }[operation]
+
+    def _error_url(self, request: Request) -> load_answers.ErrorUrl:
+        return lambda rejects: told_url(request, self._loading.error_url(rejects))
 
     async def _answered(
         self,

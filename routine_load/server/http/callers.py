@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from typing import Final, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import anyio.to_thread
 from starlette.requests import Request
@@ -127,6 +127,12 @@ def location(request: Request, backend: tuple[str, int], credentials: Credential
     if credentials is None:
         return f"http://{address}?{query}" if query else f"http://{address}"
     return f"http://{quote(credentials.user, safe='')}:{quote(credentials.password, safe='')}@{address}?{query}"
+
+
+def told_url(request: Request, url: str) -> str:
+    """An address of ours as the client can use it."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=f"{reachable(request, parts.hostname or '')}:{parts.port}").geturl()
 
 
 def reachable(request: Request, host: str) -> str:

@@ -195,7 +195,7 @@ class Pair:
             service=self.service,
             users=StubUsers(),
             tables=StubTables(),
-            error_url=lambda rejects: f"http://127.0.0.1:1/api/_load_error_log?file={rejects}",
+            error_url=lambda rejects: f"http://{host}:1/api/_load_error_log?file={rejects}",
             backend=lambda: (host, self.backend_port) if backend else None,
         )
         self.callers = self.on_loop(self._made(loading, loads_max))

@@ -12,6 +12,7 @@ import pytest
 from http_pair import basic, everything, head, pair
 
 from routine_load.ids import Compat
+from routine_load.statements.stream_load.values import LoadOutcome
 
 CURL = shutil.which("curl")
 PATH = "/api/db/t/_stream_load"
@@ -263,7 +264,7 @@ def test_merge_commits_learn_their_nodes(starrocks):
 
 
 def test_a_door_on_every_address_is_where_the_client_found_it():
-    """Behind 0.0.0.0 the Location names the host that the client asked for; one that is no host is not repeated."""
+    """Behind 0.0.0.0 Location and ErrorURL name the host that the client asked for; one that is no host is not repeated."""
     with pair(Compat.STARROCKS, host="0.0.0.0") as both:
         for asked, told in [
             ("fe.example:1", "fe.example"),
@@ -273,6 +274,10 @@ def test_a_door_on_every_address_is_where_the_client_found_it():
         ]:
             answer = put(both, Expect="100-continue", Host=asked)
             assert answer.headers["location"] == f"http://{told}:{both.backend_port}{PATH}"
+        both.loads.outcome = LoadOutcome(status="Success", message="OK", rejects="f00")
+        url = f"http://127.0.0.1:{both.backend_port}{PATH}"
+        loaded = httpx.put(url, headers={"Authorization": basic(), "Host": "be.example"})
+        assert loaded.json()["ErrorURL"] == "http://be.example:1/api/_load_error_log?file=f00"
 
 
 def test_without_a_backends_door_the_front_end_loads():
