@@ -126,7 +126,7 @@ class Coordinator:
             base.cluster.start()
         self._on_loop(assembly.scheduler.start())
         if base.cluster is not None:
-            base.cluster.sink.settler.start()
+            base.cluster.sink.go_on()
         assembly.cleaner.soon()
         self._stack.callback(lambda: self._on_loop(assembly.scheduler.stop(self._settings.drain_timeout_s)))
         ticking = threading.Thread(target=self._tick, args=(assembly.transactions,), name="transactions", daemon=True)
@@ -173,13 +173,14 @@ class Coordinator:
             streams=assembly.streams,
             service=self.service,
             users=base.accounts,
-            tables=base.engine,
+            tables=base.tables,
+            takes_loads=base.cluster is None,
             error_url=self._error_log_url,
             backend=lambda: (settings.told_host, self._backend_http_port) if self._backend_http_port else None,
         )
         self._callers = Callers(loading, settings.http_loads_max)
         backend_port, http_port = settings.backend_http_port, settings.http_port
-        if backend_port is not None:
+        if backend_port is not None and loading.takes_loads:
             backend = BackendDoor(settings.host, backend_port, told, limits, backend_routes(self._callers))
             self._http.append(backend)
             self._backend_http_port = await backend.start()

@@ -96,6 +96,10 @@ class IntentLog(Protocol):
         """Intents of a job, or of all, that are not final, oldest first."""
         ...
 
+    def abandoned(self, limit: int) -> list[Intent]:
+        """The newest intents that were given up, the newest first."""
+        ...
+
     def progress(self, job_id: JobId) -> dict[PartitionId, int]: ...
 
     def place(self, job_id: JobId, offsets: Mapping[PartitionId, int], *, only: bool = False) -> None:

@@ -53,8 +53,9 @@ class Settler:
         self._ends = False
         self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="commit-settler", daemon=True)
+    def start(self, first: Callable[[], object] = lambda: None) -> None:
+        """``first`` is done before any visit, on the same thread; what it raises is logged."""
+        self._thread = threading.Thread(target=self._run, args=(first,), name="commit-settler", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -131,7 +132,11 @@ class Settler:
             log.info(events.COMMIT_SETTLED, label=due.label, job_id=due.job_id, state=settled.state)
             self.settled(due.job_id)
 
-    def _run(self) -> None:
+    def _run(self, first: Callable[[], object]) -> None:
+        try:
+            first()
+        except Exception:  # the visits do not depend on it
+            log.exception(events.COMMIT_WAITS)
         while True:
             after_s = self.work()
             with self._changed:

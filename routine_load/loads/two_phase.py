@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 from routine_load.clock import Clock
 from routine_load.commit.driver import Driver, Settled
@@ -40,11 +41,14 @@ from routine_load.sql.schema import Table
 
 log = logger("commit")
 
+SWEPT_MAX: Final = 200
+"""Labels that are asked for at a start, the newest ones; older ones the target's own time-out has ended."""
+
 _COMMITTED = frozenset({LabelState.COMMITTED, LabelState.VISIBLE})
 
 
 class TwoPhaseSink:
-    """Thread-safe (``loads.ports.Sink``). Start it before the jobs are recovered, and its ``settler`` behind that."""
+    """Thread-safe (``loads.ports.Sink``). ``start`` it before the jobs are recovered, then let it ``go_on``."""
 
     def __init__(self, target: Target, intents: IntentLog, spool: SpoolPlace, clock: Clock) -> None:
         self._target = target
@@ -59,6 +63,23 @@ class TwoPhaseSink:
         for intent in self._log.open_intents():
             if intent.state is not IntentState.IN_DOUBT:
                 self.settler.leave(intent.label, intent.job_id)
+
+    def go_on(self) -> None:
+        """The jobs are recovered: sweep, and bring what is open to its end, in the background."""
+        self.settler.start(self.sweep)
+
+    def sweep(self) -> int:
+        """Roll back what the target has prepared under labels that were given up: a request of a process that is gone
+        may have come late. How many there were. Raises TargetUnavailable, MetadataError.
+        """
+        swept = 0
+        for intent in self._log.abandoned(SWEPT_MAX):
+            for part in intent.parts:
+                state = self._target.state(part.table.database, part.label)
+                if state in {LabelState.PREPARE, LabelState.PREPARED}:
+                    self._target.rollback(part)
+                    swept += 1
+        return swept
 
     def close(self) -> None:
         self.settler.close()

@@ -184,6 +184,11 @@ class IntentStore:
         with self._database.reading() as connection:
             return _read(connection, condition, commit_intent.c.created_at_ms)
 
+    def abandoned(self, limit: int) -> list[Intent]:
+        condition = commit_intent.c.state == IntentState.ABANDONED.value
+        with self._database.reading() as connection:
+            return _read(connection, condition, commit_intent.c.finished_at_ms.desc(), limit=limit)
+
     def progress(self, job_id: JobId) -> dict[PartitionId, int]:
         with self._database.reading() as connection:
             return {partition: offset for partition, (offset, _) in _standing(connection, job_id).items()}

@@ -240,6 +240,15 @@ def test_a_job_that_is_forgotten_leaves_what_is_decided(log):
     assert log.find(decided.label) is None
 
 
+def test_intents_that_were_given_up_are_found_again(log):
+    """The newest first: the target may hold something of them."""
+    for _ in range(3):
+        log.move(log.intend(record((0, 0, 4)), TABLES), S.ABANDONED, "")
+    log.finish_without_target(record((0, 0, 4)))
+    assert len({i.label for i in log.abandoned(2)}) == 2
+    assert len(log.abandoned(9)) == 3
+
+
 def test_labels_that_the_target_may_know_are_passed_over(log):
     """After the metadata went back to an older state."""
     first = log.finish_without_target(record((0, 0, 1)))

@@ -103,6 +103,9 @@ class MemoryIntents:
     def open_intents(self, job_id=None) -> list[Intent]:
         return [i for i in self.kept.intents.values() if i.state.is_open and job_id in {None, i.job_id}]
 
+    def abandoned(self, limit) -> list[Intent]:
+        return [i for i in reversed(self.kept.intents.values()) if i.state is IntentState.ABANDONED][:limit]
+
     def progress(self, job_id) -> dict[PartitionId, int]:
         return dict(self.kept.standing.get(job_id, {}))
 

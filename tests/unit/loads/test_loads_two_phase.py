@@ -145,7 +145,7 @@ def test_the_settler_goes_on_by_itself_and_tells_whose_commit_has_ended(over):
     world.open()
     world.sink.settler.settled = lambda job_id: (told.append(job_id), ended.set())
     world.sink.start()
-    world.sink.settler.start()
+    world.sink.go_on()
     assert ended.wait(30)
     world.sink.close()
     assert told == [JOB]
@@ -165,6 +165,23 @@ def test_a_rollback_that_is_refused_again_and_again_is_left_to_the_targets_time_
     assert world.log.open_intents() == []
     assert world.target.visible == []
     assert world.target.txns["d", "rl-7-1"].state is LabelState.PREPARED
+
+
+def test_what_came_late_is_swept_at_the_next_start(over):
+    """A request that was held back prepares a label that was given up meanwhile; nobody will ever commit it."""
+    troubles = {"prepare": Trouble.LATE}
+    world = over(disturb=lambda operation, _: troubles.get(operation, Trouble.NONE))
+    with pytest.raises(SinkError):
+        world.load({"t": [1]}, 5)
+    for act in world.target.late:
+        act()
+    assert world.target.txns["d", "rl-7-1"].state is LabelState.PREPARED
+    troubles.clear()
+    world.load({"t": [1]}, 5)
+    world.open()
+    assert (world.sink.sweep(), world.sink.sweep()) == (1, 0)
+    assert world.target.txns["d", "rl-7-1"].state is LabelState.ABORTED
+    assert world.target.txns["d", "rl-7-2"].state is LabelState.VISIBLE
 
 
 class Killed(BaseException):

@@ -33,6 +33,10 @@ SR, DORIS = Compat.STARROCKS, Compat.DORIS
         (errors.AnalysisError("no column"), DORIS, Step.PAUSE, 103, "failed to create task: no column"),
         (errors.StaleRange("moved"), SR, Step.REPLAN, 0, "moved"),
         (errors.SinkError("disk full"), SR, Step.RETRY, 0, "disk full"),
+        (errors.CommitUnsettled("waits on commit"), SR, Step.REPLAN, 0, "waits on commit"),
+        (errors.TargetUnavailable("the cluster is silent"), DORIS, Step.RETRY, 0, "is silent"),
+        (errors.InDoubt("label x"), SR, Step.PAUSE, 104, "label x"),
+        (errors.InDoubt("label x"), DORIS, Step.PAUSE, 105, "label x"),
         (errors.BrokenInvariant("never"), SR, Step.PAUSE, 2, "never"),
     ],
 )
@@ -48,6 +52,13 @@ def test_kafka_that_is_silent_while_a_job_is_planned_is_asked_again_saying_for_w
     verdict = judge(Case(error=errors.SourceUnavailable("no answer"), compat=SR, planning=True))
     assert verdict.step is Step.RETRY
     assert verdict.text == "Job failed to fetch all current partition with error [no answer]"
+
+
+def test_a_commit_that_is_open_while_a_job_is_planned_is_waited_for_however_long_it_takes():
+    """It is no failure of the job's: it never pauses it."""
+    for error in (errors.CommitUnsettled("waits on commit"), errors.TargetUnavailable("is silent")):
+        verdict = judge(Case(error=error, compat=SR, planning=True, failures=RETRIES_BEFORE_PAUSE + 100))
+        assert (verdict.step, verdict.text) == (Step.RETRY, error.message)
 
 
 def test_an_unknown_table_of_a_multi_table_job_pauses_it():
