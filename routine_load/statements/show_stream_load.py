@@ -88,7 +88,7 @@ def _doris_row(load: Load, session: Session, context: Context) -> dict[str, Any]
         "Label": load.label,
         "Db": load.database,
         "Table": ",".join(load.tables),
-        "ClientIp": load.client,
+        "ClientIp": _host(load.client),
         "Status": "Fail" if failed else "Success",
         "Message": load.reason if failed else "OK",
         "Url": context.error_log_url(load.rejects) if load.rejects else "N/A",
@@ -103,6 +103,12 @@ def _doris_row(load: Load, session: Session, context: Context) -> dict[str, Any]
         "Comment": load.comment,
         "FirstErrorMsg": load.first_error,
     }
+
+
+def _host(client: str) -> str:
+    """An address without its port."""
+    host, colon, port = client.rpartition(":")
+    return host.strip("[]") if colon and port.isdigit() and (":" not in host or host.startswith("[")) else client
 
 
 def _time(moment: datetime | None, session: Session) -> str | None:
