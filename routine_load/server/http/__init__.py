@@ -25,11 +25,13 @@ from routine_load.server.http.sql_api import SqlApi
 
 def frontend_routes(callers: Callers) -> Sequence[Route]:
     """What the front end's door has beside its pages."""
-    sql = SqlApi(callers).routes()
+    sql, takes_loads = SqlApi(callers).routes(), callers.loading.takes_loads
     if callers.loading.compat is Compat.DORIS:
-        return [*sql, *DorisRest(callers).routes(), *DorisFrontend(callers).routes()]
+        loads = DorisFrontend(callers).routes() if takes_loads else []
+        return [*sql, *DorisRest(callers).routes(), *loads]
     rest = StarRocksRest(callers)
-    return [*sql, *rest.routes(), *StarRocksFrontend(callers).routes(), *rest.rest()]
+    loads = StarRocksFrontend(callers).routes() if takes_loads else []
+    return [*sql, *rest.routes(), *loads, *rest.rest()]
 
 
 def backend_routes(callers: Callers) -> Sequence[Route]:

@@ -100,6 +100,7 @@ class Tables(Protocol):
 class Loading:
     """What the two HTTP doors share. ``backend`` tells where the backend's door is; None: it is shut.
 
+    ``takes_loads`` False: the tables are a cluster's, which takes loads itself.
     ``error_url`` makes the address of a file of rejected rows of its id.
     """
 
@@ -110,3 +111,4 @@ class Loading:
     tables: Tables
     error_url: Callable[[str], str]
     backend: Callable[[], tuple[str, int] | None]
+    takes_loads: bool = True

@@ -377,6 +377,15 @@ def test_loads_at_once_are_bounded(fresh):
     assert [answer["Status"] for answer in answers] == ["Success", "Success"]
 
 
+def test_connections_are_bounded(fresh):
+    """One connection too many is told 503 by whoever asks on it; the others go on."""
+    with contextlib.ExitStack() as stack:
+        crowd = [stack.enter_context(fresh.talk()) for _ in range(64)]
+        crowd[-1].sendall(head("GET", "/api/health", Connection="close"))
+        assert everything(crowd[-1]).startswith(b"HTTP/1.1 503 ")
+    assert httpx.get(url(fresh, "/api/health")).status_code == 200
+
+
 def test_chunks_of_one_byte_do_not_hold_up_others(fresh):
     """While a client sends a mebibyte in the smallest chunks, others are answered in between."""
     stop = threading.Event()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 from http_pair import basic, everything, head, pair
 
 from routine_load.ids import Compat
+from routine_load.server.http import Callers, frontend_routes
 from routine_load.statements.stream_load.values import LoadOutcome
 
 CURL = shutil.which("curl")
@@ -287,6 +289,16 @@ def test_without_a_backends_door_the_front_end_loads():
             url = f"http://127.0.0.1:{both.port}{PATH}"
             answer = httpx.put(url, content=b"abc", headers={"Authorization": basic(), "Expect": "100-continue"})
             assert (answer.json()["Status"], answer.json()["LoadBytes"]) == ("Success", 3)
+
+
+def test_a_clusters_tables_are_loaded_there(starrocks, doris):
+    """Where the tables are a cluster's, there is no page to load by, and StarRocks says so in its words."""
+    for both in (starrocks, doris):
+        callers = Callers(replace(both.callers.loading, takes_loads=False), 1)
+        paths = {route.path for route in frontend_routes(callers)}
+        callers.close(1)
+        assert "/api/{database}/{table}/_schema" in paths
+        assert not {path for path in paths if "_stream_load" in path or "transaction" in path}
 
 
 def test_no_body_is_asked_for(starrocks):
