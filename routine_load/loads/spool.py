@@ -46,11 +46,11 @@ class SpooledRows:
             yield from self._held
             return
         with _as_sink_error("reading back the rows of a batch"):
-            self._close()
+            self.close()
             with pa.OSFile(str(self._path), "rb") as file, pa.ipc.open_stream(file) as reader:
                 yield from reader
 
-    def _add(self, rows: pa.Table) -> None:
+    def add(self, rows: pa.Table) -> None:
         self.rows += rows.num_rows
         for batch in rows.to_batches():
             if self._writer is None:
@@ -58,7 +58,7 @@ class SpooledRows:
             else:
                 self._writer.write_batch(batch)
 
-    def _spill(self, path: Path) -> None:
+    def spill(self, path: Path) -> None:
         self._path = path
         self._file = pa.OSFile(str(path), "wb")
         self._writer = pa.ipc.new_stream(self._file, self.schema, options=_OPTIONS)
@@ -66,7 +66,7 @@ class SpooledRows:
             self._writer.write_batch(batch)
         self._held = []
 
-    def _close(self) -> None:
+    def close(self) -> None:
         writer, self._writer = self._writer, None
         file, self._file = self._file, None
         if writer is not None:
@@ -112,13 +112,13 @@ class Spool:
                 raise LimitExceeded(f"a batch for more than {TABLES_MAX} tables")
             kept = self._tables[batch.table] = SpooledRows(rows.schema, batch.mode)
             if self._own is not None:
-                kept._spill(self._file_of(kept))  # noqa: SLF001 - one module's two halves
-        kept._add(rows.cast(kept.schema) if rows.schema != kept.schema else rows)  # noqa: SLF001
+                kept.spill(self._file_of(kept))
+        kept.add(rows.cast(kept.schema) if rows.schema != kept.schema else rows)
         if self._own is None and self._bytes > MEMORY_BYTES_MAX:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._own = Path(tempfile.mkdtemp(dir=self._folder))
             for each in self._tables.values():
-                each._spill(self._file_of(each))  # noqa: SLF001
+                each.spill(self._file_of(each))
 
     def _file_of(self, kept: SpooledRows) -> Path:
         assert self._own is not None
@@ -129,7 +129,7 @@ class Spool:
         """Forget all of it. Never raises."""
         for kept in self._tables.values():
             with contextlib.suppress(OSError, pa.ArrowException):
-                kept._close()  # noqa: SLF001
+                kept.close()
         self._tables = {}
         if self._own is not None:
             shutil.rmtree(self._own, ignore_errors=True)
