@@ -76,7 +76,11 @@ def plan(vendor: Compat, table: Table, schema: pa.Schema, mode: WriteMode) -> En
         key, expression = _key(vendor, table, column)
         masked = mode.flexible and HAS + column.name in schema.names
         brought = _quoted(HAS + column.name) if masked else ""
-        fields.append(Field(key=key, sql=_value(vendor, column.type, _quoted(source)), brought=brought))
+        value = _value(vendor, column.type, _quoted(source))
+        if OP in schema.names and not column.nullable and not column.is_key:
+            # of a row that is deleted only the key counts, but NULL would filter it
+            value = f"coalesce({value}, CASE {_quoted(OP)} WHEN 1 THEN {_literal(_neutral(column.type))} END)"
+        fields.append(Field(key=key, sql=value, brought=brought))
         listed.append(_name(key))
         if expression:
             computed.append(expression)
@@ -187,7 +191,7 @@ def _value(vendor: Compat, type_: ColumnType, source: str) -> str:
     if name in _NUMBERS:
         return f"{source}::VARCHAR"
     if name is TypeName.JSON:
-        return _document(vendor, f"{source}::VARCHAR")
+        return _document(Compat.STARROCKS if type_.is_variant else vendor, f"{source}::VARCHAR")
     if name is TypeName.VARBINARY:
         return f"to_json(hex({source}))"
     if type_.arguments:
@@ -203,6 +207,21 @@ def _document(vendor: Compat, text: str) -> str:
     if vendor is Compat.STARROCKS:
         return line
     return f"CASE WHEN ltrim({text}, ' \t\r\n')[1] IN ('\"', 'n') THEN to_json({text})::VARCHAR ELSE {line} END"
+
+
+def _neutral(type_: ColumnType) -> str:
+    """JSON of some value that the type takes."""
+    match type_.name:
+        case TypeName.CHAR | TypeName.VARCHAR | TypeName.STRING | TypeName.VARBINARY:
+            return '""'
+        case TypeName.DATE | TypeName.DATETIME:
+            return '"1970-01-01"'
+        case TypeName.ARRAY:
+            return "[]"
+        case TypeName.MAP | TypeName.STRUCT | TypeName.JSON:
+            return "{}"
+        case _:
+            return "0"
 
 
 def _nested(type_: ColumnType) -> str:

@@ -72,7 +72,9 @@ class ClusterTarget(ABC):
         try:
             return self._parts.nodes.identity
         except ClusterRefused as error:
-            raise TargetUnavailable(f"{self.name} does not say which cluster it is: {error.message}") from error
+            raise TargetUnavailable(
+                f"{self.name} does not say which cluster it is; the target's user has to see its nodes: {error.message}"
+            ) from error
 
     @property
     def name(self) -> str:
@@ -139,12 +141,14 @@ class ClusterTarget(ABC):
             yield read, length
 
     def _counted(self, answer: Answer, body: PartBody) -> Prepared:
-        """A part that was prepared, with the cluster's own counts. Rows that it does not tell of make it unknown."""
+        """A part that was prepared, with the cluster's own counts.
+
+        Fewer rows than were sent, or more (a proxy that sent them twice), make it unknown: it is not to be committed.
+        """
         loaded, filtered, unselected = (_number(answer, f"number{kind}rows") for kind in _KINDS)
         told = loaded + filtered + unselected
-        if (
-            told < body.rows and body.mode.pushed is None
-        ):  # of a message that is pushed nobody knows how many rows it is
+        is_known = body.mode.pushed is None  # of a message that is pushed nobody knows how many rows it is
+        if is_known and told != body.rows:
             return Prepared(reply=Reply.unknown(f"{self.name} tells of {told} rows where {body.rows} were sent"))
         url = answer.text("errorurl")
         return Prepared(

@@ -244,6 +244,7 @@ def test_a_part_is_begun_loaded_and_prepared_once(tmp_path):
         ({"load": {"Status": "TXN_NOT_EXISTS", "Message": "gone"}}, 2, REFUSED),
         ({"prepare": {"Status": "TXN_NOT_EXISTS", "Message": "gone"}}, 3, REFUSED),
         ({"prepare": {"Status": "OK", "NumberTotalRows": 1, "NumberLoadedRows": 1}}, 3, UNKNOWN),
+        ({"prepare": {"Status": "OK", "NumberTotalRows": 4, "NumberLoadedRows": 4}}, 3, UNKNOWN),
         ({"prepare": {"Status": "OK"}}, 3, UNKNOWN),
         ({"prepare": {"Status": "OK", "NumberLoadedRows": "2"}}, 3, UNKNOWN),
     ],

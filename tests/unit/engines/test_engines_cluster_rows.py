@@ -161,6 +161,24 @@ def test_deletes_go_with_upserts(cluster):
     assert sorted(cluster.read("SELECT id, v FROM of_deletes")) == [(2, "b"), (3, "c")]
 
 
+def test_a_delete_needs_nothing_but_its_key(cluster):
+    """A tombstone has NULL in columns that take none: the row goes all the same."""
+    columns = "a VARCHAR(5) NOT NULL, b DATETIME NOT NULL, c DECIMAL(9,2) NOT NULL, e ARRAY<INT> NOT NULL"
+    cluster.peer.table("of_tombstones", columns)
+    cluster.peer.run(
+        "INSERT INTO d.of_tombstones VALUES (1, 'x', '2020-01-01', 1.5, [1]), (2, 'y', '2020-01-01', 2, [2])"
+    )
+    nulls = {
+        "a": pa.array([None], pa.string()),
+        "b": pa.array([None], pa.timestamp("us")),
+        "c": pa.array([None], pa.decimal128(9, 2)),
+        "e": pa.array([None], pa.list_(pa.int32())),
+    }
+    prepared = cluster.load("of_tombstones", {"id": IDS[:1], **nulls, "__op": pa.array([1], pa.int8())})
+    assert (prepared.loaded, prepared.filtered) == (1, 0)
+    assert cluster.read("SELECT id FROM of_tombstones") == [(2,)]
+
+
 def test_a_partial_update_keeps_the_other_columns(cluster):
     """StarRocks: partial_update; Doris: partial_columns, which takes keys that are new."""
     cluster.peer.table("of_parts", "a INT, b INT")
