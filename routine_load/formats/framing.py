@@ -16,6 +16,7 @@ from routine_load.ids import Compat
 from routine_load.loads.lines import Lines
 from routine_load.loads.values import LoadSpec
 
+PIECE_BYTES_MAX = 16 * 1024 * 1024
 Read = Callable[[int], bytes]
 """At most so many bytes; none at the end."""
 
@@ -26,6 +27,11 @@ class Framer(Protocol):
     @property
     def waiting(self) -> int:
         """Bytes that are no whole row yet."""
+        ...
+
+    @property
+    def again(self) -> int:
+        """How many of them will be looked through again."""
         ...
 
     def feed(self, data: bytes) -> Sequence[bytes]:
@@ -40,8 +46,8 @@ class Framer(Protocol):
 def framed(read: Read, framer: Framer, *, chunk_bytes: int, row_bytes_max: int) -> Iterator[Sequence[bytes]]:
     """The rows of a body, chunk by chunk; chunks may be empty. Raises LimitExceeded, BodyBroken."""
     while True:
-        # A long row is looked through again with each piece that comes: so pieces grow with it.
-        data = gathered(read, max(chunk_bytes, framer.waiting))
+        # What is looked through again with each piece that comes makes pieces larger, within bounds.
+        data = gathered(read, max(chunk_bytes, min(framer.again, PIECE_BYTES_MAX)))
         if not data:
             yield framer.end()
             return
@@ -65,6 +71,8 @@ def gathered(read: Read, size: int) -> bytes:
 
 class RowsByDelimiter:
     """CSV without enclosures, and JSON by line: a delimiter ends a row wherever it stands."""
+
+    again = 0
 
     def __init__(self, delimiter: bytes) -> None:
         self._delimiter = delimiter
@@ -108,6 +116,10 @@ class EnclosedRows:
     def waiting(self) -> int:
         return len(self._rest)
 
+    @property
+    def again(self) -> int:
+        return len(self._rest)
+
     def feed(self, data: bytes) -> Sequence[bytes]:
         data = self._rest + data if self._rest else data
         if not any(mark in data for mark in self._marks):
@@ -142,6 +154,8 @@ def _row_pattern(spec: LoadSpec) -> re.Pattern[bytes]:
 
 class WholeBody:
     """All of a body is one payload (Doris: JSON that is neither by line nor an array)."""
+
+    again = 0
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []

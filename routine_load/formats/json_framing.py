@@ -23,6 +23,7 @@ for _chars, _kind in ((b'"', _QUOTE), (b"\\", _ESCAPE), (b"{[", _OPEN), (b"}]", 
 _SHOWN_BYTES = 200
 
 Places = NDArray[np.int64]
+Kinds = NDArray[np.uint8]
 
 
 class BodyBroken(LoadRejected):
@@ -36,24 +37,29 @@ class BodyBroken(LoadRejected):
 class JsonDocuments:
     """A stream of documents with or without blanks between (StarRocks)."""
 
+    again = 0
+
     def __init__(self) -> None:
         self._rest = b""
+        self._scanner = _Scanner(0)
 
     @property
     def waiting(self) -> int:
         return len(self._rest)
 
     def feed(self, data: bytes) -> Sequence[bytes]:
-        data = self._rest + data if self._rest else data
-        places, kinds, depths = _structure(data, 0)
+        begun = self._scanner.depth > 0
+        places, kinds, depths = self._scanner.scan(data)
+        places, data = places + len(self._rest), self._rest + data if self._rest else data
         if len(depths) and depths.min() < 0:
             at = int(places[int(np.argmax(depths < 0))])
             raise BodyBroken("a bracket is closed that was never opened", data[max(at - _SHOWN_BYTES, 0) : at + 1])
         ends: list[int] = (places[(kinds == _CLOSE) & (depths == 0)] + 1).tolist()
         if not ends:
-            self._rest = data
+            self._rest = data if begun or self._scanner.depth else data.lstrip(BLANKS)
             return ()
-        starts: list[int] = places[(kinds == _OPEN) & (depths == 1)][: len(ends)].tolist()
+        opened: list[int] = places[(kinds == _OPEN) & (depths == 1)].tolist()
+        starts = ([0, *opened] if begun else opened)[: len(ends)]
         before = [0, *ends[:-1]]
         between = b"".join(map(data.__getitem__, map(slice, before, starts)))
         if between.strip(BLANKS):
@@ -69,8 +75,11 @@ class JsonDocuments:
 class JsonElements:
     """The elements of the one array that a body is (``strip_outer_array``)."""
 
+    again = 0
+
     def __init__(self) -> None:
         self._rest = b""
+        self._scanner = _Scanner(1)
         self._begun = False
         self._ended = False
         self._has_elements = False
@@ -80,11 +89,10 @@ class JsonElements:
         return len(self._rest)
 
     def feed(self, data: bytes) -> Sequence[bytes]:
-        data = self._rest + data if self._rest else data
         if not self._begun:
-            data = data.removeprefix(BYTE_ORDER_MARK).lstrip(BLANKS)
+            data = (self._rest + data).removeprefix(BYTE_ORDER_MARK).lstrip(BLANKS)
+            self._rest = b""
             if not data:
-                self._rest = b""
                 return ()
             if data[:1] != b"[":
                 raise BodyBroken("the value should be array type with strip_outer_array=true", data)
@@ -92,7 +100,8 @@ class JsonElements:
         if self._ended:
             self._require_nothing(data)
             return ()
-        places, kinds, depths = _structure(data, 1)
+        places, kinds, depths = self._scanner.scan(data)
+        places, data = places + len(self._rest), self._rest + data if self._rest else data
         is_end = (kinds == _CLOSE) & (depths == 0)
         cuts: list[int] = places[((kinds == _COMMA) & (depths == 1)) | is_end].tolist()
         if is_end.any():
@@ -138,26 +147,46 @@ def first_byte(head: bytes) -> bytes:
     return head.removeprefix(BYTE_ORDER_MARK).lstrip(BLANKS)[:1]
 
 
-def _structure(data: bytes, depth: int) -> tuple[Places, NDArray[np.uint8], Places]:
-    """Brackets and commas outside strings: where, which, and the depth behind each. ``data`` begins outside strings."""
-    classes = _CLASSES[np.frombuffer(data, np.uint8)]
-    places: Places = np.flatnonzero(classes)
-    kinds: NDArray[np.uint8] = classes[places]
-    escapes = places[kinds == _ESCAPE]
-    if len(escapes):
-        is_live = ~((kinds == _QUOTE) & np.isin(places, _escaped(escapes))) & (kinds != _ESCAPE)
-        places, kinds = places[is_live], kinds[is_live]
-    is_quote = kinds == _QUOTE
-    is_outside = (np.cumsum(is_quote) % 2 == 0) & ~is_quote
-    places, kinds = places[is_outside], kinds[is_outside]
-    steps = (kinds == _OPEN).astype(np.int64) - (kinds == _CLOSE)
-    return places, kinds, np.cumsum(steps) + depth
+class _Scanner:
+    """Finds brackets and commas outside strings, piece after piece: each byte is looked at once."""
 
+    def __init__(self, depth: int) -> None:
+        self.depth = depth
+        self._inside = False
+        self._is_escaped = False
 
-def _escaped(escapes: Places) -> Places:
-    """The places right behind runs of an odd number of backslashes."""
-    begins = np.flatnonzero(np.diff(escapes, prepend=-2) != 1)
-    ends = np.append(begins[1:], len(escapes)) - 1
-    is_odd = (ends - begins) % 2 == 0
-    behind: Places = escapes[ends[is_odd]] + 1
-    return behind
+    def scan(self, data: bytes) -> tuple[Places, Kinds, Places]:
+        """Where they are, which they are, and the depth behind each."""
+        classes = _CLASSES[np.frombuffer(data, np.uint8)]
+        places: Places = np.flatnonzero(classes)
+        kinds: Kinds = classes[places]
+        escapes = places[kinds == _ESCAPE]
+        if len(escapes) or self._is_escaped:
+            escaped = self._escaped(escapes, len(data))
+            is_live = ~((kinds == _QUOTE) & np.isin(places, escaped)) & (kinds != _ESCAPE)
+            places, kinds = places[is_live], kinds[is_live]
+        is_quote = kinds == _QUOTE
+        quotes = np.cumsum(is_quote) + int(self._inside)
+        is_outside = (quotes % 2 == 0) & ~is_quote
+        if len(quotes):
+            self._inside = bool(quotes[-1] % 2)
+        places, kinds = places[is_outside], kinds[is_outside]
+        depths: Places = np.cumsum((kinds == _OPEN).astype(np.int64) - (kinds == _CLOSE)) + self.depth
+        if len(depths):
+            self.depth = int(depths[-1])
+        return places, kinds, depths
+
+    def _escaped(self, escapes: Places, size: int) -> Places:
+        """The places right behind runs of an odd number of backslashes; a run may have begun in the piece before."""
+        begins = np.flatnonzero(np.diff(escapes, prepend=-2) != 1)
+        ends = np.append(begins[1:], len(escapes)) - 1
+        lengths = ends - begins + 1
+        goes_on = bool(len(escapes)) and int(escapes[0]) == 0
+        if self._is_escaped and goes_on:
+            lengths[0] += 1
+        behind: Places = escapes[ends[lengths % 2 == 1]] + 1 if len(escapes) else np.empty(0, np.int64)
+        if self._is_escaped and not goes_on:
+            behind = np.append(0, behind)
+        if size:
+            self._is_escaped = bool(len(behind)) and int(behind[-1]) == size
+        return behind

@@ -20,7 +20,7 @@ from routine_load.errors import LimitExceeded, SinkError
 from routine_load.formats.column_files import arrow_batches, orc_batches, parquet_batches
 from routine_load.formats.compression import decompressed
 from routine_load.formats.framing import EnclosedRows, Framer, Read, RowsByDelimiter, WholeBody, framed
-from routine_load.formats.json_framing import JsonDocuments, JsonElements, first_byte
+from routine_load.formats.json_framing import BLANKS, JsonDocuments, JsonElements, first_byte
 from routine_load.ids import Compat
 from routine_load.loads.column_rows import ColumnRows
 from routine_load.loads.lines import BodyRows, Lines
@@ -105,11 +105,11 @@ def opened(plan: LoadPlan, body: ReceivedBody, limits: StreamLoadLimits) -> Open
     framer, spec = _framer(plan)
     if plan.head.format is BodyFormat.JSON and not isinstance(framer, RowsByDelimiter):
         head = b""
-        while not first_byte(head) and len(head) < limits.row_bytes_max:
+        while not first_byte(head):
             piece = read(limits.chunk_bytes)
             if not piece:
                 break
-            head += piece
+            head = (head + piece).lstrip(BLANKS)
         framer, spec = _json_framer(spec, head, is_stream=plan.spec.compat is Compat.STARROCKS)
         read = _Prepended(head, read).read
     rows = framed(read, framer, chunk_bytes=limits.chunk_bytes, row_bytes_max=limits.row_bytes_max)

@@ -26,7 +26,7 @@ class StreamLoadLimits:
     json_bytes_max: int = 100 * MIB
     chunk_bytes: int = 4 * MIB
     chunk_rows: int = 50_000
-    row_bytes_max: int = 100 * MIB
+    row_bytes_max: int = 64 * MIB
     spool_bytes_max: int = 10_240 * MIB
 
 
