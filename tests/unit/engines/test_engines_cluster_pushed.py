@@ -16,7 +16,7 @@ from routine_load.sql.statements import ColumnItem, Expression, MergeType, Metad
 ITEMS = (
     ColumnItem(name="id"),
     ColumnItem(name="größe"),
-    ColumnItem(name="v", expression=Expression("hll_hash(\n`größe`)")),
+    ColumnItem(name="v", expression=Expression(text="hll_hash(\n`größe`)")),
 )
 
 
@@ -32,7 +32,7 @@ def spec(compat, **values):
 def test_a_mapping_and_a_filter_are_headers():
     """Names are quoted, expressions as they were written, in one line."""
     said = pushed.headers(
-        spec(Compat.STARROCKS, columns=ITEMS, where=Expression("id > 1"), strict_mode=True, timezone="UTC")
+        spec(Compat.STARROCKS, columns=ITEMS, where=Expression(text="id > 1"), strict_mode=True, timezone="UTC")
     )
     assert said["columns"] == "`id`,`größe`,`v`=hll_hash( `größe`)"
     assert (said["where"], said["strict_mode"], said["timezone"], said["max_filter_ratio"]) == (
@@ -59,7 +59,7 @@ def test_doris_has_headers_of_its_own():
         spec(
             Compat.DORIS,
             merge_type=MergeType.MERGE,
-            delete_on=Expression("x = 1"),
+            delete_on=Expression(text="x = 1"),
             sequence_column="s",
             partial_update=True,
             partitions=("p1", "p2"),
@@ -123,8 +123,8 @@ TABLE = parse_create_table(
         (Compat.STARROCKS, {"enclose": '"'}, "enclose, escape or trim_space"),
         (Compat.STARROCKS, {"strip_outer_array": True}, "strip_outer_array"),
         (Compat.DORIS, {"format": Format.AVRO}, "format = avro"),
-        (Compat.DORIS, {"preceding_filter": Expression("a = 1")}, "PRECEDING FILTER"),
-        (Compat.STARROCKS, {"metadata": (MetadataColumn(MetadataField.KEY, "key"),)}, "INCLUDE"),
+        (Compat.DORIS, {"preceding_filter": Expression(text="a = 1")}, "PRECEDING FILTER"),
+        (Compat.STARROCKS, {"metadata": (MetadataColumn(field=MetadataField.KEY, name="key"),)}, "INCLUDE"),
     ],
 )
 def test_what_no_stream_load_does_cannot_be_pushed_down(compat, values, said):
