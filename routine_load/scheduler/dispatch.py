@@ -10,7 +10,15 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from routine_load.errors import BeginRefused, BrokenInvariant, JobNotFound, RoutineLoadError, TaskTimedOut
+from routine_load.errors import (
+    BeginRefused,
+    BrokenInvariant,
+    CommitUnsettled,
+    InDoubt,
+    JobNotFound,
+    RoutineLoadError,
+    TaskTimedOut,
+)
 from routine_load.ids import JobId
 from routine_load.jobs.job import Job
 from routine_load.jobs.show import NO_BACKEND
@@ -206,8 +214,11 @@ class Dispatcher:
         part.timed_out = isinstance(error, TaskTimedOut)
         verdict = judge(run.case(error, part.failures, NO_BACKEND if part.backend is None else part.backend))
         now = self._parts.clock.now()
-        self._parts.history.aborted(run.label_of(part), verdict.text, now)
-        self._parts.counters.task_ended(run.table, Loaded(aborted=1))
+        if isinstance(error, CommitUnsettled | InDoubt):
+            self._parts.history.unused(run.label_of(part))  # it may yet become visible, as a commit of the sink's
+        else:
+            self._parts.history.aborted(run.label_of(part), verdict.text, now)
+            self._parts.counters.task_ended(run.table, Loaded(aborted=1))
         log.warning(events.TASK_ABORTED, job_id=run.job_id, task_id=part.task_id, error=type(error).__name__)
         part.succeed(now)
         if run.closed:

@@ -44,7 +44,7 @@ class ClusterSink(TwoPhaseSink):
         place = SpoolPlace(folder=self.folder, bytes_max=10**6)
         super().__init__(self.target, StageIntents(self), place, self.stage)
         self.settler.settled = lambda job_id: self.told(job_id)  # noqa: PLW0108 - the scheduler of the process is known later
-        self.jobs_are_recovered = False
+        self.goes_on = False
         self.start()
         self.stage.spawn(self._go_on_with_what_was_left)
         self.stage.spawn(self._life_of_the_target)
@@ -115,7 +115,7 @@ class ClusterSink(TwoPhaseSink):
     def _go_on_with_what_was_left(self) -> None:
         while True:
             self.stage.sleep(0.3)
-            if self.jobs_are_recovered:
+            if self.goes_on:
                 self.settler.work()
 
     def _life_of_the_target(self) -> None:

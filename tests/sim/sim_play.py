@@ -93,7 +93,7 @@ class Play:
 
     def boot(self) -> None:
         """Start the service and those who disturb it."""
-        stage, self.failed_to_start, self._talking = self.stage, False, 0
+        stage, self.failed_to_start, self.jobs_are_recovered, self._talking = self.stage, False, False, 0
         for job_id in self.store.jobs:
             self._judge().check_versions(job_id)
         stage.loop = StageLoop(stage)
@@ -144,8 +144,9 @@ class Play:
 
     def _note_start(self, task: asyncio.Task[None]) -> None:
         self.failed_to_start = not task.cancelled() and task.exception() is not None
-        if self.on_cluster:
-            self.sink.jobs_are_recovered = not self.failed_to_start
+        self.jobs_are_recovered = not self.failed_to_start
+        if self.jobs_are_recovered and self.on_cluster:
+            self.sink.goes_on = True
 
     def _log_of(self, process: int) -> Path:
         return self._base / f"log{process}"
@@ -172,8 +173,7 @@ class Play:
             kafka.look()
 
     def _user(self) -> None:
-        if self.on_cluster:  # the doors open when the jobs are recovered
-            self.stage.pause(lambda: self.sink.jobs_are_recovered)
+        self.stage.pause(lambda: self.jobs_are_recovered)  # the doors open behind that
         self._talking += 1
         self._talk()
         self._talking -= 1
