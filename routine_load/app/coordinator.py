@@ -43,6 +43,8 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _PURGE_EVERY_S = 600.0
 _TICK_S = 1.0
 _HURRY_S = 0.5
+_UPLOADS_GRACE_S = 2.0
+"""For bodies under way; an HTTP door waits a second longer for the answers."""
 
 
 class Coordinator:
@@ -95,6 +97,8 @@ class Coordinator:
         self._leaving.set()
         if self._mysql is not None:
             self._on_loop(self._mysql.stop(self._settings.drain_timeout_s if drain else _HURRY_S))
+        if self._callers is not None:
+            self._on_loop(self._callers.leave(_UPLOADS_GRACE_S if drain else 0.0))
         for door in self._http:
             self._on_loop(door.stop())
         if self._callers is not None:

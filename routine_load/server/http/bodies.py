@@ -32,6 +32,7 @@ class StreamedBody:
         self._bytes = 0
         self._complete = False
         self._gone = False
+        self._reason: str | None = None
         self._room = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
         self._asked = False
@@ -50,7 +51,7 @@ class StreamedBody:
             self._state.wait_for(lambda: self._chunks or self._complete or self._gone)
             if not self._chunks:
                 if self._gone:
-                    raise ClientGone
+                    raise ClientGone(self._reason)
                 return b""
             was_full = self._bytes >= BUFFER_BYTES
             taken = self._take(max_bytes)
@@ -59,12 +60,13 @@ class StreamedBody:
             self._tell(self._room.set)
         return taken
 
-    def abandon(self) -> None:
-        """From the loop: nobody waits for the answer any more. Whoever reads is told that the client is gone."""
+    def abandon(self, reason: str) -> None:
+        """From the loop: no more of it is waited for. Whoever reads is told why, as if the client were gone."""
         if self._pump is not None:
             self._pump.cancel()
         with self._state:
             self._gone = not self._complete
+            self._reason = reason
             self._state.notify_all()
 
     def _take(self, max_bytes: int) -> bytes:

@@ -32,6 +32,7 @@ class Callers:
         self.loading = loading
         self._authenticator = Authenticator(loading.users)
         self._workers = Workers(threads_max)
+        self._bodies: set[StreamedBody] = set()
 
     async def credentials(self, request: Request) -> Credentials:
         """Raises NoCredentials, AccessDenied."""
@@ -49,6 +50,7 @@ class Callers:
     ) -> tuple[Answer, bool]:
         """What a load answers, and whether the body was read to its end. Raises LimitExceeded, RoutineLoadError."""
         body = StreamedBody(request.receive)
+        self._bodies.add(body)
         length = request.headers.get("content-length", "")
         chunked = "chunked" in request.headers.get("transfer-encoding", "").lower()
 
@@ -69,13 +71,23 @@ class Callers:
         try:
             answer = await self._workers.run(self.with_session, user, request, loaded)
         except asyncio.CancelledError:
-            body.abandon()
+            body.abandon("The request was given up")
             raise
+        finally:
+            self._bodies.discard(body)
         return answer, body.complete or not (chunked or length not in {"", "0"})
 
     async def run(self, function: Callable[..., Answer], *arguments: object) -> Answer:
         """What longer work answers or raises, on a thread of the loads. Raises LimitExceeded."""
         return await self._workers.run(function, *arguments)
+
+    async def leave(self, grace_s: float) -> None:
+        """Give bodies under way so long to come to their end; the loads of the others are then refused in words."""
+        asyncio.get_running_loop().call_later(grace_s, self._abandon)
+
+    def _abandon(self) -> None:
+        for body in self._bodies:
+            body.abandon("The service is stopping")
 
     def close(self, wait_s: float) -> None:
         """Blocking: what runs gets so long to end."""

@@ -36,6 +36,7 @@ class Patient(H11Protocol):
     """Taken from the socket at once. All of it is parsed before another connection has its turn, and in the smallest
     chunks that is the slowest thing a client can send."""
     linger_s: ClassVar[float] = 5.0
+    last_linger_s: ClassVar[float] = 0.5
     linger_bytes_max: ClassVar[int] = 64 * 1024 * 1024
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
@@ -49,6 +50,7 @@ class Patient(H11Protocol):
         self._received = 0
         self._received_before = 0
         self._lingering: asyncio.TimerHandle | None = None
+        self._is_last = False
         self._next_look = self.loop.call_later(self.interval_s, self._look)
 
     def data_received(self, data: bytes) -> None:
@@ -79,6 +81,10 @@ class Patient(H11Protocol):
             self._lingering.cancel()
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        self._is_last = True
+        super().shutdown()
+
     @property
     def closes(self) -> bool:
         return self._lingering is not None or self._socket.is_closing()
@@ -96,7 +102,8 @@ class Patient(H11Protocol):
             return
         self._next_look.cancel()
         self._received_before = self._received
-        self._lingering = self.loop.call_later(self.linger_s, self._socket.abort)
+        linger_s = self.last_linger_s if self._is_last else self.linger_s
+        self._lingering = self.loop.call_later(linger_s, self._socket.abort)
         self._socket.write_eof()
         self.flow.resume_reading()
 

@@ -214,6 +214,7 @@ class Pair:
 
     def close(self) -> None:
         self.loads.go_on.set()
+        self.on_loop(self.callers.leave(0.2))
         for door in self.doors:
             self.on_loop(door.stop())
         self.callers.close(10)
