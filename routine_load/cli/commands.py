@@ -42,7 +42,7 @@ BeHttpPort = Annotated[
 ]
 Backends = Annotated[str | None, typer.Option(metavar="COUNT", help="Backends in this process. [3]")]
 MetadataUrl = Annotated[str | None, typer.Option(help="SQLAlchemy URL of the metadata. [SQLite in the data directory]")]
-Target = Annotated[str | None, typer.Option(help="Where tables live. [duckdb]")]
+Target = Annotated[str | None, typer.Option(help="Where tables live: duckdb, or starrocks://… or doris://…. [duckdb]")]
 Compat = Annotated[str | None, typer.Option(metavar="VENDOR", help="starrocks or doris. [starrocks]")]
 Config = Annotated[Path | None, typer.Option(envvar="RL_CONFIG", help="TOML file of settings.")]
 EmptyPassword = Annotated[
