@@ -173,10 +173,11 @@ class Sink(Protocol):
         """Files of rejected rows, by their opaque ids, that belong to commits which are open."""
         ...
 
-    def resolve(self, job_id: JobId, *, committed: bool) -> Sequence[Label]:
-        """What a person says of the job's transactions in doubt (RESUME … ("in_doubt" = …)); returns their labels.
+    def resolve(self, job_id: JobId, *, committed: bool, label: str = "") -> Sequence[Label]:
+        """What a person says of the job's transaction in doubt (RESUME … ("in_doubt" = …)); returns its label.
 
-        Empty where none is in doubt. Raises SinkError where the target knows better.
+        Empty where none is in doubt. Raises SinkError where the target knows better, and where several are in doubt and
+        no ``label`` tells which is meant.
         """
         ...
 

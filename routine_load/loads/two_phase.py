@@ -131,8 +131,10 @@ class TwoPhaseSink:
         if waiting:
             raise CommitUnsettled("; ".join(waiting))
 
-    def resolve(self, job_id: JobId, *, committed: bool) -> list[Label]:
+    def resolve(self, job_id: JobId, *, committed: bool, label: str = "") -> list[Label]:
         doubted = [i for i in self._log.open_intents(job_id) if i.state is IntentState.IN_DOUBT]
+        if label or len(doubted) > 1:
+            doubted = [_meant(doubted, label)]
         known = {i.label: self._checked_word(i, committed=committed) for i in doubted if i.was_decided}
         for intent in doubted:
             if not intent.was_decided:
@@ -284,6 +286,16 @@ class TwoPhaseTransaction:
     def _require_open(self) -> None:
         if self._spent:
             raise SinkError("the transaction has ended")
+
+
+def _meant(doubted: Sequence[Intent], label: str) -> Intent:
+    """The one of several that a person speaks of: each may have ended in its own way."""
+    meant = next((intent for intent in doubted if intent.label == label), None)
+    if meant is None:
+        labels = ", ".join(intent.label for intent in doubted) or "none"
+        what = f"label {label} is not in doubt" if label else "more than one label is in doubt"
+        raise SinkError(f'{what}: say which one is meant by "in_doubt_label"; in doubt: {labels}')
+    return meant
 
 
 def _doubt(intent: Intent, settled: Settled) -> InDoubt:

@@ -34,6 +34,7 @@ from routine_load.statements.targets import check_first, check_target, topic_of,
 from routine_load.statements.variables import whole_number
 
 _IN_DOUBT = "in_doubt"
+_IN_DOUBT_LABEL = "in_doubt_label"
 _COMMITTED = "committed"
 _OUTCOMES = (_COMMITTED, "not_committed")
 
@@ -78,11 +79,11 @@ def pause(statement: PauseRoutineLoad, session: Session, context: Context) -> Ok
 
 def resume(statement: ResumeRoutineLoad, session: Session, context: Context) -> Ok:
     """RESUME ROUTINE LOAD FOR j, and Doris' RESUME ALL. A RUNNING job drops its tasks and is planned anew."""
-    outcome = _outcome(statement.properties)
+    word = _word(statement.properties)
     if statement.job is None:
         return _every(session, context, JobState.NEED_SCHEDULE)
     job = context.live_job(statement.job, session)
-    _resume(job, context, outcome)
+    _resume(job, context, word)
     return Ok()
 
 
@@ -94,21 +95,26 @@ def stop(statement: StopRoutineLoad, session: Session, context: Context) -> Ok:
     return Ok()
 
 
-def _outcome(properties: tuple[Property, ...]) -> str | None:
-    """What RESUME says of a transaction in doubt. Raises PropertyError for anything else."""
+def _word(properties: tuple[Property, ...]) -> tuple[str, str] | None:
+    """What RESUME says of a transaction in doubt, and of which label. Raises PropertyError for anything else."""
     given = last_values(properties)
     for key in given:
-        if key != _IN_DOUBT:
+        if key not in {_IN_DOUBT, _IN_DOUBT_LABEL}:
             raise PropertyError(f"{key} is invalid property")
-    outcome = given.get(_IN_DOUBT)
-    if outcome is not None and outcome.lower() not in _OUTCOMES:
+    outcome, label = given.get(_IN_DOUBT), given.get(_IN_DOUBT_LABEL, "")
+    if outcome is None:
+        if label:
+            raise PropertyError(f"{_IN_DOUBT_LABEL} is '{label}', and {_IN_DOUBT} does not tell what became of it")
+        return None
+    if outcome.lower() not in _OUTCOMES:
         raise PropertyError(f"{_IN_DOUBT} is '{outcome}', allowed: {', '.join(_OUTCOMES)}")
-    return outcome
+    return outcome.lower(), label
 
 
-def _settle_doubt(job: Job, outcome: str, context: Context) -> None:
+def _settle_doubt(job: Job, word: tuple[str, str], context: Context) -> None:
     """A person tells what became of a commit of which the target cannot say it. Raises where nobody has to."""
-    if not context.sink.resolve(job.id, committed=outcome.lower() == _COMMITTED):
+    outcome, label = word
+    if not context.sink.resolve(job.id, committed=outcome == _COMMITTED, label=label):
         raise ExecutionError(
             f"job {job.name} has no transaction in doubt: RESUME it without {_IN_DOUBT}; nothing was changed"
         )
@@ -134,7 +140,7 @@ def _pause(job: Job, session: Session, context: Context) -> None:
         failpoint("job.pause.after")
 
 
-def _resume(job: Job, context: Context, outcome: str | None = None) -> None:
+def _resume(job: Job, context: Context, word: tuple[str, str] | None = None) -> None:
     def resumed(current: Job) -> Job:
         forgotten = not current.placing and current.progress and not context.sink.progress(current.id)
         if forgotten or current.sink_incarnation != context.sink.incarnation:
@@ -145,8 +151,8 @@ def _resume(job: Job, context: Context, outcome: str | None = None) -> None:
         return current.resumed(context.clock.now())
 
     with context.scheduler.exclusively(job.id):
-        if outcome is not None:
-            _settle_doubt(job, outcome, context)
+        if word is not None:
+            _settle_doubt(job, word, context)
         failpoint("job.resume.before")
         context.jobs.modify(job.id, resumed)
         failpoint("job.resume.after")

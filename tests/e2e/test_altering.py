@@ -420,6 +420,8 @@ def test_a_definition_that_was_not_checked_can_be_put_right(s):
         ('("in_doubt" = "committed")', "has no transaction in doubt"),
         ('PROPERTIES ("in_doubt" = "NOT_COMMITTED")', "has no transaction in doubt"),
         ('("in_doubt" = "maybe")', "in_doubt is 'maybe', allowed: committed, not_committed"),
+        ('("in_doubt" = "committed", "in_doubt_label" = "l")', "has no transaction in doubt"),
+        ('("in_doubt_label" = "l")', "in_doubt_label is 'l', and in_doubt does not tell what became of it"),
         ('("in_dubio" = "committed")', "in_dubio is invalid property"),
     ],
 )

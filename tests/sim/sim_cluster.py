@@ -69,15 +69,15 @@ class ClusterSink(TwoPhaseSink):
         self.stage.pause()
         return super().table(ref)
 
-    def truth_of_a_doubt(self, job_id: JobId) -> bool | None:
-        """What somebody sees who looks for the rows of the labels that the target does not know; None: no doubt."""
+    def truth_of_a_doubt(self, job_id: JobId) -> tuple[bool, Label] | None:
+        """What somebody sees who looks for the rows of one label that the target does not know; None: no doubt."""
         for intent in self.world.intents.values():
             if intent.job_id == job_id and intent.state is IntentState.IN_DOUBT:
                 unknown = {p.label for p in intent.parts if (p.table.database, p.label) not in self.target.txns}
                 visible = {label for label, _, _ in self.target.visible} & unknown
                 if visible not in (set(), unknown):
                     raise self.stage.violated(f"only {visible} of {unknown} are visible: nobody can tell the truth")
-                return bool(visible)
+                return bool(visible), intent.label
         return None
 
     def finished(self, record: CommitRecord) -> None:

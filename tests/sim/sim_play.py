@@ -189,6 +189,7 @@ class Play:
 
     def _heal(self) -> None:
         """Somebody who wants the job to run: it is made, resumed, and has no other trouble."""
+        self.stage.pause(lambda: self.jobs_are_recovered)
         while True:
             self.sink.tables |= {"t", "u"}
             self._say(sim_users.settings_that_let_it_run)

@@ -98,7 +98,7 @@ class Sink:
     def open_rejects(self) -> tuple[str, ...]:
         return ()
 
-    def resolve(self, job_id, *, committed: bool) -> tuple[Label, ...]:
+    def resolve(self, job_id, *, committed: bool, label: str = "") -> tuple[Label, ...]:
         return ()
 
     def strike(self, where: str) -> None:

@@ -71,7 +71,10 @@ def settle_doubt(play: Play) -> None:
     """Somebody looks into the table and tells what became of a commit in doubt; without one, RESUME."""
     job = play.live()
     truth = play.sink.truth_of_a_doubt(job.id) if job is not None else None
-    said = {} if truth is None else {"in_doubt": "committed" if truth else "not_committed"}
+    said = {}
+    if truth is not None:
+        committed, label = truth
+        said = {"in_doubt": "committed" if committed else "not_committed", "in_doubt_label": label}
     handlers.resume(ResumeRoutineLoad(job=NAME, properties=_listed(said)), ROOT, play.context)
 
 

@@ -198,6 +198,6 @@ class DuckDbEngine:
         """None, for the same reason."""
         return ()
 
-    def resolve(self, job_id: JobId, *, committed: bool) -> Sequence[Label]:  # noqa: ARG002 - the port's parameters
+    def resolve(self, job_id: JobId, *, committed: bool, label: str = "") -> Sequence[Label]:  # noqa: ARG002 - the port's parameters
         """What became of a transaction is always known."""
         return ()

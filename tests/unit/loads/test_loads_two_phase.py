@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import replace
 
 import pyarrow as pa
 import pytest
 
 from routine_load.clock import SystemClock
+from routine_load.commit.intents import Report
 from routine_load.commit.labels import LabelState
-from routine_load.commit.values import Counts, OffsetRange
+from routine_load.commit.values import CommitRecord, Counts, OffsetRange
 from routine_load.errors import CommitUnsettled, InDoubt, SinkError
 from routine_load.ids import JobId, Label, PartitionId, TableRef, TaskId
 from routine_load.loads.path import Commit
@@ -216,6 +218,36 @@ def test_a_doubt_is_settled_by_a_persons_word_alone(over, said, progress):
     assert world.sink.resolve(JOB, committed=said) == []
     world.sink.settle(JOB)
     assert world.sink.progress(JOB) == {P0: progress}
+
+
+def test_of_several_doubts_a_person_says_which_one_is_meant(over):
+    """Each may have ended in its own way."""
+    world = over()
+    world.log.place(JOB, {P0: 0, PartitionId(1): 0})
+    for partition in (0, 1):
+        record = CommitRecord(
+            sequence=0,
+            label=Label(""),
+            job_id=JOB,
+            task_id=TaskId("x"),
+            ranges=(OffsetRange(PartitionId(partition), 0, 3),),
+            counts=Counts(3),
+        )
+        intent = world.log.intend(record, [TableRef("d", "t")])
+        world.log.decide(intent, Report(parts=intent.parts, counts=record.counts))
+    for _ in range(2):
+        with pytest.raises(InDoubt):
+            world.sink.settle(JOB)
+        for intent in world.log.open_intents():
+            with suppress(InDoubt):
+                world.sink.settler.visit(intent.label)
+    with pytest.raises(SinkError, match=r"more than one .* .in_doubt_label.; in doubt: rl-7-1, rl-7-2"):
+        world.sink.resolve(JOB, committed=True)
+    with pytest.raises(SinkError, match="label rl-7-9 is not in doubt"):
+        world.sink.resolve(JOB, committed=True, label="rl-7-9")
+    assert world.sink.resolve(JOB, committed=True, label="rl-7-2") == ["rl-7-2"]
+    assert world.sink.resolve(JOB, committed=False) == ["rl-7-1"]
+    assert world.sink.progress(JOB) == {0: 0, 1: 3}
 
 
 def test_a_word_that_the_target_knows_better_is_refused(over):
