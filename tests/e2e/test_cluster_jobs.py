@@ -161,3 +161,21 @@ def test_the_page_of_clusters_does_what_it_says(service):
     assert "orders_job" in str(service.connection.query(looking).fetchall())
     assert service.connection.query(counting).fetchall() == [(3,)]
     assert service.peer.run("SELECT sum(amount) FROM shop.orders") == [(Decimal("3.75"),)]
+
+
+def test_a_message_names_its_table_of_the_cluster(service):
+    """Doris: a job of many tables commits all of its tables' labels, or none."""
+    if service.peer.compat is not Compat.DORIS:
+        pytest.skip("StarRocks has no jobs of many tables")
+    for name in ("many_a", "many_b"):
+        service.peer.table(name, "v VARCHAR(20)", "DUPLICATE KEY")
+    service.kafka.create_topic("many")
+    service.kafka.produce("many", [f"many_{'ab'[n % 2]}|{n}\tv{n}".encode() for n in range(10)])
+    service.connection.execute(
+        'CREATE ROUTINE LOAD d.many PROPERTIES ("max_batch_interval" = "5", "max_error_number" = "5") FROM KAFKA '
+        f'("kafka_broker_list" = "{service.kafka.bootstrap}", "kafka_topic" = "many", '
+        '"property.kafka_default_offsets" = "OFFSET_BEGINNING")'
+    )
+    service.connection.wait("d.many", loaded_rows=10, timeout=60)
+    assert service.peer.run("SELECT id FROM d.many_a ORDER BY id") == [(n,) for n in range(0, 10, 2)]
+    assert service.peer.run("SELECT id FROM d.many_b ORDER BY id") == [(n,) for n in range(1, 10, 2)]
