@@ -172,7 +172,7 @@ def test_any_request_is_loaded_or_refused(compat: Compat) -> None:
             ends[ended(request)] += 1
         except Exception as error:
             raise AssertionError(f"round {number} with seed {SEED}: {request.headers}") from error
-    assert all(count > ROUNDS // 500 for count in ends.values()), ends
+    assert min(ends["refused"], ends["unreadable"], ends["rows"]) > ROUNDS // 50, ends
 
 
 def ended(request: LoadRequest) -> str:
