@@ -56,10 +56,6 @@ def in_the_table(patch, pair: tuple[IntentState, Event], then: Step) -> None:
     patch.setitem(protocol.TABLE, pair, then)
 
 
-def an_aborted_batch_moves_progress(patch) -> None:
-    in_the_table(patch, (S.DECIDED, E.SEEN_ABORTED), Step(S.FINISHED, F.END))
-
-
 def what_is_given_up_moves_progress(patch) -> None:
     in_the_table(patch, (S.ABANDONING, E.ROLLBACK_DONE), Step(S.FINISHED, F.END))
 
@@ -131,7 +127,6 @@ TWINS = [
     counts_are_those_that_were_sent,
 ]
 RARE = [
-    an_aborted_batch_moves_progress,
     a_commit_nobody_heard_of_is_refused,
     nobody_goes_on_with_what_waits,
     files_of_commits_that_wait_are_dropped,
