@@ -60,7 +60,8 @@ def task_views(job: Job, context: Context) -> list[TaskView]:
             timeout_s=part.timeout_s
             if part.control is not None and part.timeout_s is not None
             else properties.timeout_s(compat, config, run.lag_of(part)),
-            offsets={p: run.progress[p] for p in part.partitions},
+            # What a task committed is in the job's record a moment before its run hears of it.
+            offsets={p: max(run.progress[p], job.progress.get(p, 0)) for p in part.partitions},
             txn_id=NO_TXN if part.txn_id is None or part.control is None else part.txn_id,
             txn_status="PREPARE" if part.control is not None else None,
             last_scheduled_at=part.last_scheduled_at,
