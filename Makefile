@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BROKER ?= embedded
 DATA ?= data
+TEST_PROCESSES ?= 2
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -37,8 +38,8 @@ dev: $(STAMP) ## The service, an embedded Kafka broker and a live topic
 kafka: $(STAMP) ## Run Apache Kafka on a free port until interrupted
 	$(BIN)/python -m routine_load.testing.apache_kafka
 
-test: $(STAMP) ## All tests
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: $(STAMP) ## All tests, in TEST_PROCESSES=2 processes
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 test-deps: ## Install what some tests need beside Python: a MariaDB client, a JDK, Maven
 	@scripts/test-deps
