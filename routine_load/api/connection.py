@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from routine_load.api import wording
 from routine_load.api.address import Address
-from routine_load.api.doors import Door, EmbeddedDoor
+from routine_load.api.doors import Client, Door, EmbeddedDoor
 from routine_load.api.job import Job, goal_of
 from routine_load.api.leaving import at_the_end, forget
 from routine_load.api.looking import Looking
@@ -24,6 +25,10 @@ from routine_load.ids import Compat
 from routine_load.sql.literals import quote_name
 from routine_load.sql.results import Ok, Result, ResultTable
 from routine_load.sql.statements import JobName
+
+if TYPE_CHECKING:
+    from routine_load.api.moving_choices import Choices
+    from routine_load.api.moving_values import ExportedJob, MovedReport
 
 _SYSTEM: Final = frozenset({"information_schema", "mysql", "sys", "_statistics_", "__internal_schema"})
 
@@ -72,6 +77,15 @@ def _compat(given: str | Compat | None) -> Compat | None:
         raise PropertyError(
             f"compat = {given!r} (given to connect) is not allowed; allowed: {' or '.join(Compat)}"
         ) from error
+
+
+def _choices(jobs: Sequence[str], given: Mapping[str, Any]) -> Choices:
+    from routine_load.api.moving_choices import Choices  # noqa: PLC0415 - only who moves jobs pays
+
+    names = [each.name for each in fields(Choices)]
+    if unknown := sorted(given.keys() - set(names)):
+        raise PropertyError(f"{unknown[0]} is no choice; allowed: {', '.join(names)}")
+    return Choices(**{"jobs": (jobs,) if isinstance(jobs, str) else tuple(jobs), **given})
 
 
 class Connection:
@@ -216,6 +230,48 @@ class Connection:
         """Return the job ``database.name`` once all that is asked for holds; see ``Job.wait``."""
         goal = goal_of(loaded_rows, caught_up=caught_up, state=state)
         return Job(self._looking, self._looking.wait(self._job_name(job), goal, timeout))
+
+    # -- moving --------------------------------------------------------------
+
+    def import_jobs(self, url: str, jobs: Sequence[str] = (), **choices: Any) -> list[MovedReport]:
+        """Make jobs of another front end here, with their tables, going on exactly where they are there.
+
+        ``url`` is ``mysql://user:password@host:port/database``, or begins with ``starrocks`` or ``doris``. ``jobs`` are
+        names, ``database.name`` or of the URL's database; without them all that have not ended. ``choices`` are the
+        fields of ``routine_load.api.moving_choices.Choices``: ``pause`` (jobs that run are paused there first),
+        ``tables`` (False: left alone), ``properties`` (by key of FROM KAFKA: secrets that are not told, brokers by
+        another name), ``of_jobs`` (the same by job), ``pinned`` (where the front end does not tell), ``dry_run``,
+        ``timeout_s``.
+
+        One report a job; where one is refused before anything was begun, nothing is begun. Raises RoutineLoadError
+        where the front end cannot be looked at.
+        """
+        from routine_load.api.importing import import_jobs  # noqa: PLC0415 - only who moves jobs pays
+
+        with self._own_client() as here:
+            return import_jobs(url, here, _choices(jobs, choices))
+
+    def export_jobs(
+        self, jobs: Sequence[str] = (), database: str | None = None, compat: str | Compat | None = None, **choices: Any
+    ) -> list[ExportedJob]:
+        """CREATE ROUTINE LOAD with the offsets of now, for a cluster of either vendor.
+
+        ``compat`` is the cluster's vendor; without it each job's own. ``jobs``, ``database`` and ``choices`` as in
+        ``import_jobs``, of this service; ``tables`` is False unless it is given. A job with secrets needs them given.
+        """
+        from routine_load.api.exporting import export_jobs  # noqa: PLC0415 - only who moves jobs pays
+
+        with self._own_client() as here:
+            return export_jobs(here, database, _choices(jobs, {"tables": False, **choices}), _compat(compat))
+
+    @contextlib.contextmanager
+    def _own_client(self) -> Iterator[Client]:
+        """A session apart: what a move SETs, no thread of the user sees."""
+        client = self._door.open(None)
+        try:
+            yield client
+        finally:
+            client.close()
 
     # -- the end -------------------------------------------------------------
 

@@ -144,7 +144,7 @@ def read_job(row: Row, *, asked: bool = False) -> JobStatus:
         database=str(row["DbName"]),
         table=row["TableName"] or None,
         state=state,
-        reason=_reason(row.get("ReasonOfStateChanged")),
+        reason=read_reason(row.get("ReasonOfStateChanged")),
         created_at=_moment(row["CreateTime"]) or datetime.fromtimestamp(0, UTC),
         paused_at=_moment(row.get("PauseTime")),
         ended_at=_moment(row.get("EndTime")),
@@ -184,7 +184,7 @@ _OBJECT: Final = re.compile(r"\{[^{}]*\}")
 _ZERO: Final = "OFFSET_ZERO"
 
 
-def _reason(text: str | None) -> Reason | None:
+def read_reason(text: str | None) -> Reason | None:
     if not text:
         return None
     match = _REASON.fullmatch(text)

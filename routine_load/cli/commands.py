@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
@@ -14,8 +13,9 @@ from urllib.parse import quote
 import typer
 
 from routine_load import __version__
-from routine_load.cli import sources
-from routine_load.errors import PropertyError, RoutineLoadError
+from routine_load.cli import moving, sources
+from routine_load.cli.speaking import spoken_errors
+from routine_load.errors import PropertyError
 from routine_load.observe import events, logs
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+moving.add_to(app)
 
 _LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
@@ -78,7 +80,7 @@ def serve(  # noqa: PLR0913 - one parameter a flag, as Typer wants it
 ) -> None:
     """Run the service until SIGTERM. Prints one JSON line when it accepts connections; logs go to stderr."""
     flags = {name: value for name, value in locals().items() if name != "config"}
-    with _spoken_errors():
+    with spoken_errors():
         settings = sources.settings(config, os.environ, flags, {"data_dir": "data"})
         _prepare_process()
         from routine_load.cli.running import run  # noqa: PLC0415 - a wrong flag answers at once
@@ -101,7 +103,7 @@ def dev(  # noqa: PLR0913 - one parameter a flag, as Typer wants it
 ) -> None:
     """The service, an embedded Kafka broker and a topic that fills: first rows within a minute."""
     flags = {name: value for name, value in locals().items() if name != "config"}
-    with _spoken_errors():
+    with spoken_errors():
         from routine_load.cli.dev import play  # noqa: PLC0415 - a wrong flag answers at once
 
         _prepare_process(default_level="warning")
@@ -133,30 +135,20 @@ def sql(  # noqa: PLR0913 - one parameter a flag, as Typer wants it
     credentials = f"{quote(user, safe='')}:{quote(password, safe='')}"
     address = f"[{host}]" if ":" in host else host
     url = f"mysql://{credentials}@{address}:{port}/{quote(database, safe='')}"
-    with _spoken_errors(), connect(url=url) as connection, _spoken_errors(wrong_setting=1):
+    with spoken_errors(), connect(url=url) as connection, spoken_errors(wrong_setting=1):
         tables.show(connection.results(text.removesuffix("\\G")), style)
 
 
 @app.command()
 def migrate(data_dir: DataDir = None, metadata_url: MetadataUrl = None, config: Config = None) -> None:
     """Bring the metadata database to this version. ``serve`` does it by itself."""
-    with _spoken_errors():
+    with spoken_errors():
         flags = {"data_dir": data_dir, "metadata_url": metadata_url}
         settings = sources.settings(config, os.environ, flags, {"data_dir": "data"})
         from routine_load.store import migrate as bring_up  # noqa: PLC0415 - a wrong flag answers at once
 
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         typer.echo(f"metadata is at revision {bring_up(settings.metadata_database_url)}")
-
-
-@contextmanager
-def _spoken_errors(wrong_setting: int = 2) -> Iterator[None]:
-    """Our errors are sentences, not traces: exit code 2 for a wrong setting, 1 for the rest."""
-    try:
-        yield
-    except RoutineLoadError as error:
-        typer.echo(f"routine-load: {error.message}{error.place}", err=True)
-        raise typer.Exit(wrong_setting if isinstance(error, PropertyError) else 1) from error
 
 
 def _prepare_process(default_level: str = "info") -> None:
