@@ -10,12 +10,13 @@ from sqlglot import exp
 
 from routine_load.clock import Clock
 from routine_load.engines.duckdb.defaults import default_expression
-from routine_load.engines.duckdb.guard import Checked, Into
+from routine_load.engines.duckdb.guard import Checked
 from routine_load.engines.duckdb.labelled import Write
 from routine_load.engines.duckdb.merge_plan import MergePlan
 from routine_load.engines.duckdb.merge_sql import merge_of
 from routine_load.engines.duckdb.merging import MergeLock
 from routine_load.engines.duckdb.names import Names, quote, quoted
+from routine_load.engines.duckdb.partition_queries import Partitions
 from routine_load.engines.duckdb.partitions import by_now, named, rows_of
 from routine_load.engines.duckdb.temporary import beside
 from routine_load.engines.duckdb.types import duckdb_type
@@ -107,7 +108,7 @@ class Changes:
 class _Into:
     """The table that an INSERT fills, and the partitions that its rows have to be in; None: any row has one."""
 
-    def __init__(self, table: Table, into: Into | None) -> None:
+    def __init__(self, table: Table, into: Partitions | None) -> None:
         self.table = table
         self.partitions: tuple[TablePartition, ...] | None = None
         if into is not None and into.temporary:

@@ -8,9 +8,10 @@ from pathlib import Path
 from routine_load.clock import Clock, SystemClock
 from routine_load.commit.values import CommitRecord
 from routine_load.engines.duckdb.admission import require_to_define
+from routine_load.engines.duckdb.automatic import made_by_rows
 from routine_load.engines.duckdb.catalog import Catalog
 from routine_load.engines.duckdb.changes import Changes
-from routine_load.engines.duckdb.guard import Translate
+from routine_load.engines.duckdb.guard import Guard, Translate
 from routine_load.engines.duckdb.labelled import BeginInsert, LabelledInserts
 from routine_load.engines.duckdb.merging import MergeLock
 from routine_load.engines.duckdb.opening import open_warehouse
@@ -54,9 +55,14 @@ class DuckDbEngine:
         self._clock = clock
         self._tables = Tables(self._catalog, warehouse.names, merge_lock, clock)
         changes = Changes(warehouse.names, merge_lock, clock)
-        self._queries = Queries(warehouse, self._catalog, self._system, changes, translate)
+        guard = Guard(self._catalog, warehouse.names, self._partitioned, translate)
+        self._queries = Queries(warehouse, self._catalog, self._system, changes, guard)
         self._shows = Shows(self._catalog, self._system, clock)
         self._sink = LoadSink(warehouse, self._catalog, merge_lock, clock)
+
+    def _partitioned(self, table: Table) -> Table:
+        """With the partitions that time and its rows have brought."""
+        return made_by_rows(by_now(table, self._clock.now()), self._catalog.names, self._catalog.rows)
 
     @classmethod
     def open(  # noqa: PLR0913 - the settings of one file

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sqlglot import Token, exp
+from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from routine_load.engines.duckdb.admission import changed_table, changing_privilege
@@ -24,6 +24,14 @@ from routine_load.engines.duckdb.labelled import LABEL, take_label
 from routine_load.engines.duckdb.meanings import FORMS, QueryDialect, to_duckdb
 from routine_load.engines.duckdb.names import INFORMATION_SCHEMA, Names
 from routine_load.engines.duckdb.narrowing import either, narrowed
+from routine_load.engines.duckdb.partition_queries import (
+    Partitioned,
+    Partitions,
+    inserted_into,
+    narrow,
+    spell_partitions,
+    taken,
+)
 from routine_load.engines.duckdb.session import Session
 from routine_load.engines.duckdb.state_queries import AGGREGATES
 from routine_load.engines.duckdb.with_queries import rename_with_queries, with_query
@@ -47,7 +55,6 @@ Translate = Callable[[exp.Expr], exp.Expr]
 WORDS_MAX = 300_000
 """Tokens of one statement: reading takes tens of microseconds for each, and cannot be interrupted."""
 
-_TEMPORARY = "SUBPARTITION"
 NODES_MAX = 1_000_000
 DEPTH_MAX = 1_000
 _WORD = re.compile(
@@ -55,14 +62,6 @@ _WORD = re.compile(
 )
 _DIALECT = QueryDialect()
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
-
-
-@dataclass(frozen=True, slots=True)
-class Into:
-    """Partitions that the rows of an INSERT are to be in."""
-
-    names: tuple[str, ...]
-    temporary: bool
 
 
 @dataclass(slots=True)
@@ -77,7 +76,7 @@ class Checked:
     system: dict[str, Wanted] = field(default_factory=dict)
     wide: frozenset[str] = frozenset()
     views: set[TableRef] = field(default_factory=set)
-    into: Into | None = None
+    into: Partitions | None = None
 
     def sql(self) -> str:
         return self.tree.sql(dialect="duckdb", identify=True, comments=False)
@@ -86,8 +85,9 @@ class Checked:
 class Guard:
     """Checks one query at a time; keeps nothing between them."""
 
-    def __init__(self, catalog: Catalog, names: Names, translate: Translate | None) -> None:
+    def __init__(self, catalog: Catalog, names: Names, partitioned: Partitioned, translate: Translate | None) -> None:
         self._catalog = catalog
+        self._partitioned = partitioned
         self._names = names
         self._translate = translate
 
@@ -99,7 +99,7 @@ class Guard:
             words = _DIALECT.tokenize(text)
             if len(words) > WORDS_MAX:
                 raise LimitExceeded(f"The statement has {len(words)} words, at most {WORDS_MAX} are allowed")
-            _say_temporary(words)
+            spell_partitions(words)
             label = take_label(words)
             trees = [tree for tree in _DIALECT.parser().parse(words, text) if tree is not None]
         except SqlglotError as error:
@@ -120,7 +120,7 @@ class Guard:
         views = self._catalog.views.expand(tree, session, self.read)
         if self._translate is not None:
             tree = self._translate(tree)
-        into = _into(tree)
+        into = inserted_into(tree)
         for hint in list(tree.find_all(exp.Hint)):  # SET_VAR, join orders: advice to another planner
             hint.pop()
         for collation in list(tree.find_all(exp.Collate)):  # all text compares by its bytes, as in both vendors
@@ -144,6 +144,8 @@ class Guard:
         changed = changed_table(tree)
         for node in tables:
             if id(node) in known:
+                if taken(node) is not None:
+                    raise AnalysisError("A query of WITH has no partitions")
                 continue
             if node.name.lower() == "dual" and not node.db and isinstance(node.parent, exp.From):
                 node.parent.pop()
@@ -158,6 +160,9 @@ class Guard:
 
     def _resolve_table(self, checked: Checked, node: exp.Table, ref: TableRef, system: Callable[[str], str]) -> None:
         alias = exp.TableAlias(this=exp.to_identifier(node.alias_or_name, quoted=True))
+        given = taken(node)
+        if ref.database.lower() == INFORMATION_SCHEMA and given is not None:
+            raise AnalysisError(f"Table {node.name} is not a partitioned table")
         if ref.database.lower() == INFORMATION_SCHEMA:
             name = node.name.lower()
             view = system(name)
@@ -174,24 +179,8 @@ class Guard:
             )
         if not node.args.get("alias") and isinstance(node.parent, exp.From | exp.Join):
             node.set("alias", alias)
-
-
-def _say_temporary(words: list[Token]) -> None:
-    """Both vendors: INSERT INTO t TEMPORARY PARTITION (p). The parser knows another word in front of PARTITION."""
-    for at in range(len(words) - 2, 0, -1):
-        if words[at].text.upper() == "TEMPORARY" and words[at + 1].text.upper() == "PARTITION":
-            words[at + 1].text = _TEMPORARY
-            del words[at]
-
-
-def _into(tree: exp.Expr) -> Into | None:
-    """Take the partitions out of INSERT INTO t PARTITION (p, q)."""
-    target = changed_table(tree) if isinstance(tree, exp.Insert) else None
-    given = None if target is None else target.args.get("partition")
-    if given is None:
-        return None
-    given.pop()
-    return Into(tuple(name.name for name in given.expressions), temporary=bool(given.args.get("subpartition")))
+        if given is not None:
+            narrow(checked.tree, node, given, self._partitioned(checked.tables[-1]))
 
 
 def _check_words(text: str) -> None:
@@ -256,6 +245,8 @@ def _allow(node: exp.Expr, compat: Compat) -> None:
     kind = type(node)
     if kind is exp.Table and not isinstance(node.this, exp.Identifier):
         raise UnsupportedFeature("Table functions are not supported")
+    if kind is exp.Partition and isinstance(node.parent, exp.Table):
+        return
     if isinstance(node, exp.Anonymous | exp.AnonymousAggFunc):
         name = str(node.this)
         forms = FORMS.get(name.lower())

@@ -13,7 +13,7 @@ from sqlglot import exp
 from routine_load.engines.duckdb.catalog import Catalog
 from routine_load.engines.duckdb.changes import Changes
 from routine_load.engines.duckdb.failures import query_failure
-from routine_load.engines.duckdb.guard import Checked, Guard, Translate
+from routine_load.engines.duckdb.guard import Checked, Guard
 from routine_load.engines.duckdb.labelled import LABEL, LabelledInserts, Write
 from routine_load.engines.duckdb.rows import result_table
 from routine_load.engines.duckdb.session import Session
@@ -43,12 +43,12 @@ class Queries:
         catalog: Catalog,
         system: SystemTables,
         changes: Changes,
-        translate: Translate | None,
+        guard: Guard,
     ) -> None:
         self._warehouse = warehouse
         self._system = system
         self._catalog = catalog
-        self._guard = Guard(catalog, warehouse.names, translate)
+        self._guard = guard
         self._changes = changes
         self.labelled: LabelledInserts | None = None
         """Who runs an INSERT with a label."""

@@ -1,4 +1,4 @@
-"""Temporary partitions: rows that no query sees until they take the place of partitions (both vendors).
+"""Temporary partitions: rows that are seen by their name only, until they take the place of partitions (both vendors).
 
 Their names and ranges belong to the table's declaration; their rows are in a table beside the table, which is there
 while the declaration has any. It has the table's columns and keys, so loads write into it as into any other. Refuses to
