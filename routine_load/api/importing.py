@@ -59,11 +59,15 @@ def import_jobs(url: str, here: Client, choices: Choices) -> list[MovedReport]:
     """
     source, database = open_source(url)
     with contextlib.closing(source):
-        place = FrontEnd(here)
-        planned = [_plan(name, source, place, choices) for name in chosen_jobs(source, choices, database)]
-        if choices.dry_run or not all(each.report.is_well for each in planned):
-            return [each.report for each in planned]
-        return [_moved(each, source, place, choices) if each.given else each.report for each in planned]
+        return import_from(source, database, FrontEnd(here), choices)
+
+
+def import_from(source: FrontEnd, database: str | None, here: FrontEnd, choices: Choices) -> list[MovedReport]:
+    """The same between two front ends that are open."""
+    planned = [_plan(name, source, here, choices) for name in chosen_jobs(source, choices, database)]
+    if choices.dry_run or not all(each.report.is_well for each in planned):
+        return [each.report for each in planned]
+    return [_moved(each, source, here, choices) if each.given else each.report for each in planned]
 
 
 def _plan(name: JobName, source: FrontEnd, here: FrontEnd, choices: Choices) -> _Planned:
@@ -191,7 +195,7 @@ def _create(given: Given, told: Told, name: JobName, here: FrontEnd) -> None:
                 return
         raise _NobodyKnows(
             f"no answer came to CREATE ROUTINE LOAD, so that nobody knows whether it was carried out. The job there "
-            f"stays PAUSED. Look here: SHOW ROUTINE LOAD FROM {database}. Where {name.name} is there, all is done; where "
+            f"stays PAUSED. Look here: SHOW ROUTINE LOAD FROM {database}. Where {name.name} is there, all is done; if "
             "it is not, RESUME it there or begin again"
         ) from error
     if not _is_here(name, here):

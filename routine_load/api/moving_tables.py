@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from routine_load.api.moving_source import FrontEnd
-from routine_load.errors import AnalysisError, ExecutionError, RoutineLoadError, UnknownTable
+from routine_load.errors import AnalysisError, ConnectionLost, ExecutionError, RoutineLoadError, UnknownTable
 from routine_load.ids import Compat
 from routine_load.sql.ddl import DdlContext, parse_create_table
 from routine_load.sql.literals import quote_name
@@ -72,22 +72,34 @@ def make_tables(plan: TablePlan, here: FrontEnd) -> list[str]:
         if plan.makes_database:
             here.ask(f"CREATE DATABASE IF NOT EXISTS {quote_name(plan.database)}")
         for name, text in plan.texts.items():
-            here.ask(f"SET compat = '{plan.compat}'; {text}", plan.database)
             made.append(name)
+            _make_table(name, text, plan, made, here)
     except BaseException:
         drop_again(plan, made, here)
         raise
     return made
 
 
+def _make_table(name: str, text: str, plan: TablePlan, made: list[str], here: FrontEnd) -> None:
+    """What is refused was not made by us; what is not answered may have been."""
+    try:
+        here.ask(f"SET compat = '{plan.compat}'; {text}", plan.database)
+    except ConnectionLost:
+        raise
+    except RoutineLoadError:
+        made.remove(name)
+        raise
+
+
 def drop_again(plan: TablePlan, made: Sequence[str], here: FrontEnd) -> None:
     """What ``make_tables`` made, as long as nothing is in it. Never raises RoutineLoadError."""
     database = quote_name(plan.database)
-    with contextlib.suppress(RoutineLoadError):
-        for name in reversed(made):
+    for name in reversed(made):
+        with contextlib.suppress(RoutineLoadError):
             if not here.ask(f"SELECT 1 FROM {database}.{quote_name(name)} LIMIT 1"):
                 here.ask(f"DROP TABLE {database}.{quote_name(name)}")
-        if plan.makes_database and not here.tables(plan.database) and not here.live_jobs(plan.database):
+    with contextlib.suppress(RoutineLoadError):
+        if plan.makes_database and not here.ask(f"SHOW TABLES FROM {database}") and not here.live_jobs(plan.database):
             here.ask(f"DROP DATABASE {database}")
 
 

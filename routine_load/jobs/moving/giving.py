@@ -120,5 +120,6 @@ def _checked(job: MovedJob, given: Given) -> Given:
         timezone=_UTC,
         uuid="",
     )
-    define(given.statement, context)
+    grouped = _without_groups(job)  # which groups a cluster has, it knows itself
+    define(replace(given.statement, properties=_statement(grouped, {}).properties), context)
     return given
