@@ -24,6 +24,7 @@ from routine_load.transform.functions_states import EMPTY
 from routine_load.transform.keys import ABSENT
 from routine_load.transform.operators import as_kind
 from routine_load.transform.partitions import in_partitions
+from routine_load.transform.plain import PlainColumn, plain_columns
 from routine_load.transform.plan import DELETE_SIGN, OP_COLUMN, Derived, Plan, Target, default_text, make_plan
 from routine_load.transform.registry import Context
 from routine_load.transform.typed import Kind, Stages, Typed, derived, quoted
@@ -47,7 +48,8 @@ class Program:
     """``names`` are the output columns, in order; a last column ``status`` follows where a row may not load.
 
     ``usual`` is ``main`` for chunks whose integers, dates and times are spelled as usual: planning the expressions for
-    all other spellings costs more than converting the rows. A row that is not gets the status UNUSUAL.
+    all other spellings costs more than converting the rows. A row that is not gets the status UNUSUAL. ``plain``: what
+    does the same without SQL; nothing where that cannot be.
     """
 
     sources: tuple[SourceColumn, ...]
@@ -56,6 +58,7 @@ class Program:
     explain: str
     names: tuple[str, ...]
     faults: tuple[tuple[str, str], ...]
+    plain: tuple[PlainColumn, ...] = ()
 
 
 @lru_cache(maxsize=256)
@@ -64,7 +67,7 @@ def make_program(spec: LoadSpec, table: Table) -> Program:
     plan = make_plan(spec, table)
     program = _Builder(plan).build()
     usual = _Builder(plan, usual_only=True).build()
-    return replace(program, usual=usual.main)
+    return replace(program, usual=usual.main, plain=plain_columns(plan))
 
 
 @dataclass(slots=True)

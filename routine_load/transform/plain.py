@@ -1,0 +1,170 @@
+"""Values that are spelled as everybody spells them, converted by Arrow's casts: a fraction of what SQL costs for them.
+
+Only for loads that put text fields into columns of simple types as they are. What a cast takes here, the program takes
+for the same value (``tests/unit/transform``: both are compared on any texts); every other row is left to the program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from routine_load.sql.schema import Aggregation, ColumnType, TypeName
+from routine_load.transform.plan import Plan, Target
+
+_SIMPLE: Final = {
+    TypeName.TINYINT: pa.int8(),
+    TypeName.SMALLINT: pa.int16(),
+    TypeName.INT: pa.int32(),
+    TypeName.BIGINT: pa.int64(),
+    TypeName.BOOLEAN: pa.bool_(),
+    TypeName.FLOAT: pa.float32(),
+    TypeName.DOUBLE: pa.float64(),
+    TypeName.DATE: pa.date32(),
+    TypeName.DATETIME: pa.timestamp("us"),
+    TypeName.CHAR: pa.string(),
+    TypeName.VARCHAR: pa.string(),
+    TypeName.STRING: pa.string(),
+}
+_LENGTHS: Final = {TypeName.DATE: 10, TypeName.DATETIME: 19}
+_MISREAD: Final = {TypeName.BOOLEAN: b"", TypeName.DECIMAL: b"eE"}
+"""Arrow reads the integer 0x1F, and large exponents of decimals wrongly (26.0)."""
+_WHOLE: Final = r"^-?[0-9]{1,19}$"
+_FLOATING: Final = r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$"
+_DAY: Final = r"^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
+_SPELLINGS: Final = {
+    TypeName.BOOLEAN: "^(true|false|0|1)$",
+    TypeName.FLOAT: _FLOATING,
+    TypeName.DOUBLE: _FLOATING,
+    TypeName.DATE: _DAY + "$",
+    TypeName.DATETIME: _DAY + " ([01][0-9]|2[0-3])(:[0-5][0-9]){2}$",
+}
+_FIRST_YEAR: Final = "1000"
+"""Before it the two do not agree on what a year is."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlainColumn:
+    """A field as it is into a column: the field's place, the column's type, whether it may be NULL."""
+
+    source: int
+    type: ColumnType
+    nullable: bool
+
+    @property
+    def arrow(self) -> pa.DataType:
+        if self.type.name is TypeName.DECIMAL:
+            return pa.decimal128(self.type.precision or 10, self.type.scale or 0)
+        return _SIMPLE[self.type.name]
+
+    def converted(self, texts: pa.Array) -> tuple[pa.Array, pa.Array | None]:
+        """The values, NULL in rows that are not spelled plainly; and which rows those are, None: none."""
+        if pa.types.is_string(self.arrow):
+            values, odd = texts, self._too_long(texts)
+        else:
+            values, odd = self._cast(texts), None
+            if values is None:
+                odd = self._not_plain(texts)
+                values = self._cast(pc.if_else(odd, pa.scalar(None, pa.string()), texts))
+                if values is None:
+                    return pa.nulls(len(texts), self.arrow), pc.is_valid(texts)
+        if not self.nullable and texts.null_count:
+            missing = pc.is_null(texts)
+            odd = missing if odd is None else pc.or_(odd, missing)
+        return values, odd
+
+    def _too_long(self, texts: pa.Array) -> pa.Array | None:
+        most = None if self.type.name is TypeName.STRING else self.type.length
+        if most is None:
+            return None
+        sizes = pc.binary_length(texts)
+        if (pc.max(sizes).as_py() or 0) <= most:
+            return None
+        return pc.fill_null(pc.greater(sizes, most), fill_value=False)
+
+    def _cast(self, texts: pa.Array) -> pa.Array | None:
+        """None where Arrow refuses a text, or may read one otherwise than the program does."""
+        length = _LENGTHS.get(self.type.name)
+        if length is not None and not _has_length(texts, length):
+            return None
+        try:
+            values = texts.cast(self.arrow)
+        except pa.ArrowInvalid:
+            return None
+        if length is not None:
+            return values
+        if pa.types.is_floating(values.type):
+            return values if pc.all(pc.is_finite(values)).as_py() in {True, None} else None
+        misread = _MISREAD.get(self.type.name, b"xX")
+        return None if any(_has_byte(texts, misread[at : at + 1]) for at in range(len(misread))) else values
+
+    def _not_plain(self, texts: pa.Array) -> pa.Array:
+        pattern = _SPELLINGS.get(self.type.name, _WHOLE)
+        if self.type.name is TypeName.DECIMAL:
+            scale = self.type.scale or 0
+            whole = (self.type.precision or 10) - scale
+            digits = f"[0-9]{{1,{whole}}}" if whole else "0"
+            pattern = f"^-?{digits}" + (f"([.][0-9]{{1,{scale}}})?$" if scale else "$")
+        plain = pc.match_substring_regex(texts, pattern)
+        return pc.fill_null(pc.invert(plain), fill_value=False)
+
+
+def plain_columns(plan: Plan) -> tuple[PlainColumn, ...]:
+    """What fills the table's columns, where all of it is fields as they are; otherwise nothing."""
+    spec, table = plan.spec, plan.table
+    if plan.where or plan.preceding_filter or plan.delete_on or plan.op_expression or plan.all_deletes:
+        return ()
+    if plan.op_source is not None or table.partition_kind is not None or spec.partitions is not None:
+        return ()
+    if not all(_is_plain(plan, target) for target in plan.targets):
+        return ()
+    return tuple(
+        PlainColumn(target.source, target.column.type, target.column.nullable or target.column.auto_increment)
+        for target in plan.targets
+        if target.source is not None
+    )
+
+
+def _is_plain(plan: Plan, target: Target) -> bool:
+    if target.expression is not None or target.masked or target.source is None:
+        return False
+    if plan.spec.negative and target.column.aggregation is Aggregation.SUM:
+        return False
+    is_text = plan.sources[target.source].type == pa.string()
+    return is_text and (target.column.type.name in _SIMPLE or target.column.type.name is TypeName.DECIMAL)
+
+
+def converted(columns: Sequence[PlainColumn], rows: pa.Table) -> tuple[list[pa.Array], pa.Array | None]:
+    """The columns' values, and which rows are not spelled plainly; None: none."""
+    values: list[pa.Array] = []
+    odd: pa.Array | None = None
+    for column in columns:
+        found, others = column.converted(_one_array(rows.column(column.source)))
+        values.append(found)
+        if others is not None:
+            odd = others if odd is None else pc.or_(odd, others)
+    return values, odd
+
+
+def _one_array(column: pa.ChunkedArray) -> pa.Array:
+    found = column.combine_chunks()
+    return pa.concat_arrays(found.chunks) if isinstance(found, pa.ChunkedArray) else found
+
+
+def _has_length(texts: pa.Array, length: int) -> bool:
+    """All have so many bytes, and a year that needs no thought."""
+    found = pc.min_max(pc.binary_length(texts)).as_py()
+    if found["min"] is None:
+        return True
+    if (found["min"], found["max"]) != (length, length):
+        return False
+    return pc.min(texts).as_py() >= _FIRST_YEAR
+
+
+def _has_byte(texts: pa.Array, byte: bytes) -> bool:
+    data = texts.buffers()[2]
+    return data is not None and data.to_pybytes().find(byte) >= 0

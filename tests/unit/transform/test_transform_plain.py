@@ -1,0 +1,149 @@
+"""Plain casts: what they convert, SQL converts to the same; what they leave, SQL gets."""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import replace
+
+import pyarrow as pa
+import pytest
+
+from routine_load.ids import Compat, TableRef
+from routine_load.loads.values import Decoded, LoadSpec
+from routine_load.sql.schema import Column, ColumnType, KeyModel, Table, TypeName
+from routine_load.transform.program import Program, make_program
+from routine_load.transform.run import SqlTransformer
+
+TYPES = (
+    *(
+        ColumnType(name=name)
+        for name in (TypeName.TINYINT, TypeName.SMALLINT, TypeName.INT, TypeName.BIGINT, TypeName.BOOLEAN)
+    ),
+    *(ColumnType(name=name) for name in (TypeName.FLOAT, TypeName.DOUBLE, TypeName.DATE, TypeName.STRING)),
+    *(ColumnType(name=TypeName.DATETIME, scale=scale) for scale in (None, 3, 6)),
+    *(ColumnType(name=TypeName.DECIMAL, precision=p, scale=s) for p, s in ((9, 2), (4, 4), (38, 0), (38, 10))),
+    ColumnType(name=TypeName.VARCHAR, length=5),
+)
+USUAL = {
+    TypeName.DATE: ("2026-11-20", "1999-02-28", "2024-02-29"),
+    TypeName.DATETIME: ("2026-11-20 10:11:12", "2026-11-20 23:59:59.999999", "2026-11-20"),
+    TypeName.BOOLEAN: ("true", "FALSE", "1", "0", "TrUe"),
+}
+NUMBERS = ("0", "1", "-7", "127", "128", "-129", "32768", "2147483648", "9223372036854775807", "1.5", "-0.25", "0.1")
+TRAPS = (
+    *(
+        "",
+        " ",
+        " 1",
+        "1 ",
+        "+1",
+        "-0",
+        "007",
+        "0x1F",
+        "0X1f",
+        "-0x1",
+        "1_0",
+        "1e3",
+        "1E400",
+        "-1e-400",
+        ".5",
+        "1.",
+        ".",
+    ),
+    *("nan", "inf", "-Infinity", "NaN", "9223372036854775808", "3.4e38", "3.5e38", "1.7976931348623159e308", "0.0001"),
+    *("99999.99999", "1,5", "１", "é", "abcdef", "日本", "0000-01-01", "0999-12-31", "10000-01-01", "2023-02-29"),
+    *("2026-13-01", "2026-11-2", "20261120", "2026-11-20T10:11:12", "2026-11-20 24:00:00", "2026-11-20 10:11:60"),
+    *("2026-11-20 10:11", "2026-11-20 10", "2026-11-20T10:11+01", "2026-11-20 1:11:12Z", "2026-11-20 10:11:12.5"),
+    *(
+        "2026/11/20",
+        "-2026-11-2",
+        "+026-11-20",
+        "2026-11-20 101112.0",
+        "2026-11-20 10:1112",
+        "\t5",
+        "5\n",
+        "\x00",
+        "5\x00",
+    ),
+    *("1" * 38, "1" * 39, "-" + "9" * 38, "0." + "1" * 37, "1e37", "12345678901234567890.5", "00000000001", "0.1e1"),
+)
+MUTATIONS = 20_000 if os.environ.get("RL_SOAK") else 150
+
+
+def program_of(of: ColumnType, compat: Compat, *, strict: bool = False) -> tuple[LoadSpec, Program]:
+    column = Column(name="c", type=of, nullable=not strict)
+    table = Table(ref=TableRef("d", "t"), columns=(column,), key_model=KeyModel.DUPLICATE)
+    spec = LoadSpec(compat=compat, strict_mode=strict)
+    return spec, make_program(spec, table)
+
+
+def texts(of: ColumnType) -> list[str]:
+    """Usual ones, traps, and what comes of both by accidents."""
+    dice = random.Random(f"plain {of}")
+    seeds = [*USUAL.get(of.name, NUMBERS), *TRAPS]
+    found = list(seeds)
+    for _ in range(MUTATIONS):
+        text = dice.choice(seeds)
+        at = dice.randrange(len(text) + 1)
+        found.append(text[:at] + dice.choice("0123456789-:. xXTZe+") + text[at + dice.randrange(2) :])
+    return found
+
+
+def outcome(transformer: SqlTransformer, values: list[str | None]):
+    """The rows that are loaded, by their place; what is rejected; the type."""
+    done = transformer.transform(Decoded(pa.table({"c": pa.array(values, pa.string())}), None))
+    kept = list(range(len(values))) if done.kept is None else done.kept.to_pylist()
+    rows = [repr(value) for value in done.rows["c"].to_pylist()]
+    return dict(zip(kept, rows, strict=True)), [(r.payload, r.reason) for r in done.rejected], done.rows.schema.types
+
+
+@pytest.mark.parametrize("compat", list(Compat))
+@pytest.mark.parametrize("of", TYPES, ids=lambda of: f"{of.name}-{of.length or of.precision}-{of.scale}")
+def test_what_a_cast_takes_sql_takes(of: ColumnType, compat: Compat) -> None:
+    """A text that is alone, so that no other one hides it, is converted to what SQL makes of it, or is left to SQL."""
+    spec, program = program_of(of, compat)
+    by_sql = SqlTransformer(spec, replace(program, plain=()))
+    by_sql._usual = lambda _src: None
+    some = texts(of)
+    wanted = outcome(by_sql, some)[0]
+    by_sql.close()
+    [column] = program.plain
+    taken = 0
+    for place, text in enumerate(some):
+        values, odd = column.converted(pa.array([text], pa.string()))
+        if odd is None or not odd[0].as_py():
+            taken += 1
+            assert repr(values[0].as_py()) == wanted[place], text
+    assert taken > 0
+
+
+@pytest.mark.parametrize("compat", list(Compat))
+@pytest.mark.parametrize("of", TYPES[::3], ids=lambda of: f"{of.name}-{of.length or of.precision}-{of.scale}")
+def test_chunks_with_odd_values_come_out_as_by_sql(of: ColumnType, compat: Compat) -> None:
+    """No odd texts, few or many, and NULLs: the same values, rejected rows and reasons, strict or not."""
+    dice, some = random.Random(f"chunks {of} {compat}"), texts(of)
+    usual = USUAL.get(of.name, NUMBERS[:2])
+    for strict in (False, True):
+        spec, program = program_of(of, compat, strict=strict)
+        plain, by_sql = SqlTransformer(spec, program), SqlTransformer(spec, replace(program, plain=()))
+        by_sql._usual = lambda _src: None
+        for odd in (0.0, 0.05, 0.05, 0.5):
+            values = [dice.choice([*some, None]) if dice.random() < odd else dice.choice(usual) for _ in range(100)]
+            plain._unusual_chunks = 0
+            assert outcome(plain, values) == outcome(by_sql, values), values
+        plain.close()
+        by_sql.close()
+
+
+def test_few_odd_values_leave_the_others_to_casts(monkeypatch) -> None:
+    """One odd value among many goes to SQL alone."""
+    transformer = SqlTransformer(*program_of(ColumnType(name=TypeName.INT), Compat.STARROCKS))
+    asked: list[int] = []
+    query = transformer._query
+    monkeypatch.setattr(transformer, "_query", lambda sql, src: asked.append(src.num_rows) or query(sql, src))
+    rows, rejected, _ = outcome(transformer, ["1", "2"] * 50 + [" 7"])
+    assert (rows[100], len(rows), rejected, asked) == ("7", 101, [], [1])
+    outcome(transformer, ["1", "2"])
+    assert asked == [1]
+    transformer.close()
