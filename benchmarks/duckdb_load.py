@@ -1,4 +1,6 @@
-"""DuckDB's own load of a file, in a process of its own: database, columns, reader. Prints one JSON line."""
+"""DuckDB's own load of a file, in a process of its own: database, columns, reader; or COPY itself.
+
+Prints one JSON line."""
 
 from __future__ import annotations
 
@@ -11,11 +13,11 @@ import duckdb
 
 
 def main() -> None:
-    database, columns, reader = sys.argv[1:4]
+    database, columns, reader, *copy = sys.argv[1:5]
     connection = duckdb.connect(database)
     connection.execute(f"CREATE TABLE t {columns}")
     before, started = _cpu(), time.monotonic()
-    connection.execute(f"INSERT INTO t SELECT * FROM {reader}")
+    connection.execute(copy[0] if copy else f"INSERT INTO t SELECT * FROM {reader}")
     seconds, cpu = time.monotonic() - started, _cpu() - before
     [(rows,)] = connection.execute("SELECT count(*) FROM t").fetchall()
     connection.close()

@@ -33,6 +33,14 @@ _PATHS = '["$.id", "$.day", "$.customer.name", "$.customer.country", "$.items[0]
 _PATH_COLUMNS = (
     "COLUMNS (id, day, name, country, code, price, month = date_format(day, '%Y-%m'), total = price * 1.19 + 2)"
 )
+COLUMNS_SQL = f"({', '.join(f'{name} {kind}' for name, kind in _COLUMNS)})"
+STREAMED_TABLE = _APPEND
+STREAMED_ROWS = (
+    "SELECT range AS id, DATE '2026-11-01' + (range % 28)::INT AS day, 'Emily ' || range % 1000 AS name, "
+    "'Country' || range % 90 AS country, 'c' || range % 99 AS code, range % 997 + 0.25::DOUBLE AS price "
+    "FROM range({rows})"
+)
+"""The rows of ``csv`` as DuckDB makes them, fast enough for files of gigabytes."""
 _DUCK_COLUMNS = "{" + ", ".join(f"'{name}': '{kind}'" for name, kind in _COLUMNS) + "}"
 
 
@@ -107,7 +115,7 @@ class Story:
 
     @property
     def duck_table(self) -> str:
-        return f"({', '.join(f'{name} {kind}' for name, kind in _COLUMNS)})"
+        return COLUMNS_SQL
 
     def wrong(self, rows: int) -> int:
         """How many of the messages make no row."""
