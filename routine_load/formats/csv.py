@@ -256,12 +256,11 @@ class CsvDecoder:
         wanted = len(self._columns)
         separator, delimiter = self._shown
         if self._spec.compat is Compat.DORIS:
-            # The blanks are the vendor's.
-            than = " more than " if found > wanted else " less than "
-            return (
-                f"actual column number in csv file is {than} schema column number.actual number: {found}, "
-                f"schema column number: {wanted}; line delimiter: [{delimiter}], column separator: [{separator}]"
+            marks = "".join(
+                f" {name}:{mark}" for name, mark in (("encl", self._spec.enclose), ("esc", self._spec.escape)) if mark
             )
+            how = f"sep:{separator} delim:{delimiter}{marks}"
+            return f"Column count mismatch: expected {wanted}, but found {found} ({how})"
         return (
             f"Target column count: {wanted} doesn't match source value column count: {found}. "
             f"Column separator: '{separator}', Row delimiter: '{delimiter}'"

@@ -123,13 +123,11 @@ class JsonDecoder:
         known = self._duck.query(self._selection.known_sql(), docs)["known"]
         strange = pc.and_(blank, pc.invert(known))
         payloads = payload_of if payload_of is not None else pa.array(range(len(docs)), pa.int64())
-        reason = "All fields is null, this is a invalid row."
-        if self._spec.jsonpaths:
-            names = "".join(f"{column.name}, " for column in self._columns)
-            reason = (
-                f"There is no column matching jsonpaths in the json file, columns:[{names}], "
-                f"please check columns and jsonpaths:{self._spec.jsonpaths}"
-            )
+        names = "".join(f"{column.name}, " for column in self._columns)
+        reason = (
+            f"There is no column matching jsonpaths in the json file, columns:[{names}], "
+            f"please check columns and jsonpaths:{self._spec.jsonpaths}"
+        )
         found = pa.table({"payload": payloads, "doc": docs["doc"]}).filter(strange)
         for row in found.to_pylist():
             rejects.add(row["payload"], row["doc"], reason)

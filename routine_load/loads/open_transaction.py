@@ -88,7 +88,7 @@ class OpenTransaction:
     def __init__(self, begun: Transaction, rows: ClientRows, around: Surroundings) -> None:
         self._around = around
         self._sink = rows
-        self._rows = LoadRows(around.path, RejectSource(job_id=CLIENTS, label=begun.label), rows)
+        self._rows = LoadRows(around.path, RejectSource(job_id=CLIENTS, label=begun.label, compat=begun.compat), rows)
         self._lock = threading.Lock()
         self._transaction = begun
         self._is_busy = False

@@ -291,7 +291,8 @@ class LoadTransaction:
         self._path = path
         self._stream = stream
         self._transaction = path.sink.begin(label, job_id, many_tables=stream.routes.many_tables)
-        self._rows = LoadRows(path, RejectSource(job_id=job_id, label=label), self._transaction)
+        source = RejectSource(job_id=job_id, label=label, compat=stream.spec.compat)
+        self._rows = LoadRows(path, source, self._transaction)
 
     def __enter__(self) -> Self:
         return self

@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from routine_load.errors import SinkError
-from routine_load.ids import JobId, Label, TableRef
+from routine_load.ids import Compat, JobId, Label, TableRef
 from routine_load.loads.values import Payloads, RejectedRow
 from routine_load.observe import events
 from routine_load.observe.logs import logger
@@ -43,6 +44,9 @@ SCHEMA = pa.schema(
     ]
 )
 
+_COMPAT = b"compat"
+"""Whose words a file's lines are, in the file's own metadata."""
+
 CLIENTS = JobId(0)
 """Stands where the job's number would, of rows that a client sent: no job has it."""
 
@@ -59,6 +63,7 @@ class RejectSource:
 
     job_id: JobId
     label: Label
+    compat: Compat = Compat.STARROCKS
 
 
 class RejectFile:
@@ -86,7 +91,8 @@ class RejectFile:
         with _named_failures():
             if self._writer is None:
                 self._id = secrets.token_hex(16)
-                self._writer = pq.ParquetWriter(self._pending, SCHEMA, compression="zstd")
+                schema = SCHEMA.with_metadata({_COMPAT: self._source.compat.encode()})
+                self._writer = pq.ParquetWriter(self._pending, schema, compression="zstd")
             self._waiting.append(self._told(table, payloads, rows, at))
             if sum(map(len, self._waiting)) >= _GROUP_ROWS or sum(t.nbytes for t in self._waiting) >= _GROUP_BYTES:
                 self._write()
@@ -102,7 +108,9 @@ class RejectFile:
         origins = [payloads.origin(row.payload) for row in rows]
         raws = [(row.raw or payloads.values[row.payload] or b"")[: self._raw_bytes_max] for row in rows]
         if not self.first_error:
-            self.first_error = f"{rows[0].reason} Row: {raws[0][:200].decode('utf-8', 'replace')}"
+            raw = raws[0][:200].decode("utf-8", "replace")
+            is_doris = self._source.compat is Compat.DORIS
+            self.first_error = f"{rows[0].reason}. Src line: {raw}" if is_doris else f"{rows[0].reason} Row: {raw}"
         n = len(rows)
         return pa.table(
             [
@@ -202,7 +210,7 @@ class RejectLog:
                 path.unlink()
 
     def render(self, opaque_id: str, *, limit: int = 10_000) -> Iterator[str]:
-        """The lines of an error log as StarRocks prints them. Raises FileNotFoundError for an unknown id."""
+        """The lines of an error log as the load's vendor prints them. Raises FileNotFoundError for an unknown id."""
         if not _ID.fullmatch(opaque_id):
             raise FileNotFoundError(opaque_id)
         for ending in _READABLE:
@@ -214,15 +222,14 @@ class RejectLog:
     @staticmethod
     def _lines(path: Path, limit: int) -> Iterator[str]:
         with pq.ParquetFile(path) as file:
+            is_doris = (file.schema_arrow.metadata or {}).get(_COMPAT) == Compat.DORIS.encode()
             for batch in file.iter_batches(batch_size=500):
                 for row in batch.to_pylist():
                     if limit == 0:
                         yield "… more rows: SELECT * FROM information_schema.routine_load_rejects"
                         return
                     limit -= 1
-                    raw = row["raw"].decode("utf-8", "backslashreplace")
-                    meta = f"[meta: kafka partition: {row['partition']}, offset: {row['offset']}] "
-                    yield f"Error: {row['reason'].rstrip('.')}. Row: {meta if row['offset'] >= 0 else ''}{raw}"
+                    yield _line_of_doris(row) if is_doris else _line_of_starrocks(row)
 
     def purge(self, older_than: datetime) -> None:
         """Remove files whose time has passed (BE: load_error_log_reserve_hours)."""
@@ -230,3 +237,22 @@ class RejectLog:
         for path in (path for ending in _READABLE for path in self._directory.glob(f"*{ending}")):
             if path.stat().st_mtime < limit:
                 path.unlink(missing_ok=True)
+
+
+def _line_of_starrocks(row: dict[str, Any]) -> str:
+    meta = f"{_meta(row)} " if row["offset"] >= 0 else ""
+    return f"Error: {row['reason'].rstrip('.')}. Row: {meta}{_raw(row)}"
+
+
+def _line_of_doris(row: dict[str, Any]) -> str:
+    """The line ends in a blank; where a message was, Doris does not tell."""
+    return f"Reason: {row['reason']}. src line [{_raw(row)}]; {_meta(row) if row['offset'] >= 0 else ''}"
+
+
+def _raw(row: dict[str, Any]) -> str:
+    text: str = row["raw"].decode("utf-8", "backslashreplace")
+    return text
+
+
+def _meta(row: dict[str, Any]) -> str:
+    return f"[meta: kafka partition: {row['partition']}, offset: {row['offset']}]"

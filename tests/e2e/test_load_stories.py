@@ -241,7 +241,7 @@ DORIS = {
         tables=(keyed("DUPLICATE", "k INT, v VARCHAR(9) DEFAULT 'dv'"),), clauses="", properties=f"{JSON}, {MANY}",
         batches=(('{"k":1}', '{"k":2,"v":null}', '{"z":1}', '[{"k":1}]', '\ufeff{"k":9,"v":1.50}'),),
         rows=((1, "dv"), (2, None), (9, "1.50")), counts=(5, 3, 2, 0),
-        rejects=((2, "All fields is null"), (3, "`strip_outer_array` must be TRUE")),
+        rejects=((2, "There is no column matching"), (3, "`strip_outer_array` must be TRUE")),
     ),
     "filter_ratio": Story(
         rule="max_filter_ratio: the batch stays loaded, then the job pauses", tables=(KV,),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pyarrow.parquet as pq
 import pytest
 
-from routine_load.ids import JobId, Label, TableRef
+from routine_load.ids import Compat, JobId, Label, TableRef
 from routine_load.loads.rejects import RejectLog, RejectSource
 from routine_load.loads.values import Origin, RejectedRow
 
@@ -25,8 +25,8 @@ class Messages:
         return Origin("topic", 3, 100 + index)
 
 
-def filled(log: RejectLog):
-    file = log.open(SOURCE)
+def filled(log: RejectLog, compat: Compat = Compat.STARROCKS):
+    file = log.open(replace(SOURCE, compat=compat))
     messages = Messages([b"good", b"bad\n\x1bone", b"y" * 5000])
     rows = [RejectedRow(1, b"", "a", "no good"), RejectedRow(2, b"", "b", "too long")]
     file.add(TABLE, messages, rows, AT)
@@ -79,6 +79,17 @@ def test_lines_are_those_of_the_vendors_error_log(tmp_path):
     log.publish(file.id)
     first, _ = log.render(file.id)
     assert first.startswith("Error: no good. Row: [meta: kafka partition: 3, offset: 101] bad")
+
+
+def test_lines_of_a_doris_load_are_those_of_doris(tmp_path):
+    """Reason, source line, a blank; where the message was is behind it."""
+    log = RejectLog(tmp_path)
+    file = filled(log, Compat.DORIS)
+    file.seal()
+    log.publish(file.id)
+    first, _ = log.render(file.id)
+    assert first == "Reason: no good. src line [bad\n\x1bone]; [meta: kafka partition: 3, offset: 101]"
+    assert file.first_error == "no good. Src line: bad\n\x1bone"
 
 
 @pytest.mark.parametrize("name", ["../x", "", "a" * 31, "A" * 32, "0" * 31 + "/", "x" * 32])
