@@ -6,6 +6,7 @@ commit and rollback are answered here once a transaction is prepared. Refuses to
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from starlette.requests import Request
@@ -27,6 +28,8 @@ from routine_load.statements.stream_load.values import LabelState, LoadOutcome, 
 _NO_CREDENTIALS: Final = "Need auth information."
 _TRANSACTIONS: Final = "StarRocksException"
 _BEGUN: Final = "PREPARE"
+_UNKNOWN: Final = "UNKNOWN"
+_SECONDS: Final = re.compile(r"\+?0*[1-9][0-9]{0,9}", re.ASCII)
 
 
 class StarRocksFrontend:
@@ -148,25 +151,36 @@ class StarRocksFrontend:
             return f"Unknown transaction operation: {operation}"
         if not await self._callers.in_session(request, user, lambda _: there(database)):
             return f"Database[{database}] does not exist."
+        timeout = named.get("prepared_timeout", "").strip()
+        if operation == Operation.PREPARE and timeout and not _SECONDS.fullmatch(timeout):
+            return f"Invalid prepared_timeout: {timeout}"
         return ""
 
     async def _transacted(self, request: Request, user: str, operation: Operation) -> Response:
-        named = headers(request)
-        if is_of_many_tables(request) and operation is not Operation.LOAD:
-            if operation is Operation.PREPARE:
-                return _refused("Unsupported operation: TXN_PREPARE")
-            outcome = await self._called(request, user, operation)
-            if operation is Operation.BEGIN and outcome.ok:
-                return answers.of_frontend({"Status": outcome.status, "Message": outcome.message})
-            return answers.of_frontend(load_answers.of_frontend_transaction(outcome, many_tables=True))
-        if operation in {Operation.COMMIT, Operation.ROLLBACK}:
-            state = await self._state(request, user, named["db"].strip(), named["label"].strip())
-            if state.state != _BEGUN:
+        many_tables = is_of_many_tables(request)
+        if many_tables and operation in {Operation.BEGIN, Operation.PREPARE}:
+            return await self._begun_of_many(request, user, operation)
+        if operation is not Operation.BEGIN:
+            named = headers(request)
+            database, label = named["db"].strip(), named["label"].strip()
+            state = (await self._state(request, user, database, label)).state
+            if state == _UNKNOWN:
+                return _not_found(operation, database, label, many_tables=many_tables)
+            ends = operation in {Operation.COMMIT, Operation.ROLLBACK}
+            if ends and (many_tables or state != _BEGUN):
                 outcome = await self._called(request, user, operation)
-                return answers.of_frontend(load_answers.of_frontend_transaction(outcome))
+                return answers.of_frontend(load_answers.of_frontend_transaction(outcome, many_tables=many_tables))
         if self._loading.backend():
             return self._sent_on(request)
         return await self._backend.transaction(request)
+
+    async def _begun_of_many(self, request: Request, user: str, operation: Operation) -> Response:
+        if operation is Operation.PREPARE:
+            return _refused("Unsupported operation: TXN_PREPARE")
+        outcome = await self._called(request, user, operation)
+        if outcome.ok:
+            return answers.of_frontend({"Status": outcome.status, "Message": outcome.message})
+        return answers.of_frontend(load_answers.of_frontend_transaction(outcome))
 
     async def _called(self, request: Request, user: str, operation: Operation) -> LoadOutcome:
         named = headers(request)
@@ -195,6 +209,16 @@ def _may_load(session: Session, ref: TableRef) -> None:
     if not session.rights.alive:
         raise PrivilegeDenied(f"Access denied for user '{session.user}'")
     require_on_table(session, Privilege.INSERT, ref)
+
+
+def _not_found(operation: Operation, database: str, label: str, *, many_tables: bool) -> Response:
+    """StarRocks: what nobody has begun can neither be sent on nor ended."""
+    if many_tables:
+        return _refused(f"stream load task {label} does not exist")
+    if operation in {Operation.COMMIT, Operation.ROLLBACK}:
+        text = f"No transaction found with db[{database}] and label[{label}]"
+        return answers.of_frontend({"Label": label, "Status": "FAILED", "Message": text})
+    return _refused(f"Can't find the transaction with db [{database}] and label[{label}]")
 
 
 def _refused(message: str) -> Response:

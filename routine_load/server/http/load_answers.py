@@ -17,6 +17,9 @@ ErrorUrl = Callable[[str], str]
 
 Pairs = Iterator[tuple[str, object]]
 
+EXCEPTION = "class com.starrocks.common.StarRocksException: "
+"""StarRocks: how the front end's transaction action names what was thrown."""
+
 
 class Operation(StrEnum):
     """StarRocks: the calls of its transaction interface."""
@@ -143,15 +146,21 @@ def _done(operation: Operation, outcome: LoadOutcome) -> Pairs:
 
 
 def of_frontend_transaction(outcome: LoadOutcome, *, many_tables: bool = False) -> dict[str, object]:
-    """StarRocks: the front end's own answer to begin (of many tables), commit and rollback."""
-    fields: dict[str, object] = {"Label": outcome.label, "Status": outcome.status}
+    """StarRocks: the front end's own answer to begin (of many tables), commit and rollback.
+
+    It knows no more words than three; what it did not foresee is told as the exception that it was.
+    """
+    status, message = outcome.status, outcome.message
+    if not outcome.ok and status not in {"LABEL_ALREADY_EXISTS", "FAILED"}:
+        status, message = "FAILED", EXCEPTION + message
+    fields: dict[str, object] = {"Label": outcome.label, "Status": status}
     if outcome.existing_status is not None:
         fields["ExistingJobStatus"] = outcome.existing_status
     if outcome.ok:
         fields["TxnId"] = int(outcome.txn_id)
     if outcome.ok and many_tables:
         fields["ChannelId"] = 0
-    fields["Message"] = outcome.message
+    fields["Message"] = message
     if outcome.ok and many_tables:
         fields["Prepared Channel Num"] = 1
     return fields

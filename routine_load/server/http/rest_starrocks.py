@@ -7,7 +7,8 @@ from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from routine_load.errors import AccessDenied, RoutineLoadError, UnknownDatabase, UnknownTable
 from routine_load.ids import Compat
@@ -21,6 +22,14 @@ Page = Callable[[Request, Credentials], Awaitable[Response]]
 _NO_PLANS: Final = "query plans are not told: tables are read by SQL here"
 
 
+class _OfItsMethods(Route):
+    """Has no path by other methods: what nobody else has there is not found, which is not the same as not allowed."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        found, child = super().matches(scope)
+        return (Match.NONE, {}) if found is Match.PARTIAL else (found, child)
+
+
 class StarRocksRest:
     """The pages beside loads."""
 
@@ -32,9 +41,7 @@ class StarRocksRest:
         return [
             self._get("/api/{database}/{table}/_schema", self.schema),
             self._get("/api/{database}/{table}/_count", self.count),
-            Route(
-                "/api/{database}/{table}/_query_plan", self._page(self.query_plan), methods=["POST"], max_body_size=0
-            ),
+            Route("/api/{database}/{table}/_query_plan", self._page(self.query_plan), methods=["POST"]),
             self._get("/api/show_proc", self.show_proc),
             self._get("/api/v2/backend", self.backends),
             self._get("/api/v2/computeNode", self.compute_nodes),
@@ -43,7 +50,7 @@ class StarRocksRest:
 
     def rest(self) -> list[Route]:
         """What no other route has: connectors take exactly this answer as "not supported"."""
-        return [Route("/{path:path}", self.not_implemented, methods=["POST", "PUT"])]
+        return [_OfItsMethods("/{path:path}", self.not_implemented, methods=["POST", "PUT"])]
 
     async def not_implemented(self, _request: Request) -> Response:
         return answers.starrocks_failed(answers.NOT_HERE, headers=answers.CLOSE)

@@ -1,7 +1,7 @@
 """StarRocks: the transaction interface. Begin, any number of loads, prepare, commit or rollback, by a label.
 
 Any error of begin, load or prepare gives the transaction up, as in the original. What is PREPARED or ended is answered
-in the front end's words, what is open in the backend's.
+in the front end's words, what is open or unknown in the backend's.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 from routine_load.errors import RoutineLoadError, TransactionBusy, TransactionEnded, TransactionNotFound
 from routine_load.ids import Compat
 from routine_load.loads.open_transaction import OpenTransaction
-from routine_load.loads.transaction_values import Transaction, TxnState
+from routine_load.loads.transaction_values import Transaction, TxnSource, TxnState
 from routine_load.sql.access import require_on_table
 from routine_load.sql.privileges import Privilege
 from routine_load.statements.context import Context
@@ -36,6 +36,7 @@ from routine_load.statements.stream_load.words import Code, Refused, by_front_en
 
 BY_USER: Final = "User Abort"
 _BUSY: Final = "Transaction is in processing"
+_UNKNOWN: Final = "transaction with label {} not exists"
 
 
 @dataclass(slots=True)
@@ -93,6 +94,7 @@ class TransactionInterface:
 
     def _answered(self, request: LoadRequest, call: Callable[[LoadRequest, Stopwatch], LoadOutcome]) -> LoadOutcome:
         watch = Stopwatch(self._context)
+        begun = self._find(request)
         try:
             label = require_label(request)
             outcome = call(request, watch)
@@ -109,14 +111,15 @@ class TransactionInterface:
                 outcome = told(outcome, begun.opened)
                 self._forget(request)
         label = request.header("label")
-        return replace(outcome, label=label, database=request.database, table=request.table, times=watch.times)
+        table = request.table or (begun.table if begun is not None else outcome.table)
+        return replace(outcome, label=label, database=request.database, table=table, times=watch.times)
 
     # The five calls. They raise Refused, TransactionBusy and ClientGone.
 
     def _begin(self, request: LoadRequest, watch: Stopwatch) -> LoadOutcome:
         self._forget_ended()
-        if self._find(request) is not None:
-            raise Refused(Code.LABEL_ALREADY_EXISTS, "", existing_status="")
+        if (found := self._find(request)) is not None:
+            raise _already_begun(found)
         if request.header("channel_num") or request.header("channel_id"):
             raise invalid("parallel channels are not supported here: begin without channel_num")
         is_multi = request.header("transaction_type").lower() == "multi" or request.header("source_type") == "12"
@@ -133,10 +136,13 @@ class TransactionInterface:
         return told(_ok(), opened)
 
     def _load(self, request: LoadRequest, watch: Stopwatch) -> LoadOutcome:
-        begun = self._need(request, "Transaction with label {} not exists")
-        self._check_target(request, begun)
+        begun = self._find(request)
+        if begun is None:
+            raise Refused(Code.TXN_NOT_EXISTS, f"Transaction with label {request.header('label')} not exists")
         transaction = begun.opened
         try:
+            if not begun.is_multi and begun.table != request.table:
+                raise invalid(f"Request table {request.table} not equal transaction table {begun.table}")
             require_target(self._context, request)
             body_format, compression = format_of(request)
             front = Head(format=body_format, compression=compression, label=request.header("label"), two_phase=True)
@@ -155,7 +161,9 @@ class TransactionInterface:
         return replace(told(_ok(), transaction), counts=counts, rejects="")
 
     def _prepare(self, request: LoadRequest, watch: Stopwatch) -> LoadOutcome:
-        begun = self._need(request, "transaction with label {} not exists")
+        begun = self._find(request)
+        if begun is None:
+            raise Refused(Code.TXN_NOT_EXISTS, _UNKNOWN.format(request.header("label")))
         seconds = _seconds(
             request, "prepared_timeout", f"Invalid prepared_timeout: {request.header('prepared_timeout')}"
         )
@@ -204,7 +212,8 @@ class TransactionInterface:
                 return _told_of(found, "OK", "")
         if found.state is TxnState.VISIBLE:
             return _told_of(found, "OK", f"Transaction {found.id} has already committed, label is {found.label}")
-        raise Refused(Code.FAILED, f"Can not commit {found.status} transaction {found.id}, label is {found.label}")
+        state = "CANCELLED" if found.source is TxnSource.MULTI_TABLE else found.status
+        raise Refused(Code.FAILED, f"Can not commit {state} transaction {found.id}, label is {found.label}")
 
     def _rollback_prepared(self, request: LoadRequest) -> LoadOutcome:
         found = self._known(request)
@@ -229,7 +238,7 @@ class TransactionInterface:
         label = request.header("label")
         found = self._context.transactions.find(request.database, label)
         if found is None:
-            raise Refused(Code.FAILED, f"No transaction found with db[{request.database}] and label[{label}]")
+            raise Refused(Code.TXN_NOT_EXISTS, _UNKNOWN.format(label))
         self._require_privilege(request, found)
         return found
 
@@ -263,18 +272,6 @@ class TransactionInterface:
             except RoutineLoadError as error:
                 raise by_front_end(error) from error
 
-    def _check_target(self, request: LoadRequest, begun: _Begun) -> None:
-        if begun.opened.database != request.database:
-            raise invalid(f"Request database {request.database} not equal transaction database {begun.opened.database}")
-        if not begun.is_multi and begun.table != request.table:
-            raise invalid(f"Request table {request.table} not equal transaction table {begun.table}")
-
-    def _need(self, request: LoadRequest, text: str) -> _Begun:
-        begun = self._find(request)
-        if begun is None:
-            raise Refused(Code.TXN_NOT_EXISTS, text.format(request.header("label")))
-        return begun
-
     def _find(self, request: LoadRequest) -> _Begun | None:
         with self._lock:
             return self._begun.get(_name(request))
@@ -291,6 +288,14 @@ class TransactionInterface:
                 del self._begun[name]
 
 
+def _already_begun(begun: _Begun) -> Refused:
+    """What a backend says of a label that is open there; of many tables it is the front end."""
+    if not begun.is_multi:
+        return Refused(Code.LABEL_ALREADY_EXISTS, "", existing_status="")
+    text = f"Transaction already started with label [{begun.opened.label}], txnId: {begun.opened.transaction.id}"
+    return Refused(Code.LABEL_ALREADY_EXISTS, text, existing_status="RUNNING")
+
+
 def _ok() -> LoadOutcome:
     return LoadOutcome(status="OK", message="")
 
@@ -304,6 +309,7 @@ def _told_of(found: Transaction, status: str, message: str) -> LoadOutcome:
         status=status,
         message=message,
         txn_id=found.id,
+        table=found.tables[0] if len(found.tables) == 1 else "",
         counts=found.counts,
         rejects=found.rejects,
         first_error=found.first_error,

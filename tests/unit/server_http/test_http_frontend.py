@@ -179,6 +179,9 @@ def test_doris_second_phase_is_sent_on(doris):
         ("dance", {"db": "db", "label": "l"}, "Unknown transaction operation: dance"),
         ("begin", {"db": "none", "label": "l"}, "Database[none] does not exist."),
         ("prepare", {"db": "db", "label": "l", "transaction_type": "multi"}, "Unsupported operation: TXN_PREPARE"),
+        ("prepare", {"db": "db", "label": "l", "prepared_timeout": "0"}, "Invalid prepared_timeout: 0"),
+        ("load", {"db": "db", "label": "none"}, "Can't find the transaction with db [db] and label[none]"),
+        ("commit", {"db": "db", "label": "none", "source_type": "12"}, "stream load task none does not exist"),
     ],
 )
 def test_starrocks_transactions_name_what_is_wrong(starrocks, operation, headers, message):
@@ -199,7 +202,7 @@ def test_starrocks_transactions_name_what_is_wrong(starrocks, operation, headers
         ("rollback", "PREPARE", True),
         ("commit", "PREPARED", False),
         ("rollback", "PREPARED", False),
-        ("commit", "UNKNOWN", False),
+        ("commit", "ABORTED", False),
     ],
 )
 def test_starrocks_transactions_go_where_their_data_is(starrocks, operation, state, sent_on):
@@ -215,11 +218,21 @@ def test_starrocks_transactions_go_where_their_data_is(starrocks, operation, sta
         assert list(answer.json()) == ["Label", "Status", "TxnId", "Message"]
 
 
+@pytest.mark.parametrize("operation", ["commit", "rollback"])
+def test_starrocks_a_transaction_that_nobody_began_is_not_ended(starrocks, operation):
+    """StarRocks: the front end's answer about a label that it does not know."""
+    url = f"http://127.0.0.1:{starrocks.port}/api/transaction/{operation}"
+    answer = httpx.post(url, headers={"Authorization": basic(), "db": "db", "label": "none"})
+    said = {"Label": "none", "Status": "FAILED", "Message": "No transaction found with db[db] and label[none]"}
+    assert answer.json() == said
+
+
 def test_starrocks_transactions_of_many_tables_are_the_front_ends(starrocks):
     """StarRocks: begin answers two keys, commit six; only load is sent on."""
     headers = {"Authorization": basic(), "db": "db", "label": "l", "transaction_type": "multi"}
     url = f"http://127.0.0.1:{starrocks.port}/api/transaction"
     assert httpx.post(f"{url}/begin", headers=headers).json() == {"Status": "OK", "Message": ""}
+    starrocks.loads.states["l"] = "PREPARE"
     assert httpx.put(f"{url}/load", headers=headers).status_code == 307
     done = httpx.post(f"{url}/commit", headers=headers).json()
     assert done == {
