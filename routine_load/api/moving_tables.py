@@ -108,7 +108,9 @@ def _declared(text: str, database: str, compat: Compat, name: str) -> Table:
     try:
         return parse_create_table(text, DdlContext(database, compat))
     except RoutineLoadError as error:
-        raise ExecutionError(f"table {name} cannot be made here: {error.message}{error.place}") from error
+        raise ExecutionError(
+            f"table {name} cannot be made here: {error.message}{error.place}. Make it yourself, and have tables left alone"
+        ) from error
 
 
 def _differences(there: Table, text: str, compat: Compat, name: str) -> list[str]:

@@ -23,6 +23,9 @@ _MASKED_URL: Final = re.compile(r"\*{3,}@")
 _UUID: Final = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _PREFIX: Final = "property."
 _MARKS: Final = {"-2": starts.BEGINNING, "-1": starts.END}
+_CLUSTER: Final = "default_cluster:"
+"""Stands before names of databases in older releases."""
+
 _PLACES: Final = frozenset({"kafka_partitions", "kafka_offsets", DISCOVERY})
 
 
@@ -51,7 +54,7 @@ def _read(told: Told) -> MovedJob:
     name = told.column("Name")
     return MovedJob(
         compat=told.compat,
-        database=told.column("DbName"),
+        database=told.column("DbName").removeprefix(_CLUSTER),
         name=name,
         table=_table(told),
         merge_type=_merge_type(shown, created),

@@ -7,7 +7,7 @@ written: most have both vendors' meaning, and the cluster refuses those that it 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -22,16 +22,22 @@ _DEFAULT: Final = f"property.{DEFAULT_OFFSETS}"
 _STARROCKS_INTERVAL_MIN: Final = 5
 
 _SAME_ROWS: Final = {
-    Compat.DORIS: frozenset(
-        {"task_consume_second", "task_timeout_second", "log_rejected_record_num", "pause_on_fatal_parse_error"}
-        | {"warehouse"}
-    ),
-    Compat.STARROCKS: frozenset(
-        {"exec_mem_limit", "send_batch_parallelism", "load_to_single_tablet", "fuzzy_parse", "max_batch_size"}
-        | {"workload_group"}
-    ),
+    Compat.DORIS: {
+        "task_consume_second": "15",
+        "task_timeout_second": "60",
+        "log_rejected_record_num": "0",
+        "pause_on_fatal_parse_error": "false",
+        "warehouse": "default_warehouse",
+    },
+    Compat.STARROCKS: {
+        "exec_mem_limit": "2147483648",
+        "send_batch_parallelism": "1",
+        "load_to_single_tablet": "false",
+        "fuzzy_parse": "false",
+        "workload_group": "normal",
+    },
 }
-"""By the vendor that lacks them: they share work out, and change no row."""
+"""By the vendor that lacks them, with their defaults: they share work out, and change no row."""
 
 _OTHER_ROWS: Final = {
     Compat.DORIS: {"trim_space": "false", "merge_condition": ""},
@@ -45,35 +51,28 @@ _OTHER_ROWS: Final = {
 """By the vendor that lacks them, with the value at which nothing is lost."""
 
 _OURS: Final = {"push_down": "false"}
+_EXPRESSIONS: Final = "expressions stand as they were written: a function may mean something else there"
 
 
 def for_cluster_of(job: MovedJob, compat: Compat) -> MovedJob:
     """The job by the rules of ``compat``, without what only a service of this kind knows. Raises AnalysisError."""
     job = _without(job, _OURS, "only this service has it")
+    for key, harmless in _OTHER_ROWS[compat].items():
+        if job.properties.get(key, harmless).lower() != harmless.lower():
+            raise AnalysisError(f"{key} = {job.properties[key]} is not in {compat}")
+    job = _without(job, _SAME_ROWS[compat], f"{compat} has no such property")
+    other = _OTHER_ROWS[compat].keys()
+    job = replace(job, properties={key: value for key, value in job.properties.items() if key not in other})
     if job.compat is compat:
-        return _within(job)
+        return _doris_clauses(job) if compat is Compat.DORIS else _starrocks_clauses(job)
     step: Callable[[MovedJob], MovedJob] = _to_doris if compat is Compat.DORIS else _to_starrocks
-    _refuse_other_rows(job, compat)
-    left_out = _SAME_ROWS[compat] & job.properties.keys()
-    notes = tuple(
-        f"not carried over: {key} = {job.properties[key]}; {compat} has no such property" for key in sorted(left_out)
-    )
-    kept = {key: value for key, value in job.properties.items() if key not in left_out | _OTHER_ROWS[compat].keys()}
-    return step(replace(job, compat=compat, properties=kept, notes=job.notes + notes))
+    notes = (_EXPRESSIONS,) if _has_expressions(job) else ()
+    return step(replace(job, compat=compat, notes=job.notes + notes))
 
 
-def _within(job: MovedJob) -> MovedJob:
-    """What we take of the other vendor, a cluster of the job's own does not know."""
-    other = Compat.STARROCKS if job.compat is Compat.DORIS else Compat.DORIS
-    _refuse_other_rows(job, job.compat)
-    lent = (_SAME_ROWS[job.compat] & job.properties.keys()) - ({"max_batch_size"} if other is Compat.DORIS else set())
-    notes = tuple(
-        f"not carried over: {key} = {job.properties[key]}; {job.compat} has no such property" for key in sorted(lent)
-    )
-    kept = {key: value for key, value in job.properties.items() if key not in lent | _OTHER_ROWS[job.compat].keys()}
-    if job.compat is Compat.DORIS:
-        return _doris_clauses(replace(job, properties=kept, notes=job.notes + notes))
-    return _starrocks_clauses(replace(job, properties=kept, notes=job.notes + notes))
+def _has_expressions(job: MovedJob) -> bool:
+    clauses = job.clauses
+    return any(item.expression for item in clauses.columns or ()) or clauses.where is not None
 
 
 def _to_doris(job: MovedJob) -> MovedJob:
@@ -106,11 +105,8 @@ def _doris_clauses(job: MovedJob) -> MovedJob:
 
 def _to_starrocks(job: MovedJob) -> MovedJob:
     properties, notes = dict(job.properties), list(job.notes)
-    mode = properties.pop("unique_key_update_mode", "UPSERT").upper()
-    if mode == "UPDATE_FLEXIBLE_COLUMNS":
-        raise AnalysisError("unique_key_update_mode UPDATE_FLEXIBLE_COLUMNS is not in StarRocks")
-    if properties.pop("partial_columns", "false").lower() == "true" or mode == "UPDATE_FIXED_COLUMNS":
-        properties["partial_update"] = "true"
+    if size := properties.pop("max_batch_size", ""):
+        notes.append(f"not carried over: max_batch_size = {size}; StarRocks accepts it without effect")
     interval = properties.get("max_batch_interval", "")
     if interval.isdecimal() and int(interval) < _STARROCKS_INTERVAL_MIN:
         properties["max_batch_interval"] = str(_STARROCKS_INTERVAL_MIN)
@@ -129,7 +125,12 @@ def _to_starrocks(job: MovedJob) -> MovedJob:
 def _starrocks_clauses(job: MovedJob) -> MovedJob:
     if job.table is None:
         raise AnalysisError("a job for many tables is not in StarRocks")
-    clauses = job.clauses
+    clauses, properties = job.clauses, dict(job.properties)
+    mode = properties.pop("unique_key_update_mode", "UPSERT").upper()
+    if mode == "UPDATE_FLEXIBLE_COLUMNS":
+        raise AnalysisError("unique_key_update_mode = UPDATE_FLEXIBLE_COLUMNS is not in StarRocks")
+    if properties.pop("partial_columns", "false").lower() == "true" or mode == "UPDATE_FIXED_COLUMNS":
+        properties["partial_update"] = "true"
     only_doris = {
         f"WITH {job.merge_type}": job.merge_type is not MergeType.APPEND,
         "DELETE ON": clauses.delete_on is not None,
@@ -144,17 +145,10 @@ def _starrocks_clauses(job: MovedJob) -> MovedJob:
         notes.append("not carried over: COMMENT; StarRocks has none")
     if clauses.metadata:
         notes.append("INCLUDE METADATA needs StarRocks 4.1")
-    return replace(job, comment="", notes=tuple(notes))
+    return replace(job, properties=properties, comment="", notes=tuple(notes))
 
 
-def _refuse_other_rows(job: MovedJob, compat: Compat) -> None:
-    for key, harmless in _OTHER_ROWS[compat].items():
-        value = job.properties.get(key, harmless)
-        if value.lower() != harmless.lower():
-            raise AnalysisError(f"{key} = {value} is not in {compat}")
-
-
-def _without(job: MovedJob, properties: dict[str, str], why: str) -> MovedJob:
+def _without(job: MovedJob, properties: Mapping[str, str], why: str) -> MovedJob:
     lost = {
         key: job.properties[key]
         for key, harmless in properties.items()
