@@ -130,7 +130,7 @@ def plain_columns(plan: Plan) -> tuple[PlainColumn, ...]:
 
 
 def _is_plain(plan: Plan, target: Target) -> bool:
-    if target.expression is not None or target.masked or target.source is None:
+    if target.expression is not None or target.masked or target.absent or target.source is None:
         return False
     if plan.spec.negative and target.column.aggregation is Aggregation.SUM:
         return False
@@ -162,7 +162,8 @@ def _has_length(texts: pa.Array, length: int) -> bool:
         return True
     if (found["min"], found["max"]) != (length, length):
         return False
-    return pc.min(texts).as_py() >= _FIRST_YEAR
+    first: str = pc.min(texts).as_py()
+    return first >= _FIRST_YEAR
 
 
 def _has_byte(texts: pa.Array, byte: bytes) -> bool:

@@ -5,7 +5,9 @@ A plan is names and trees only. Whether the expressions make sense is found when
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sqlglot import exp
 
@@ -55,13 +57,14 @@ class Derived:
 class Target:
     """A table column that the load fills: from source column ``source`` (its index), or from an expression.
 
-    ``masked``: a row that lacks it (``ABSENT``) leaves it as it is.
+    ``masked``: a row that lacks it (``ABSENT``) leaves it as it is. ``absent``: it gets this value instead.
     """
 
     column: Column
     source: int | None = None
     expression: Derived | None = None
     masked: bool = False
+    absent: Derived | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +99,7 @@ def make_plan(spec: LoadSpec, table: Table) -> Plan:
         *(_source_column(spec, table, name, used) for name in names[:fields]),
         *(_metadata_column(table, column, used) for column in kept),
     )
-    targets = _targets(spec, table, assigned, index)
+    targets = _targets(spec, table, assigned, sources)
     if sequence is not None:
         targets += _sequence_target(spec, sequence, assigned, index)
     filled = {target.column.name.lower() for target in targets}
@@ -142,8 +145,11 @@ def _fields(spec: LoadSpec, table: Table, assigned: dict[str, Derived], *, delet
     return [*names, DELETE_SIGN.upper()] if spec.flexible else names
 
 
-def _targets(spec: LoadSpec, table: Table, assigned: dict[str, Derived], index: dict[str, int]) -> list[Target]:
+def _targets(
+    spec: LoadSpec, table: Table, assigned: dict[str, Derived], sources: Sequence[SourceColumn]
+) -> list[Target]:
     """What fills each table column. Raises AnalysisError for one that nothing fills and that may not be NULL."""
+    index = {source.name.lower(): at for at, source in enumerate(sources)}
     defaulted = {item.name.lower() for item in spec.columns or () if item.is_default}
     targets = []
     for column in table.columns:
@@ -151,7 +157,8 @@ def _targets(spec: LoadSpec, table: Table, assigned: dict[str, Derived], index: 
         if key in assigned:
             targets.append(Target(column=column, expression=assigned[key]))
         elif key in index and key not in defaulted:
-            targets.append(Target(column=column, source=index[key], masked=spec.flexible))
+            absent = _computed_default(spec, column) if sources[index[key]].missing == ABSENT else None
+            targets.append(Target(column=column, source=index[key], masked=spec.flexible, absent=absent))
         elif not spec.partial_update and needs_value(column):
             raise AnalysisError(f"Column has no default value. column: {column.name}")
     return targets
@@ -275,12 +282,24 @@ def _source_column(spec: LoadSpec, table: Table, name: str, used: set[str]) -> S
         return SourceColumn(name, Reading.TEXT)
     missing = None
     if spec.compat is Compat.DORIS and spec.format is Format.JSON and not spec.jsonpaths:
-        missing = ABSENT if spec.flexible else default_text(column)
+        computed = name.lower() not in used and _computed_default(spec, column) is not None
+        missing = ABSENT if spec.flexible or computed else default_text(column)
     reading = Reading.TEXT if name.lower() in used else _reading(spec, column)
     if reading is Reading.DECIMAL and (column.type.precision or 0) > DOUBLE_DIGITS:
         reading = Reading.EXACT
     # JSON text column: values keep their quotes unless an expression reads them as text.
     return SourceColumn(name if spec.columns else column.name, reading, missing)
+
+
+def _computed_default(spec: LoadSpec, column: Column) -> Derived | None:
+    """Doris: what a key that is not there becomes in a column whose default is no constant."""
+    if spec.flexible or column.default not in _COMPUTED:
+        return None
+    text = _COMPUTED[column.default]
+    return Derived(text=text, tree=parse_expression(text))
+
+
+_COMPUTED: Final = {"CURRENT_TIMESTAMP": "now()", "CURRENT_DATE": "curdate()", "uuid()": "uuid()"}
 
 
 def _reading(spec: LoadSpec, column: Column) -> Reading:

@@ -145,6 +145,8 @@ class _Builder:
             before = sources[self.plan.sources[target.source].name.lower()]
             if target.masked:
                 return self._masked(target, before)
+            if target.absent is not None:
+                before = self._present(target.absent, before, target.column.name)
         else:
             before = self.stages.bind(self._translate(target.expression, sources, target.column.name))
         if target.column.type.name.is_state:
@@ -168,6 +170,14 @@ class _Builder:
         if self.spec.negative and target.column.aggregation is Aggregation.SUM:
             after = self.stages.bind(derived(f"TRY(-{after.sql})", after.kind, after))
         return after
+
+    def _present(self, absent: Derived, given: Typed, column: str) -> Typed:
+        """Doris: what a row does not bring is the default, computed."""
+        default = self.stages.bind(self._translate(absent, {}, column))
+        here, text = f"{given.sql} IS DISTINCT FROM {quoted(ABSENT)}", to_text(default.sql, default.kind)
+        return self.stages.bind(
+            derived(f"CASE WHEN {here} THEN {given.sql} ELSE {text} END", given.kind, given, default)
+        )
 
     def _masked(self, target: Target, given: Typed) -> _Filled:
         """Doris: flexible partial update: what a row does not bring is neither NULL nor the default."""
