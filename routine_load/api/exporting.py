@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from routine_load.api.doors import Client
 from routine_load.api.moving_choices import Choices, chosen_jobs, offsets_of
-from routine_load.api.moving_source import ACTIVE, FrontEnd, state_of
+from routine_load.api.moving_source import ACTIVE, FrontEnd, state_of, why_not_at_rest
 from routine_load.api.moving_values import ExportedJob, MovedReport, Outcome
 from routine_load.api.status import JobState
 from routine_load.clock import Deadline
@@ -76,7 +76,7 @@ def _made(
         notes += (
             "it runs here, from these offsets on: PAUSE or STOP it here before it is made there, or let it be paused",
         )
-    elif told.column("ReasonOfStateChanged"):
+    elif why_not_at_rest(told):
         notes += (f"it is PAUSED: {told.column('ReasonOfStateChanged')[:300]}",)
     tables = _table_texts(told, job, front, compat) if choices.tables else {}
     report = replace(

@@ -26,7 +26,7 @@ from routine_load.api.moving_tables import TablePlan, drop_again, make_tables, p
 from routine_load.api.moving_values import MovedReport, Outcome
 from routine_load.api.status import JobState
 from routine_load.clock import Deadline
-from routine_load.errors import AnalysisError, ConnectionLost, JobStateError, RoutineLoadError
+from routine_load.errors import AnalysisError, ConnectionLost, ExecutionError, JobStateError, RoutineLoadError
 from routine_load.jobs.moving.giving import Given, for_service
 from routine_load.jobs.moving.reading import read_job
 from routine_load.jobs.moving.values import Told
@@ -34,6 +34,7 @@ from routine_load.sql.literals import quote_name
 from routine_load.sql.render import render_job
 from routine_load.sql.statements import JobName
 
+_FILE: Final = "FILE:"
 _NOT_NOW: Final = "offsets are those of now: they are read again after the pause"
 
 
@@ -79,6 +80,7 @@ def _plan(name: JobName, source: FrontEnd, here: FrontEnd, choices: Choices) -> 
             return _Planned(name=name, report=replace(report, outcome=Outcome.HERE_ALREADY))
         given, report = _given(told, choices, report)
         _check_state(told, name, choices)
+        _check_files(given, here)
         tables = plan_tables(given.statement, told.compat, source, here, choices.tables)
         notes = report.notes + tables.notes + ((_NOT_NOW,) if state_of(told) in ACTIVE else ())
         report = replace(report, outcome=Outcome.READY, tables=tables.words, notes=notes)
@@ -108,6 +110,21 @@ def _check_state(told: Told, name: JobName, choices: Choices) -> None:
         raise JobStateError(f"it is {told.column('State')} there, and cannot go on")
     if state is JobState.PAUSED and (problem := why_not_at_rest(told)):
         raise JobStateError(problem)
+
+
+def _check_files(given: Given, here: FrontEnd) -> None:
+    """What a front end keeps in CREATE FILE it does not hand out: it has to be here before."""
+    database = given.statement.job.database or ""
+    wanted = {p.value[len(_FILE) :]: p.key for p in given.statement.source_properties if p.value.startswith(_FILE)}
+    if not wanted:
+        return
+    rows = here.ask(f"SHOW FILE FROM {quote_name(database)}") if database in here.databases() else []
+    absent = wanted.keys() - {row.get("FileName") for row in rows}
+    for name in sorted(absent):
+        raise ExecutionError(
+            f"{wanted[name]} is the file {name}, which is not here: "
+            f'CREATE FILE "{name}" IN {database} PROPERTIES ("catalog" = "kafka", "url" = …) makes it'
+        )
 
 
 def _is_here(name: JobName, here: FrontEnd) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from routine_load.api.moving_source import FrontEnd
 from routine_load.errors import AnalysisError, ConnectionLost, ExecutionError, RoutineLoadError, UnknownTable
-from routine_load.ids import Compat
+from routine_load.ids import Compat, TableRef
 from routine_load.sql.ddl import DdlContext, parse_create_table
 from routine_load.sql.literals import quote_name
 from routine_load.sql.schema import Table
@@ -106,11 +106,15 @@ def drop_again(plan: TablePlan, made: Sequence[str], here: FrontEnd) -> None:
 def _declared(text: str, database: str, compat: Compat, name: str) -> Table:
     """Raises AnalysisError that says which table, and what of it this service does not have."""
     try:
-        return parse_create_table(text, DdlContext(database, compat))
+        table = parse_create_table(text, DdlContext(database, compat))
     except RoutineLoadError as error:
         raise ExecutionError(
-            f"table {name} cannot be made here: {error.message}{error.place}. Make it yourself, and have tables left alone"
+            f"table {name} cannot be made here: {error.message}{error.place}. Make it yourself, and have tables left "
+            "alone"
         ) from error
+    if table.ref != TableRef(database, name):
+        raise ExecutionError(f"asked for table {name}, the front end tells of {table.ref}")
+    return table
 
 
 def _differences(there: Table, text: str, compat: Compat, name: str) -> list[str]:
