@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable
 from types import FrameType
@@ -33,20 +34,67 @@ def run(settings: Settings, ready: Callable[[Coordinator], None]) -> None:
         process.tune()
         coordinator = Coordinator(settings)
         coordinator.start()
-        watcher = threading.Thread(target=_until_closed, args=(coordinator, leave), name="until-closed", daemon=True)
+        bell = _Bell()
+        watcher = threading.Thread(
+            target=_until_closed, args=(coordinator, leave, bell), name="until-closed", daemon=True
+        )
         watcher.start()
         try:
             ready(coordinator)
-            leave.wait()
+            while not leave.is_set():
+                bell.wait()
         finally:
-            coordinator.stop(drain=True)
+            _stop(coordinator, bell)
             watcher.join()
+            bell.close()
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
 
 
-def _until_closed(coordinator: Coordinator, leave: threading.Event) -> None:
+class _Bell:
+    """Wakes the main thread, which alone runs Python's signal handlers, whichever thread the system gave a signal to.
+
+    A main thread that waits for a lock would not notice a signal that another thread took.
+    """
+
+    def __init__(self) -> None:
+        self._hears, self._rings = socket.socketpair()
+        self._rings.setblocking(False)
+        self._before = signal.set_wakeup_fd(self._rings.fileno(), warn_on_full_buffer=False)
+
+    def wait(self) -> None:
+        self._hears.recv(64)
+
+    def ring(self) -> None:
+        self._rings.send(b"\0")
+
+    def close(self) -> None:
+        signal.set_wakeup_fd(self._before)
+        self._hears.close()
+        self._rings.close()
+
+
+def _until_closed(coordinator: Coordinator, leave: threading.Event, bell: _Bell) -> None:
     """A coordinator that ends by itself ends the process, too."""
     coordinator.wait_closed()
     leave.set()
+    bell.ring()
+
+
+def _stop(coordinator: Coordinator, bell: _Bell) -> None:
+    """Drain in another thread, so that this one still hears a second signal."""
+    stopped = threading.Event()
+
+    def stop() -> None:
+        try:
+            coordinator.stop(drain=True)
+        finally:
+            stopped.set()
+            bell.ring()
+
+    stopping = threading.Thread(target=stop, name="stop")
+    stopping.start()
+    while not stopped.is_set():
+        bell.wait()
+    stopping.join()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import re
@@ -46,6 +47,21 @@ def test_serve_prints_one_line_and_drains_on_sigterm(tmp_path):
             process.kill()
     assert (process.returncode, out) == (0, "")
     assert all(json.loads(line)["event"] for line in err.splitlines())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are named and signalled as Linux does it")
+def test_sigterm_is_heard_whichever_thread_gets_it(tmp_path):
+    """The system may hand a signal to any thread of the process; the service ends all the same."""
+    flags = ["--data-dir", str(tmp_path), "--mysql-port", "0", "--http-port", "off"]
+    with subprocess.Popen([*RL, "serve", *flags], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            process.stdout.readline()
+            threads = {int(each.name) for each in Path(f"/proc/{process.pid}/task").iterdir()} - {process.pid}
+            tgkill = 234 if os.uname().machine == "x86_64" else 131
+            assert ctypes.CDLL(None).syscall(tgkill, process.pid, max(threads), signal.SIGTERM) == 0
+            assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize(
