@@ -84,7 +84,7 @@ def _json_arrow(parser: Any, this: exp.Expr | None, path: exp.Expr | None) -> ex
     return exp.Anonymous(this="json_query", expressions=[this, path])
 
 
-def _lambda(parser: Any, parameters: list[exp.Expr]) -> exp.Expr | None:
+def read_lambda(parser: Any, parameters: list[exp.Expr]) -> exp.Expr | None:
     """``x -> …`` as an argument; a text behind the arrow makes it a path into JSON instead."""
     if len(parameters) == 1 and parser._curr is not None and parser._curr.token_type is TokenType.STRING:  # noqa: SLF001 - one token ahead
         parser._retreat(parser._index - 2)  # noqa: SLF001 - back to the name in front of the arrow
@@ -120,7 +120,7 @@ class _LoadExpressions(StarRocks):
         NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
             "CASE": StarRocksParser.NO_PAREN_FUNCTION_PARSERS["CASE"]
         }
-        LAMBDAS: ClassVar[dict[Any, Any]] = {TokenType.ARROW: _lambda}
+        LAMBDAS: ClassVar[dict[Any, Any]] = {TokenType.ARROW: read_lambda}
         COLUMN_OPERATORS: ClassVar[dict[Any, Any]] = {TokenType.DOT: None, TokenType.ARROW: _json_arrow}
 
 

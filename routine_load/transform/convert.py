@@ -173,16 +173,18 @@ def to_text(sql: str, kind: Kind) -> str:  # noqa: PLR0911 - a table of kinds
     return f"CAST({sql} AS VARCHAR)"
 
 
+_PIECE = r"""((?:"(?:[^"\\]|\\.)*"|[^",])*)(?:,|$)"""
+"""Of a JSON text, what goes up to the next comma that is in no string, or to the end."""
+
+
 def nested_text(sql: str, kind: Kind, compat: Compat) -> str:
     """SQL of an array, map or struct as the vendors print it: JSON, in Doris with a blank behind each comma."""
-    if compat is Compat.STARROCKS or kind is Kind.STRUCT:
-        return f"to_json({sql})::VARCHAR"
-    if kind is Kind.ARRAY:
-        each = f"list_transform({sql}, lambda __v: coalesce(to_json(__v)::VARCHAR, 'null'))"
-        return f"('[' || array_to_string({each}, ', ') || ']')"
-    value = "coalesce(to_json(__v.value)::VARCHAR, 'null')"
-    each = f"list_transform(map_entries({sql}), lambda __v: to_json(__v.key)::VARCHAR || ':' || {value})"
-    return f"('{{' || array_to_string({each}, ', ') || '}}')"
+    text = f"to_json({sql})::VARCHAR"
+    if kind is Kind.MAP:
+        value = "coalesce(to_json(__v.value)::VARCHAR, 'null')"
+        each = f"list_transform(map_entries({sql}), lambda __v: to_json(__v.key)::VARCHAR || ':' || {value})"
+        text = f"('{{' || array_to_string({each}, ',') || '}}')"
+    return text if compat is Compat.STARROCKS else f"rtrim(regexp_replace({text}, '{_PIECE}', '\\1, ', 'g'), ', ')"
 
 
 def _from_bytes(sql: str, kind: Kind, to: ColumnType, rules: Rules) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 import routine_load
@@ -103,6 +105,76 @@ def test_arrays_and_maps_of_a_table_are_read_by_the_same_functions(world):
     row = "array_max(xs) + 1, array_sum(xs), array_join(array_sort(ts), '-'), date_format(ds[1], '%Y'), map_size(m)"
     more = "element_at(xs, 1) * 2, array_contains(xs, 3), array_length(xs), element_at(m, 'x') + 1, cardinality(m)"
     assert world.query(f"SELECT {row}, {more} FROM n", "d").fetchall() == [(4, 4, "a-b", "2020", 1, 6, 1, 2, 6, 1)]
+
+
+NESTED = {
+    "array_map(x -> x + k, xs), array_filter(x -> x > 1, xs), array_count(x -> x > 1, xs)": ("[4,2]", "[3]", 1),
+    "array_map(x -> concat(x, t), ts), array_map(x -> date_format(x, '%Y'), ds)": ('["b!","a!"]', '["2020"]'),
+    "any_match(k -> k = 3, xs), array_map(x -> array_length(x), xss), array_map(x -> x, xss)": (1, "[2,1]", "[[1,2],[3]]"),
+    "array_sum(array_map((x, y) -> x * y, xs, xs)), array_join(array_map(x -> CAST(x AS STRING), xs), '-')": (10, "3-1"),
+    "CAST(xss AS STRING), CAST(m AS STRING), CAST(s AS STRING), concat(m, '')": (
+        *("[[1,2],[3]]", '{"x":5,"y":6}', '{"i":1,"l":["a,b"]}', '{"x":5,"y":6}'),
+    ),
+}  # fmt: skip
+SUBQUERIES = {
+    "SELECT array_map(x -> x + 1, b) FROM (SELECT xs AS b FROM o) q": ("[4,2]",),
+    "WITH w AS (SELECT xs FROM o) SELECT array_map(x -> -x, xs) FROM w": ("[-3,-1]",),
+    "SELECT array_map(x -> concat(x, '?'), xs) FROM (SELECT ts AS xs FROM o) q": ('["b?","a?"]',),
+    "SELECT k FROM o WHERE any_match(x -> x = 3, xs) ORDER BY array_max(array_map(x -> -x, xs))": (1,),
+    "SELECT * FROM lambdas": ("[4,2]",),
+}
+OVER_NOTHING_KNOWN = [
+    "array_map(x -> x + max(k), array_agg(k))",
+    "array_map(x -> nowhere, xs)",
+    "array_map(x -> sleep(x), xs)",
+    "map_filter((a, b) -> b > 0, m)",
+    "upper(x -> x)",
+    "count(x -> x)",
+]
+
+
+@pytest.fixture(scope="module", params=["starrocks", "doris"])
+def nested(request):
+    with routine_load.connect(compat=request.param) as connection:
+        connection.execute("CREATE DATABASE d")
+        connection.execute(
+            "CREATE TABLE o (k INT, t STRING, xs ARRAY<INT>, ts ARRAY<STRING>, ds ARRAY<DATE>, xss ARRAY<ARRAY<INT>>,"
+            " m MAP<STRING, INT>, s STRUCT<i: INT, l: ARRAY<STRING>>) DUPLICATE KEY(k)",
+            "d",
+        )
+        values = "[3, 1], ['b', 'a'], ['2020-02-29'], [[1, 2], [3]], MAP{'x': 5, 'y': 6}"
+        connection.execute(f"INSERT INTO o VALUES (1, '!', {values}, named_struct('i', 1, 'l', ['a,b']))", "d")
+        connection.execute("CREATE VIEW lambdas AS SELECT array_map(x -> x + k, xs) FROM o", "d")
+        yield connection, (", " if request.param == "doris" else ",")
+
+
+def spaced(value, comma):
+    is_text = isinstance(value, str) and value[0] in "[{"
+    return json.dumps(json.loads(value), separators=(comma, ":")) if is_text else value
+
+
+@pytest.mark.parametrize("items", NESTED)
+def test_lambdas_and_texts_of_a_tables_arrays(nested, items):
+    """Both vendors: a lambda's parameter is an element of the column's type, and hides a column of its name."""
+    connection, comma = nested
+    expected = tuple(spaced(value, comma) for value in NESTED[items])
+    assert connection.query(f"SELECT {items} FROM o", "d").fetchall() == [expected]
+
+
+@pytest.mark.parametrize("query", SUBQUERIES)
+def test_lambdas_see_through_subqueries(nested, query):
+    """What the elements are is told by where the array comes from, not by a column of that name elsewhere."""
+    connection, comma = nested
+    expected = tuple(spaced(value, comma) for value in SUBQUERIES[query])
+    assert connection.query(query, "d").fetchall() == [expected]
+
+
+@pytest.mark.parametrize("item", OVER_NOTHING_KNOWN)
+def test_a_lambda_that_cannot_be_written_is_refused(nested, item):
+    """In words of ours: DuckDB never sees a lambda that was not translated."""
+    with pytest.raises(RoutineLoadError, match=r"lambda expression|matching function|not found function") as refused:
+        nested[0].query(f"SELECT {item} FROM o", "d")
+    assert "p1000" not in str(refused.value)
 
 
 def test_a_column_called_current_timestamp_is_not_the_time(world):

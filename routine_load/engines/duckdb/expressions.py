@@ -7,18 +7,20 @@ of which kind it is, stays as it is and is left to ``meanings``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from sqlglot import exp
 
-from routine_load.engines.duckdb.kinds import KIND, Kinds
+from routine_load.engines.duckdb.kinds import ITEM, KIND, Kinds
 from routine_load.engines.duckdb.state_queries import aggregate
 from routine_load.errors import AnalysisError
 from routine_load.ids import Compat
 from routine_load.transform import KNOWN_FUNCTIONS
+from routine_load.transform.convert import nested_text
 from routine_load.transform.expressions import RULES, Translator
 from routine_load.transform.functions import FUNCTIONS, LAMBDAS
+from routine_load.transform.lambdas import Lambda, Scope
 from routine_load.transform.operators import as_kind
 from routine_load.transform.registry import Context
 from routine_load.transform.typed import Kind, Stages, Typed, derived
@@ -40,7 +42,7 @@ _NULL = Typed("NULL", Kind.NULL, atomic=True)
 NATIVE_ARITIES: dict[str, set[int]] = {"now": {1}, "current_timestamp": {1}, "lpad": {2}, "rpad": {2}}
 """Calls that a query may make beyond those of load expressions: now(6), lpad(a, 3)."""
 
-SHARED_FUNCTIONS = KNOWN_FUNCTIONS - {"curtime", "current_time"} - LAMBDAS
+SHARED_FUNCTIONS = KNOWN_FUNCTIONS - {"curtime", "current_time"}
 """Functions of queries whose meaning is that of load expressions; a query answers the time of day with a TIME."""
 
 
@@ -114,6 +116,8 @@ class QueryExpressions:
         sql = lets.around(value.sql)
         made = exp.Var(this=f"CAST({sql} AS JSON)" if value.kind is Kind.JSON else f"({sql})")
         made.meta[KIND] = value.kind.value
+        if value.kind is Kind.ARRAY:
+            made.meta[ITEM] = value.item.value
         return made
 
     def _wanted(self, node: exp.Expr) -> bool:  # noqa: PLR0911 - a list of rules
@@ -149,8 +153,15 @@ class QueryExpressions:
 class _Translator(Translator):
     """The load expressions' translator over parts of a query."""
 
-    def __init__(self, owner: QueryExpressions, kinds: Kinds, context: Context, lets: Lets) -> None:
-        super().__init__({}, context)
+    def __init__(
+        self,
+        owner: QueryExpressions,
+        kinds: Kinds,
+        context: Context,
+        lets: Lets,
+        parameters: Mapping[str, Typed] | None = None,
+    ) -> None:
+        super().__init__({}, context, parameters)
         self._owner = owner
         self._kinds = kinds
         self._lets = lets
@@ -173,8 +184,8 @@ class _Translator(Translator):
         return value
 
     def _rule(self, node: exp.Expr) -> Typed:
-        if isinstance(node, exp.Column):
-            return self.column(node)
+        if isinstance(node, exp.Column | exp.Identifier):
+            return self.column(node) if isinstance(node, exp.Column) else self.parameter(node)
         if isinstance(node, exp.Cast | exp.TryCast):
             return self._cast_of(node)
         if isinstance(node, exp.In) and not node.expressions:
@@ -189,11 +200,30 @@ class _Translator(Translator):
     def column(self, node: exp.Expr) -> Typed:
         kind = self._known(node)
         sql = _sql(node)
-        return Typed(f"CAST({sql} AS VARCHAR)" if kind is Kind.JSON else sql, kind, atomic=True, item=Kind.OTHER)
+        return Typed(
+            f"CAST({sql} AS VARCHAR)" if kind is Kind.JSON else sql, kind, atomic=True, item=self._kinds.item(node)
+        )
+
+    def parameter(self, node: exp.Expr) -> Typed:
+        if node.name.lower() not in self._parameters:
+            raise _UnknownKind(node.name)  # its lambda could not be written
+        return super().parameter(node)
+
+    def _lambda(self, node: exp.Lambda) -> Lambda:
+        names = [name.name.lower() for name in node.expressions]
+
+        def body(scope: Scope, values: Sequence[Typed]) -> Typed:
+            inner = {**self._parameters, **dict(zip(names, values, strict=True))}
+            context = replace(self._context, stages=scope)
+            return _Translator(self._owner, self._kinds, context, self._lets, inner).part(node.this)
+
+        return Lambda(len(names), body)
 
     def _call_of(self, call: exp.Anonymous) -> Typed:
         name = call.name.lower()
         function = FUNCTIONS.get(name)
+        if name in LAMBDAS or any(isinstance(argument, exp.Lambda) for argument in call.expressions):
+            return self.call(call)  # arguments of unknown kind leave it to nobody: ``meanings`` has no lambdas
         if function is None or any(isinstance(argument, exp.Interval) for argument in call.expressions):
             return self.call(call)
         if name in NATIVE_ARITIES and len(call.expressions) in NATIVE_ARITIES[name]:
@@ -208,15 +238,26 @@ class _Translator(Translator):
         try:
             return self._node(node)
         except _UnknownKind:
+            if self._parameters and any(i.name.lower() in self._parameters for i in _free(node)):
+                raise
             if letter in _STATES:
                 self._owner.rewrite(node)
-                return self._lets.named(Typed(_sql(node), _STATES[letter]))
+                return self._noted(self._lets.named(Typed(_sql(node), _STATES[letter])))
             if letter not in _READABLE and name not in _READERS:
                 raise
         self._owner.rewrite(node)
-        return self._lets.named(Typed(f"CAST({_sql(self._owner.finish(node.copy()))} AS VARCHAR)", Kind.TEXT))
+        return self._noted(self._lets.named(self._text_of(node)))
+
+    def _text_of(self, node: exp.Expr) -> Typed:
+        """A value of which the translator knows no more than how it is printed."""
+        kind, sql = self._kinds.of(node), _sql(self._owner.finish(node.copy()))
+        if kind in {Kind.MAP, Kind.STRUCT}:
+            return Typed(f"({nested_text(sql, kind, self._context.compat)})", Kind.TEXT)
+        return Typed(f"CAST({sql} AS VARCHAR)", Kind.TEXT)
 
     def _cast_of(self, node: exp.Cast) -> Typed:
+        if self._kinds.of(node.this) in {Kind.MAP, Kind.STRUCT} and self._kinds.of(node) is Kind.TEXT:
+            return self._text_of(node.this)
         try:
             value = self.cast(node)
         except _UnknownKind:
@@ -234,13 +275,20 @@ class _Translator(Translator):
         kind = self._known(node)
         self._owner.rewrite(node)
         sql = _sql(aggregate(node) or node)
-        return self._lets.named(Typed(f"CAST({sql} AS VARCHAR)" if kind is Kind.JSON else sql, kind, item=Kind.OTHER))
+        return self._noted(
+            self._lets.named(Typed(f"CAST({sql} AS VARCHAR)" if kind is Kind.JSON else sql, kind, item=Kind.OTHER))
+        )
 
     def _known(self, node: exp.Expr) -> Kind:
         kind = self._kinds.of(node)
         if kind is None or kind in {Kind.OTHER, Kind.MAP, Kind.STRUCT}:
             raise _UnknownKind(node.key)
         return kind
+
+
+def _free(node: exp.Expr) -> list[exp.Identifier]:
+    """Identifiers that may be parameters of a lambda: they are in no column's name."""
+    return [i for i in node.find_all(exp.Identifier) if not isinstance(i.parent, exp.Column)]
 
 
 def _is_call(node: exp.Expr) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlglot import exp
 
 from routine_load.errors import AnalysisError
-from routine_load.sql.schema import Table, TypeName
+from routine_load.sql.schema import ColumnType, Table, TypeName
 from routine_load.transform.casts import type_of
 from routine_load.transform.convert import kind_of
 from routine_load.transform.functions import FUNCTIONS
@@ -20,6 +20,12 @@ from routine_load.transform.typed import Kind, Typed
 
 KIND = "kind"
 """Key of a node's ``meta`` under which a finished expression keeps its kind."""
+ITEM = "item"
+"""Another for the kind of an array's elements."""
+
+_Found = tuple[Kind | None, Kind]
+"""A kind, and that of an array's elements."""
+_UNKNOWN: _Found = (None, Kind.OTHER)
 
 _BOOLEAN = (
     *(exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.And, exp.Or, exp.Not, exp.Xor),
@@ -70,28 +76,40 @@ class Kinds:
         return common_kind(known) if len(known) == len(kinds) else None
 
     def column(self, column: exp.Column) -> Kind | None:
+        return self._found(column)[0]
+
+    def item(self, node: exp.Expr) -> Kind:
+        """What the elements of an array are; OTHER where that is not known."""
+        known = node.meta.get(ITEM)
+        if known is not None:
+            return Kind(known)
+        if isinstance(node, exp.Paren | exp.Alias):
+            return self.item(node.this)
+        return self._found(node)[1] if isinstance(node, exp.Column) else Kind.OTHER
+
+    def _found(self, column: exp.Column) -> _Found:
         """From the nearest SELECT (or UPDATE, DELETE) that has such a column, going outwards."""
         if not isinstance(column.this, exp.Identifier):
-            return None
+            return _UNKNOWN
         scope: exp.Expr | None = column.parent
         inside: exp.Expr = column
         while scope is not None:
             if isinstance(scope, exp.Select | exp.Update | exp.Delete):
                 found = list(self._in_scope(scope, column))
                 if found:
-                    return found[0] if len(set(found)) == 1 else None
+                    return found[0] if len(set(found)) == 1 else _UNKNOWN
                 aliased = self._projected(scope, column.name) if inside.arg_key != "expressions" else None
                 if aliased is not None and not column.table:
-                    return aliased
+                    return aliased, Kind.OTHER
             inside, scope = scope, scope.parent
-        return None
+        return _UNKNOWN
 
-    def _in_scope(self, scope: exp.Expr, column: exp.Column) -> Iterator[Kind | None]:
+    def _in_scope(self, scope: exp.Expr, column: exp.Column) -> Iterator[_Found]:
         for source in _sources(scope):
             if not column.table or source.alias_or_name.lower() == column.table.lower():
                 yield from self._of_source(source, column.name)
 
-    def _of_source(self, source: exp.Expr, name: str) -> Iterator[Kind | None]:
+    def _of_source(self, source: exp.Expr, name: str) -> Iterator[_Found]:
         if isinstance(source, exp.Subquery):
             yield from self._of_query(source.this, name)
         elif isinstance(source, exp.Table):
@@ -99,23 +117,23 @@ class Kinds:
             if table is not None:
                 column = table.column(name)
                 if column is not None:
-                    yield _CONTAINERS.get(column.type.name) or kind_of(column.type)
+                    yield _of_type(column.type)
             else:
                 yield from self._of_with(source, name)
         else:
-            yield None
+            yield _UNKNOWN
 
-    def _of_with(self, source: exp.Table, name: str) -> Iterator[Kind | None]:
+    def _of_with(self, source: exp.Table, name: str) -> Iterator[_Found]:
         cte = _cte(source)
         alias = cte.args.get("alias") if cte is not None else None
         if cte is None or (alias is not None and alias.columns):
-            yield None
+            yield _UNKNOWN
         else:
             yield from self._of_query(cte.this, name)
 
-    def _of_query(self, query: exp.Expr | None, name: str) -> Iterator[Kind | None]:
+    def _of_query(self, query: exp.Expr | None, name: str) -> Iterator[_Found]:
         if not isinstance(query, exp.Select):
-            yield None
+            yield _UNKNOWN
             return
         for projection in query.expressions:
             if isinstance(projection, exp.Star) or (
@@ -126,7 +144,7 @@ class Kinds:
                     if not wanted or source.alias_or_name.lower() == wanted.lower():
                         yield from self._of_source(source, name)
             elif projection.alias_or_name.lower() == name.lower():
-                yield self.of(projection)
+                yield self.of(projection), self.item(projection)
 
     def _projected(self, scope: exp.Expr, name: str) -> Kind | None:
         if not isinstance(scope, exp.Select):
@@ -137,7 +155,26 @@ class Kinds:
         return None
 
 
-_CONTAINERS = {TypeName.ARRAY: Kind.ARRAY, TypeName.MAP: Kind.MAP}
+def _of_type(of: ColumnType) -> _Found:
+    kind = _CONTAINERS.get(of.name) or kind_of(of)
+    if kind is not Kind.ARRAY:
+        return kind, Kind.OTHER
+    item = _of_type(of.arguments[0])[0]
+    return kind, item if item in _ITEMS else Kind.OTHER
+
+
+_CONTAINERS = {TypeName.ARRAY: Kind.ARRAY, TypeName.MAP: Kind.MAP, TypeName.STRUCT: Kind.STRUCT}
+_ITEMS = {
+    Kind.TEXT,
+    Kind.INT,
+    Kind.LARGEINT,
+    Kind.DECIMAL,
+    Kind.DOUBLE,
+    Kind.BOOL,
+    Kind.DATE,
+    Kind.DATETIME,
+    Kind.ARRAY,
+}
 
 
 def _sources(scope: exp.Expr) -> list[exp.Expr]:

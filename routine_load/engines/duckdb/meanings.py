@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, ClassVar
 
 import sqlglot
-from sqlglot import exp
+from sqlglot import TokenType, exp
 from sqlglot.dialects.starrocks import StarRocks
 from sqlglot.parsers.starrocks import StarRocksParser
 
@@ -21,6 +21,7 @@ from routine_load.engines.duckdb.kinds import Kinds
 from routine_load.engines.duckdb.state_queries import AGGREGATES, aggregate, count_members
 from routine_load.errors import AnalysisError
 from routine_load.ids import Compat
+from routine_load.sql.expressions import read_lambda
 from routine_load.sql.schema import Table
 
 # The function, not the keyword: DuckDB would take that for a column or alias of the same name.
@@ -97,6 +98,7 @@ class QueryDialect(StarRocks):
     """StarRocks as sqlglot reads it, but the functions that have a form of ours keep name and arguments."""
 
     class Parser(StarRocksParser):
+        LAMBDAS: ClassVar[dict[Any, Any]] = {**StarRocksParser.LAMBDAS, TokenType.ARROW: read_lambda}
         FUNCTIONS: ClassVar[dict[str, Any]] = {
             name: build for name, build in StarRocksParser.FUNCTIONS.items() if name.lower() not in _OURS
         }
@@ -115,6 +117,11 @@ def to_duckdb(tree: exp.Expr, tables: Iterable[Table], compat: Compat, timezone:
         QueryExpressions(kinds, compat, timezone, partial(_finished, timezone=timezone)).rewrite(tree)
     except RecursionError as cause:
         raise AnalysisError("The statement is nested too deeply") from cause
+    if (left := tree.find(exp.Lambda)) is not None:
+        raise AnalysisError(
+            f"{left.parent.name if left.parent is not None else ''}: it cannot be told what the lambda expression is "
+            "over, or what it gives; use CAST(… AS ARRAY<…>), functions of load expressions, and no aggregate inside"
+        )
     return _finished(tree, timezone)
 
 
