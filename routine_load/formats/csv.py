@@ -99,7 +99,8 @@ class CsvDecoder:
         """
         joined = self._joined(values)
         messages = len(values) + len(self._guard)
-        if joined is None or not self._one_line_each(joined, messages):
+        counted = isinstance(values, Lines) and values.delimiter == b"\n"
+        if joined is None or not self._one_line_each(joined, messages, counted=counted):
             return None
         wrong: list[tuple[int, int, str]] = []
 
@@ -116,7 +117,7 @@ class CsvDecoder:
                 convert_options=pacsv.ConvertOptions(
                     check_utf8=False,
                     column_types=dict.fromkeys(self._slots, pa.string()),
-                    strings_can_be_null=True,
+                    strings_can_be_null="" in self._null_values or NULL_TEXT.encode() in joined,
                     quoted_strings_can_be_null=self._spec.compat is Compat.STARROCKS,
                     null_values=self._null_values,
                 ),
@@ -145,10 +146,11 @@ class CsvDecoder:
         except TypeError:
             return None
 
-    def _one_line_each(self, joined: bytes, messages: int) -> bool:
+    def _one_line_each(self, joined: bytes, messages: int, *, counted: bool) -> bool:
+        """``counted``: there is one line for each message, but nothing else is known."""
         return (
             bool(joined)
-            and joined.count(b"\n") == messages - 1
+            and (counted or joined.count(b"\n") == messages - 1)
             and b"\r" not in joined  # pyarrow ends a line there as well
             # pyarrow would find bad UTF-8 as well, but not in a row of a wrong field count without noise on stderr.
             and (joined.isascii() or (is_utf8(joined) and not self._is_marked(joined)))

@@ -18,15 +18,17 @@ from routine_load.sql.statements import MetadataField
 class Lines(Sequence[bytes]):
     """``joined`` holds the rows with ``delimiter`` between them, none behind the last one."""
 
-    __slots__ = ("_rows", "delimiter", "joined")
+    __slots__ = ("_count", "_rows", "delimiter", "joined")
 
     def __init__(self, joined: bytes, delimiter: bytes = b"\n") -> None:
         self.joined = joined
         self.delimiter = delimiter
         self._rows: list[bytes] | None = None
+        self._count = 0
 
     def __len__(self) -> int:
-        return self.joined.count(self.delimiter) + 1
+        self._count = self._count or self.joined.count(self.delimiter) + 1
+        return self._count
 
     @overload
     def __getitem__(self, at: int) -> bytes: ...

@@ -210,15 +210,20 @@ def test_a_label_commits_once(world: World) -> None:
     assert world.run("SELECT * FROM t") == [(1,)]
 
 
+def write_and_commit(transaction, rows) -> None:
+    transaction.write(rows)
+    transaction.commit(Pending())
+
+
 @pytest.mark.parametrize("table", ["t", "m"])
 def test_a_failed_write_loses_the_whole_transaction(world: World, table: str) -> None:
-    """A row that cannot be stored fails the transaction, and what was written before it goes too."""
+    """A row that cannot be stored fails the transaction, at the latest its commit; what was written before goes too."""
     world.run("CREATE TABLE t (a BIGINT, b TINYINT)")
     world.run("CREATE TABLE m (a BIGINT, b TINYINT) UNIQUE KEY(a)")
     transaction = world.sink.begin(Label("l1"), JOB)
     transaction.write(batch(table, a=[1], b=[1]))
     with pytest.raises(SinkError):
-        transaction.write(batch(table, a=[2], b=["many"]))
+        write_and_commit(transaction, batch(table, a=[2], b=["many"]))
     with pytest.raises(SinkError):
         transaction.commit(Pending())
     assert world.run(f"SELECT * FROM {table}") == []

@@ -26,7 +26,7 @@ from routine_load.engines.duckdb.ledger import Ledger
 from routine_load.engines.duckdb.merging import MergeLock, Staging
 from routine_load.engines.duckdb.temporary import beside
 from routine_load.engines.duckdb.warehouse import Warehouse
-from routine_load.engines.duckdb.writers import Chunks, append
+from routine_load.engines.duckdb.writers import Appended, Chunks
 from routine_load.errors import EngineError, RoutineLoadError, SinkError, StaleRange
 from routine_load.ids import JobId, Label, TableRef
 from routine_load.loads.ports import PendingCommit
@@ -63,6 +63,7 @@ class LoadTransaction:
         self._load = load
         self._cursor: duckdb.DuckDBPyConnection | None = None
         self._chunks: Chunks | None = None
+        self._appended: Appended | None = None
         self._staging: Staging | None = None
         self._wide: dict[TableRef, int] = {}
         self._begun = False
@@ -85,7 +86,9 @@ class LoadTransaction:
                 return self._stage(cursor, table, batch)
             if batch.rows.num_rows:
                 self._begin(cursor)
-                append(cursor, self._open_chunks(cursor), self._warehouse.names.table(table.ref), table, batch.rows)
+                self._append(cursor, table, batch.rows)
+                if wide:
+                    self._flush()
             return ()
 
     def commit(self, commit: PendingCommit) -> CommitRecord:
@@ -104,6 +107,7 @@ class LoadTransaction:
                 self._shared.merge_lock.acquire()
                 self._has_lock = True
             self._begin(cursor)
+            self._flush()
             if self._staging is not None:
                 self._staging.merge(self._catalog)
             self._warehouse.breadth.note(cursor, self._wide)
@@ -169,6 +173,15 @@ class LoadTransaction:
         if self._staging is None:
             self._staging = Staging(cursor, self._open_chunks(cursor), self._warehouse.names)
         return self._staging.add(table, batch.rows, batch.mode)
+
+    def _append(self, cursor: duckdb.DuckDBPyConnection, table: Table, rows: pa.Table) -> None:
+        if self._appended is None:
+            self._appended = Appended(cursor, self._open_chunks(cursor), self._warehouse.names)
+        self._appended.add(table, rows)
+
+    def _flush(self) -> None:
+        if self._appended is not None:
+            self._appended.flush()
 
     def _begin(self, cursor: duckdb.DuckDBPyConnection) -> None:
         if not self._begun:

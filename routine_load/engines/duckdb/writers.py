@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from routine_load.engines.duckdb.defaults import default_expression
-from routine_load.engines.duckdb.names import quote, quoted
+from routine_load.engines.duckdb.names import Names, quote, quoted
 from routine_load.errors import SinkError
 from routine_load.loads.values import HAS, SEQUENCE
 from routine_load.sql.schema import Column, Table
@@ -20,6 +20,10 @@ from routine_load.sql.schema import Column, Table
 OP = "__op"
 ORDINAL = "__rl_ord"
 SCHEMAS_MAX = 10_000
+ROW_GROUP = 122_880
+"""Rows that DuckDB stores together."""
+GATHERED_ROWS = 4 * ROW_GROUP
+GATHERED_BYTES_MAX = 32 * 1024 * 1024
 
 
 class _Slot:
@@ -82,15 +86,55 @@ def source_expression(column: Column, source: str) -> str:
     return quote(source)
 
 
-def append(cursor: duckdb.DuckDBPyConnection, chunks: Chunks, target: str, table: Table, rows: pa.Table) -> None:
-    """Append a chunk to ``target`` in the cursor's transaction. Columns that the chunk lacks get their default."""
-    if OP in rows.column_names:
-        rows = rows.drop_columns([OP])
-    pairs = table_columns(table, rows)
-    if not pairs:
-        raise SinkError(f"{table.ref}: the rows have none of its columns")
-    targets = quoted([target for target, _ in pairs])
-    columns = {column.name: column for column in table.columns}
-    sources = ", ".join(source_expression(columns[target], source) for target, source in pairs)
-    with chunks.view(rows) as chunk:
-        cursor.execute(f"INSERT INTO {target} ({targets}) SELECT {sources} FROM {chunk}")
+class Appended:
+    """Rows that are appended to tables in one cursor's transaction, in their order.
+
+    They are gathered until a statement is worth it: DuckDB writes whole row groups on all its threads, and copies what
+    is less (measured: a third more CPU, twice the time). ``flush`` writes what is left.
+    """
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, chunks: Chunks, names: Names) -> None:
+        self._cursor = cursor
+        self._chunks = chunks
+        self._names = names
+        self._waiting: list[pa.Table] = []
+        self._table: Table | None = None
+        self._rows = 0
+        self._bytes = 0
+
+    def add(self, table: Table, rows: pa.Table) -> None:
+        """Columns that the rows lack get their default. Raises SinkError for a column that the table has not."""
+        rows = rows.drop_columns([OP]) if OP in rows.column_names else rows
+        if not table_columns(table, rows):
+            raise SinkError(f"{table.ref}: the rows have none of its columns")
+        if self._waiting and (table != self._table or rows.schema != self._waiting[0].schema):
+            self.flush()
+        self._table = table
+        self._waiting.append(rows)
+        self._rows += rows.num_rows
+        self._bytes += rows.nbytes
+        if self._bytes >= GATHERED_BYTES_MAX:
+            self.flush()
+        elif self._rows >= GATHERED_ROWS:
+            self._write(self._rows // ROW_GROUP * ROW_GROUP)
+
+    def flush(self) -> None:
+        if self._rows:
+            self._write(self._rows)
+
+    def _write(self, count: int) -> None:
+        """The first ``count`` of the rows that wait."""
+        assert self._table is not None
+        whole = pa.concat_tables(self._waiting).combine_chunks()
+        rest = whole.slice(count)
+        self._waiting = [rest] if rest.num_rows else []
+        self._rows, self._bytes = rest.num_rows, rest.nbytes
+        rows = whole.slice(0, count)
+        pairs = table_columns(self._table, rows)
+        targets = quoted([target for target, _ in pairs])
+        columns = {column.name: column for column in self._table.columns}
+        sources = ", ".join(source_expression(columns[target], source) for target, source in pairs)
+        batches = pa.Table.from_batches(rows.to_batches(max_chunksize=ROW_GROUP), rows.schema)
+        with self._chunks.view(batches) as chunk:
+            into = self._names.table(self._table.ref)
+            self._cursor.execute(f"INSERT INTO {into} ({targets}) SELECT {sources} FROM {chunk}")
