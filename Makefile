@@ -41,7 +41,7 @@ kafka: $(STAMP) ## Run Apache Kafka on a free port until interrupted
 test: $(STAMP) ## All tests, in TEST_PROCESSES=2 processes
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
-test-deps: ## Install what some tests need beside Python: a MariaDB client, a JDK, Maven
+test-deps: ## Install what some tests need beside Python: MariaDB, PostgreSQL, a JDK, Maven
 	@scripts/test-deps
 
 check: $(STAMP) ## Lint, format, types, layers

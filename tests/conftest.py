@@ -10,6 +10,14 @@ import pytest
 
 from routine_load.testing import ApacheKafka, BrokerFailed, EmbeddedKafka, RemoteKafka
 from routine_load.testing.kafka_files import available
+from tests.support.metadata_fixtures import (  # noqa: F401 - fixtures are found by their names here
+    database_server,
+    empty_url,
+    mariadb_kept,
+    metadata_url,
+    postgresql_kept,
+    sqlite_template,
+)
 
 Broker = EmbeddedKafka | RemoteKafka
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from routine_load.store.kinds import MARIADB, may_be_there
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -25,8 +27,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["user_name"], ["users.name"], name=op.f("fk_grants_user_name_users"), ondelete="CASCADE"
         ),
+        if_not_exists=may_be_there(),
+        **MARIADB,
     )
-    op.create_index(op.f("ix_grants_user_name"), "grants", ["user_name"])
+    op.create_index(op.f("ix_grants_user_name"), "grants", ["user_name"], if_not_exists=may_be_there())
     op.create_table(
         "role_grants",
         sa.Column("user_name", sa.String(256), nullable=False),
@@ -35,10 +39,11 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["user_name"], ["users.name"], name=op.f("fk_role_grants_user_name_users"), ondelete="CASCADE"
         ),
+        if_not_exists=may_be_there(),
+        **MARIADB,
     )
 
 
 def downgrade() -> None:
-    op.drop_table("role_grants")
-    op.drop_index(op.f("ix_grants_user_name"), "grants")
-    op.drop_table("grants")
+    op.drop_table("role_grants", if_exists=may_be_there())
+    op.drop_table("grants", if_exists=may_be_there())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from routine_load.store.kinds import MARIADB, may_be_there
+
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
@@ -24,8 +26,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_small_files")),
         sa.UniqueConstraint("database_name", "catalog", "name", name=op.f("uq_small_files_database_name_catalog_name")),
         sqlite_autoincrement=True,
+        if_not_exists=may_be_there(),
+        **MARIADB,
     )
 
 
 def downgrade() -> None:
-    op.drop_table("small_files")
+    op.drop_table("small_files", if_exists=may_be_there())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from routine_load.store.kinds import MARIADB, TEXT, may_be_there
+
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
@@ -17,6 +19,8 @@ def upgrade() -> None:
         sa.Column("name", sa.String(64), nullable=False),
         sa.Column("value", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_commit_counter")),
+        if_not_exists=may_be_there(),
+        **MARIADB,
     )
     op.create_table(
         "commit_intent",
@@ -26,9 +30,9 @@ def upgrade() -> None:
         sa.Column("epoch", sa.BigInteger, nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("sequence", sa.BigInteger, nullable=True),
-        sa.Column("parts", sa.Text, nullable=False),
-        sa.Column("record", sa.Text, nullable=False),
-        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("parts", TEXT, nullable=False),
+        sa.Column("record", TEXT, nullable=False),
+        sa.Column("reason", TEXT, nullable=False),
         sa.Column("created_at_ms", sa.BigInteger, nullable=False),
         sa.Column("decided_at_ms", sa.BigInteger, nullable=True),
         sa.Column("finished_at_ms", sa.BigInteger, nullable=True),
@@ -41,8 +45,12 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "(state = 'FINISHED') = (sequence IS NOT NULL)", name=op.f("ck_commit_intent_finished_has_sequence")
         ),
+        if_not_exists=may_be_there(),
+        **MARIADB,
     )
-    op.create_index(op.f("ix_commit_intent_job_id_state"), "commit_intent", ["job_id", "state"])
+    op.create_index(
+        op.f("ix_commit_intent_job_id_state"), "commit_intent", ["job_id", "state"], if_not_exists=may_be_there()
+    )
     op.create_table(
         "commit_range",
         sa.Column("label", sa.String(128), nullable=False),
@@ -55,6 +63,8 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("start_offset >= 0", name=op.f("ck_commit_range_start_not_negative")),
         sa.CheckConstraint("end_offset >= start_offset", name=op.f("ck_commit_range_end_not_before_start")),
+        if_not_exists=may_be_there(),
+        **MARIADB,
     )
     op.create_table(
         "partition_progress",
@@ -67,11 +77,13 @@ def upgrade() -> None:
             ["open_label"], ["commit_intent.label"], name=op.f("fk_partition_progress_open_label_commit_intent")
         ),
         sa.CheckConstraint("next_offset >= 0", name=op.f("ck_partition_progress_next_offset_not_negative")),
+        if_not_exists=may_be_there(),
+        **MARIADB,
     )
 
 
 def downgrade() -> None:
-    op.drop_table("partition_progress")
-    op.drop_table("commit_range")
-    op.drop_table("commit_intent")
-    op.drop_table("commit_counter")
+    op.drop_table("partition_progress", if_exists=may_be_there())
+    op.drop_table("commit_range", if_exists=may_be_there())
+    op.drop_table("commit_intent", if_exists=may_be_there())
+    op.drop_table("commit_counter", if_exists=may_be_there())

@@ -218,6 +218,10 @@ class MetadataError(ExecutionError):
     """The metadata database could not be read or written."""
 
 
+class MetadataUnavailable(MetadataError):
+    """The metadata database cannot be reached; it may be back in a moment."""
+
+
 class EngineError(ExecutionError):
     """The engine refused the statement."""
 

@@ -17,9 +17,11 @@ from sqlalchemy.exc import IntegrityError
 
 from routine_load.errors import ExecutionError, MetadataError
 from routine_load.jobs.small_files import NewFile, SmallFile, fingerprint
+from routine_load.store.counters import counted
 from routine_load.store.database import Database
 from routine_load.store.tables import small_files
 
+_CREATED = "small files"
 _ALL = (
     small_files.c.id,
     small_files.c.database_name.label("database"),
@@ -67,6 +69,7 @@ class SmallFileStore:
         try:
             self._write(path, new.content)
             with self._database.writing() as connection:
+                counted(connection, _CREATED)  # whoever else makes one waits: the check holds until the commit
                 _check_free(connection, file, files_max)
                 values = {c.name: getattr(file, c.name) for c in _ALL if c.name not in {"id", "database"}}
                 try:

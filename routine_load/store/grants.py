@@ -29,6 +29,7 @@ class GrantStore:
     def change(self, user: str, change: Callable[[Granted], Granted]) -> Granted:
         """Put what ``change`` makes of a user's grants in their place. Raises ExecutionError for an unknown user."""
         with self._database.writing() as connection:
+            _hold(connection, user)
             before = _read(connection, user)
             if before is None:
                 raise ExecutionError(f"user '{user}'@'%' does not exist")
@@ -42,6 +43,11 @@ class GrantStore:
                     sa.insert(role_grants), [{"user_name": user, "role": role} for role in sorted(after.roles)]
                 )
         return after
+
+
+def _hold(connection: sa.Connection, user: str) -> None:
+    """Two who change one user's grants do it one after the other."""
+    connection.execute(sa.select(users.c.name).where(users.c.name == user).with_for_update())
 
 
 def _read(connection: sa.Connection, user: str) -> Granted | None:

@@ -1,7 +1,9 @@
 """The log of commits in two phases in the metadata database (``commit.intents.IntentLog``): progress, intents, ranges.
 
 Every write is one transaction that first asks whether this coordinator is still the newest one, and names the state
-that it changes. Refuses to know the target, and what the states mean for each other.
+that it changes. Locks are taken in one order, so that no two wait for each other: the epoch, which writers share and a
+new coordinator takes; intents; a job's progress; its labels; the sequence of all commits. Refuses to know the target,
+and what the states mean for each other.
 """
 
 from __future__ import annotations
@@ -22,13 +24,16 @@ from routine_load.commit.values import CommitRecord, OffsetRange
 from routine_load.errors import CommitUnsettled, LeadershipLost, StaleRange
 from routine_load.ids import JobId, Label, PartitionId, TableRef
 from routine_load.jobs.codec import decode, encode
+from routine_load.store.counters import counted, counter, set_counter, start
 from routine_load.store.database import Database
-from routine_load.store.tables import commit_counter, commit_intent, commit_range, partition_progress
+from routine_load.store.tables import commit_intent, commit_range, partition_progress
 
 KEPT_INTENTS: Final = 100
 """Newest final intents of a job that ``forget_records`` leaves, for people to look at."""
 
 _OPEN: Final = tuple(state.value for state in IntentState if state.is_open)
+_EPOCH: Final = "epoch"
+_SEQUENCE: Final = "sequence"
 _SKIPPED: Final = 1_000_000
 _REASON_MAX: Final = 4096
 _SHOWN: Final = 8
@@ -43,8 +48,9 @@ class IntentStore:
         self._database = database
         self._now_ms = now_ms
         with database.writing() as connection:
-            self.epoch = Epoch(_counted(connection, "epoch"))
-            identity = _counter(connection, "identity") or _set(connection, "identity", secrets.randbits(32) | 1)
+            self.epoch = Epoch(counted(connection, _EPOCH))  # from here on, no other coordinator makes itself newest
+            start(connection, _SEQUENCE)
+            identity = counter(connection, "identity") or set_counter(connection, "identity", secrets.randbits(32) | 1)
         self._prefix = f"{cluster}-{identity:08x}"
 
     # -- writing ------------------------------------------------------------------------------------------------------
@@ -53,7 +59,7 @@ class IntentStore:
         with self._writing() as connection:
             standing = _standing(connection, record.job_id)
             _check_stands(record, standing)
-            number = _counted(connection, _labels_of(record.job_id))
+            number = counted(connection, _labels_of(record.job_id))
             label = Label(f"{self._prefix}-{record.job_id}-{number}")
             parts = tuple(Part(table, part_label(label, n)) for n, table in enumerate(tables))
             intent = Intent(record=replace(record, label=label, sequence=0), parts=parts, state=IntentState.INTENDED)
@@ -70,7 +76,7 @@ class IntentStore:
     def finish_without_target(self, record: CommitRecord) -> CommitRecord:
         with self._writing() as connection:
             _check_stands(record, _standing(connection, record.job_id))
-            number = _counted(connection, _labels_of(record.job_id))
+            number = counted(connection, _labels_of(record.job_id))
             label = Label(f"{self._prefix}-{record.job_id}-{number}")
             finished = self._numbered(connection, replace(record, label=label))
             self._insert(connection, Intent(record=finished, parts=(), state=IntentState.FINISHED))
@@ -100,15 +106,17 @@ class IntentStore:
             if not _change(connection, intent, values):
                 return False
             if not to.is_open:
-                _release(connection, intent.label)
+                _release(connection, intent)
             return True
 
     def finish(self, intent: Intent, report: Report | None = None) -> CommitRecord | None:
         with self._writing() as connection:
-            kept = _read(connection, commit_intent.c.label == intent.label)
+            _hold(connection, commit_intent.c.label == str(intent.label))
+            kept = _read(connection, commit_intent.c.label == str(intent.label))
             if not kept or kept[0].state is not intent.state:
                 return None
             record = kept[0].record if report is None else _reported(kept[0].record, report)
+            _standing(connection, record.job_id)
             finished = self._numbered(connection, record)
             values = {
                 "state": IntentState.FINISHED.value,
@@ -117,7 +125,7 @@ class IntentStore:
                 "finished_at_ms": finished.committed_at_ms,
             }
             changed = _change(connection, intent, values)
-            assert changed, "the row was read in this very transaction"
+            assert changed, "the row is locked by this very transaction"
             _advance(connection, finished, finished.label)
         return finished
 
@@ -158,6 +166,8 @@ class IntentStore:
     def forget_job(self, job_id: JobId) -> None:
         with self._writing() as connection:
             mine = commit_intent.c.job_id == job_id
+            _hold(connection, mine)
+            _standing(connection, job_id)
             decided = sa.select(commit_intent.c.label).where(mine, commit_intent.c.state == IntentState.DECIDED.value)
             waiting = set(connection.execute(decided).scalars())
             progress = partition_progress.c.job_id == job_id
@@ -169,7 +179,7 @@ class IntentStore:
         """What the target may know of the job's labels lies behind: its next ones are far ahead."""
         with self._writing() as connection:
             name = _labels_of(job_id)
-            _set(connection, name, (_counter(connection, name) or 0) + _SKIPPED)
+            set_counter(connection, name, counted(connection, name) + _SKIPPED)
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -182,7 +192,7 @@ class IntentStore:
         whose = sa.true() if job_id is None else commit_intent.c.job_id == job_id
         condition = sa.and_(whose, commit_intent.c.state.in_(_OPEN))
         with self._database.reading() as connection:
-            return _read(connection, condition, commit_intent.c.created_at_ms)
+            return _read(connection, condition, commit_intent.c.created_at_ms, commit_intent.c.label)
 
     def abandoned(self, limit: int) -> list[Intent]:
         condition = commit_intent.c.state == IntentState.ABANDONED.value
@@ -191,7 +201,7 @@ class IntentStore:
 
     def progress(self, job_id: JobId) -> dict[PartitionId, int]:
         with self._database.reading() as connection:
-            return {partition: offset for partition, (offset, _) in _standing(connection, job_id).items()}
+            return {partition: offset for partition, (offset, _) in _standing(connection, job_id, lock=False).items()}
 
     def records_after(self, job_id: JobId, sequence: int) -> _Records:
         behind = sa.and_(commit_intent.c.job_id == job_id, commit_intent.c.sequence > sequence)
@@ -209,7 +219,7 @@ class IntentStore:
     def _writing(self) -> Iterator[sa.Connection]:
         """Raises LeadershipLost: a newer coordinator has begun to write."""
         with self._database.writing() as connection:
-            newest = _counter(connection, "epoch")
+            newest = counter(connection, _EPOCH, shared=True)
             if newest != self.epoch:
                 raise LeadershipLost(f"another coordinator commits now: its epoch is {newest}, mine {self.epoch}")
             yield connection
@@ -238,42 +248,22 @@ class IntentStore:
             connection.execute(sa.insert(commit_range), rows)
 
     def _numbered(self, connection: sa.Connection, record: CommitRecord) -> CommitRecord:
-        return replace(record, sequence=_counted(connection, "sequence"), committed_at_ms=self._now_ms())
+        return replace(record, sequence=counted(connection, _SEQUENCE), committed_at_ms=self._now_ms())
 
 
 def _labels_of(job_id: JobId) -> str:
     return f"labels of job {job_id}"
 
 
-def _counter(connection: sa.Connection, name: str) -> int | None:
-    """A counter, held until the transaction ends: whoever wants to change it waits."""
-    found = sa.select(commit_counter.c.value).where(commit_counter.c.name == name).with_for_update()
-    return connection.execute(found).scalar_one_or_none()
-
-
-def _counted(connection: sa.Connection, name: str) -> int:
-    return _set(connection, name, (_counter(connection, name) or 0) + 1)
-
-
-def _set(connection: sa.Connection, name: str, value: int) -> int:
-    changed = connection.execute(sa.update(commit_counter).where(commit_counter.c.name == name).values(value=value))
-    if changed.rowcount == 0:
-        connection.execute(sa.insert(commit_counter), {"name": name, "value": value})
-    return value
-
-
 _Standing = dict[PartitionId, tuple[int, str | None]]
 
 
-def _standing(connection: sa.Connection, job_id: JobId) -> _Standing:
-    """``next_offset`` and open label of each partition."""
+def _standing(connection: sa.Connection, job_id: JobId, *, lock: bool = True) -> _Standing:
+    """``next_offset`` and open label of each partition; they stay so until the transaction ends."""
     table = partition_progress.c
-    rows = connection.execute(
-        sa.select(table.partition, table.next_offset, table.open_label)
-        .where(table.job_id == job_id)
-        .order_by(table.partition)
-        .with_for_update()
-    )
+    found = sa.select(table.partition, table.next_offset, table.open_label).where(table.job_id == job_id)
+    found = found.order_by(table.partition)
+    rows = connection.execute(found.with_for_update() if lock else found)
     return {PartitionId(row.partition): (row.next_offset, row.open_label) for row in rows}
 
 
@@ -303,8 +293,16 @@ def _advance(connection: sa.Connection, record: CommitRecord, open_label: Label 
             raise StaleRange(f"Job {record.job_id}: partition {moved.partition} no longer stands at {moved.start}")
 
 
-def _release(connection: sa.Connection, label: Label) -> None:
-    mine = partition_progress.c.open_label == str(label)
+def _hold(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> None:
+    """Intents that stay as they are until the transaction ends, locked in one order by everybody."""
+    found = sa.select(commit_intent.c.label).where(condition).order_by(commit_intent.c.label)
+    connection.execute(found.with_for_update()).all()
+
+
+def _release(connection: sa.Connection, intent: Intent) -> None:
+    _standing(connection, intent.job_id)
+    table = partition_progress.c
+    mine = sa.and_(table.job_id == intent.job_id, table.open_label == str(intent.label))
     connection.execute(sa.update(partition_progress).where(mine).values(open_label=None))
 
 
@@ -316,7 +314,7 @@ def _change(connection: sa.Connection, intent: Intent, values: Mapping[str, Any]
 
 def _drop(connection: sa.Connection, labels: set[str]) -> None:
     if labels:
-        rows = [{"l": label} for label in labels]
+        rows = [{"l": label} for label in sorted(labels)]
         connection.execute(sa.delete(commit_range).where(commit_range.c.label == sa.bindparam("l")), rows)
         connection.execute(sa.delete(commit_intent).where(commit_intent.c.label == sa.bindparam("l")), rows)
 
@@ -329,8 +327,8 @@ def _read(
 ) -> list[Intent]:
     rows = connection.execute(sa.select(commit_intent).where(condition).order_by(*order).limit(limit)).all()
     ranges: dict[str, list[OffsetRange]] = {row.label: [] for row in rows}
-    for start in range(0, len(rows), 500):
-        labels = [row.label for row in rows[start : start + 500]]
+    for first in range(0, len(rows), 500):
+        labels = [row.label for row in rows[first : first + 500]]
         found = sa.select(commit_range).where(commit_range.c.label.in_(labels)).order_by(commit_range.c.partition)
         for row in connection.execute(found):
             ranges[row.label].append(OffsetRange(PartitionId(row.partition), row.start_offset, row.end_offset))

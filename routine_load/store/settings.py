@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from routine_load.store.database import Database
+from routine_load.store.database import Database, put
 from routine_load.store.tables import frontend_config
 
 
@@ -25,5 +25,4 @@ class SettingStore:
     def put(self, name: str, value: str) -> None:
         """Keep a value in place of the one before."""
         with self._database.writing() as connection:
-            connection.execute(sa.delete(frontend_config).where(frontend_config.c.name == name))
-            connection.execute(sa.insert(frontend_config).values(name=name, value=value))
+            put(connection, frontend_config, {"name": name}, {"value": value})

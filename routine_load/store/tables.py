@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from routine_load.store.kinds import DIGEST, MARIADB, TEXT
+
 NAME_MAX = 256
 
 metadata = sa.MetaData(
@@ -29,14 +31,15 @@ jobs = sa.Table(
     sa.Column("name", sa.String(NAME_MAX), nullable=False),
     sa.Column("live_name", sa.String(NAME_MAX), nullable=True),
     sa.Column("state", sa.String(32), nullable=False),
-    sa.Column("definition", sa.Text, nullable=False),
-    sa.Column("record", sa.Text, nullable=False),
+    sa.Column("definition", TEXT, nullable=False),
+    sa.Column("record", TEXT, nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.UniqueConstraint("database_name", "live_name"),
     sa.CheckConstraint("live_name IS NULL OR live_name = name", name="live_name_is_name"),
     sa.CheckConstraint("version > 0", name="version_positive"),
     sa.Index(None, "database_name", "name"),
     sqlite_autoincrement=True,
+    **MARIADB,
 )
 """``live_name`` is the name while the job is not final and NULL after, so that a name is used by one live job."""
 
@@ -45,9 +48,10 @@ job_versions = sa.Table(
     metadata,
     sa.Column("job_id", _ID, sa.ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("definition", sa.Text, nullable=False),
-    sa.Column("record", sa.Text, nullable=False),
+    sa.Column("definition", TEXT, nullable=False),
+    sa.Column("record", TEXT, nullable=False),
     sa.CheckConstraint("number > 0", name="number_positive"),
+    **MARIADB,
 )
 """Definitions that a job has or had; the newest is the current one. A job that was never altered has no rows here."""
 
@@ -55,15 +59,17 @@ users = sa.Table(
     "users",
     metadata,
     sa.Column("name", sa.String(NAME_MAX), primary_key=True),
-    sa.Column("native", sa.LargeBinary(20), nullable=False),
+    sa.Column("native", DIGEST, nullable=False),
     sa.Column("sha2", sa.String(512), nullable=False),
+    **MARIADB,
 )
 
 frontend_config = sa.Table(
     "frontend_config",
     metadata,
     sa.Column("name", sa.String(NAME_MAX), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("value", TEXT, nullable=False),
+    **MARIADB,
 )
 
 grants = sa.Table(
@@ -77,6 +83,7 @@ grants = sa.Table(
     sa.Column("privilege", sa.String(64), nullable=False),
     sa.Column("grantable", sa.Boolean, nullable=False),
     sa.Index(None, "user_name"),
+    **MARIADB,
 )
 """One privilege of one user; names are empty where the place has none."""
 
@@ -86,6 +93,7 @@ role_grants = sa.Table(
     sa.Column("user_name", sa.String(NAME_MAX), sa.ForeignKey("users.name", ondelete="CASCADE"), nullable=False),
     sa.Column("role", sa.String(64), nullable=False),
     sa.PrimaryKeyConstraint("user_name", "role"),
+    **MARIADB,
 )
 
 small_files = sa.Table(
@@ -100,6 +108,7 @@ small_files = sa.Table(
     sa.Column("content_id", sa.String(32), nullable=False),
     sa.UniqueConstraint("database_name", "catalog", "name"),
     sqlite_autoincrement=True,
+    **MARIADB,
 )
 """What CREATE FILE made; ``content_id`` names the content, which lies in a folder."""
 
@@ -110,6 +119,7 @@ commit_counter = sa.Table(
     metadata,
     sa.Column("name", sa.String(64), primary_key=True),
     sa.Column("value", sa.BigInteger, nullable=False),
+    **MARIADB,
 )
 """Numbers of commits in two phases, which only grow: the coordinator's epoch, commits, labels of each job."""
 
@@ -122,9 +132,9 @@ commit_intent = sa.Table(
     sa.Column("epoch", sa.BigInteger, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("sequence", sa.BigInteger, nullable=True),
-    sa.Column("parts", sa.Text, nullable=False),
-    sa.Column("record", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("parts", TEXT, nullable=False),
+    sa.Column("record", TEXT, nullable=False),
+    sa.Column("reason", TEXT, nullable=False),
     sa.Column("created_at_ms", sa.BigInteger, nullable=False),
     sa.Column("decided_at_ms", sa.BigInteger, nullable=True),
     sa.Column("finished_at_ms", sa.BigInteger, nullable=True),
@@ -134,6 +144,7 @@ commit_intent = sa.Table(
     ),
     sa.CheckConstraint("(state = 'FINISHED') = (sequence IS NOT NULL)", name="finished_has_sequence"),
     sa.Index(None, "job_id", "state"),
+    **MARIADB,
 )
 """That labels will carry a batch. ``parts`` are the labels at the target, ``record`` the counts: both as JSON."""
 
@@ -147,6 +158,7 @@ commit_range = sa.Table(
     sa.PrimaryKeyConstraint("label", "partition"),
     sa.CheckConstraint("start_offset >= 0", name="start_not_negative"),
     sa.CheckConstraint("end_offset >= start_offset", name="end_not_before_start"),
+    **MARIADB,
 )
 
 partition_progress = sa.Table(
@@ -158,5 +170,6 @@ partition_progress = sa.Table(
     sa.Column("open_label", sa.String(LABEL_MAX), sa.ForeignKey("commit_intent.label"), nullable=True),
     sa.PrimaryKeyConstraint("job_id", "partition"),
     sa.CheckConstraint("next_offset >= 0", name="next_offset_not_negative"),
+    **MARIADB,
 )
 """Where each partition of a job goes on: one row, one truth. ``open_label`` is the one batch that is under way."""

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from routine_load.errors import ExecutionError
-from routine_load.store.database import Database
+from routine_load.store.database import Database, add
 from routine_load.store.tables import NAME_MAX, users
 
 ROOT = "root"
@@ -38,7 +38,7 @@ class UserStore(Generic[V]):
         self._make = make
         with database.writing() as connection:
             if connection.execute(sa.select(users.c.name)).first() is None:
-                connection.execute(sa.insert(users).values(name=ROOT, native=b"", sha2=""))
+                add(connection, users, {"name": ROOT}, {"native": b"", "sha2": ""})
 
     def verifiers(self, user: str) -> V | None:
         """None for an unknown user."""
@@ -48,7 +48,7 @@ class UserStore(Generic[V]):
 
     def names(self) -> list[str]:
         with self._database.reading() as connection:
-            return list(connection.execute(sa.select(users.c.name).order_by(users.c.name)).scalars())
+            return sorted(connection.execute(sa.select(users.c.name)).scalars())
 
     def create(self, user: str, verifiers: V, *, if_not_exists: bool = False) -> None:
         """Raises ExecutionError where the user exists, unless told otherwise."""

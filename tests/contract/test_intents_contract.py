@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 
 import pytest
@@ -16,6 +15,7 @@ from routine_load.ids import JobId, Label, PartitionId, TableRef, TaskId, TxnId
 from routine_load.store.database import Database
 from routine_load.store.intents import IntentStore
 from tests.support.memory_intents import Kept, MemoryIntents
+from tests.support.metadata_fixtures import KINDS, clean_url
 
 JOB, OTHER = JobId(7), JobId(8)
 TABLES = (TableRef("d", "t"), TableRef("d", "u"))
@@ -38,22 +38,14 @@ def record(*ranges: tuple[int, int, int], job: JobId = JOB, loaded: int = 3) -> 
     )
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory):
-    path = tmp_path_factory.mktemp("intents") / "m.db"
-    Database(f"sqlite:///{path}").close()
-    return path
-
-
-@pytest.fixture(params=["database", "memory"])
-def opened(request, tmp_path, template):
+@pytest.fixture(params=["memory", *KINDS])
+def opened(request, tmp_path):
     """A function that opens the log as one more coordinator would."""
     if request.param == "memory":
         kept = Kept()
         yield lambda: MemoryIntents(kept, "rl-x", lambda: 1234)
         return
-    shutil.copy(template, tmp_path / "m.db")
-    database = Database(f"sqlite:///{tmp_path / 'm.db'}")
+    database = Database(clean_url(request.param, request, tmp_path))
     yield lambda: IntentStore(database, "rl-x", lambda: 1234)
     database.close()
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -58,9 +57,9 @@ def stopped(current: Job) -> Job:
     return current.stopped(stopped_by("root"), NOON)
 
 
-@pytest.fixture(params=["sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JobStore]:
-    with open_metadata(f"sqlite:///{tmp_path}/metadata.db", SecretBox.ephemeral()) as metadata:
+@pytest.fixture
+def store(metadata_url: str) -> Iterator[JobStore]:
+    with open_metadata(metadata_url, SecretBox.ephemeral()) as metadata:
         yield metadata.jobs
 
 

@@ -21,8 +21,8 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path}/metadata.db"
+def url(metadata_url):
+    return metadata_url
 
 
 def by(user: str = "u", *, hours: int = 0, kept_max: int = 100) -> Revision:
