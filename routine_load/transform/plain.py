@@ -6,6 +6,7 @@ for the same value (``tests/unit/transform``: both are compared on any texts); e
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -43,7 +44,8 @@ _SPELLINGS: Final = {
     TypeName.DATE: _DAY + "$",
     TypeName.DATETIME: _DAY + " ([01][0-9]|2[0-3])(:[0-5][0-9]){2}$",
 }
-_FIRST_YEAR: Final = "1000"
+_DAY_US: Final = 86_400_000_000
+_FIRST_DAY: Final = (dt.date(1000, 1, 1) - dt.date(1970, 1, 1)).days
 """Before it the two do not agree on what a year is."""
 
 
@@ -96,7 +98,7 @@ class PlainColumn:
         except pa.ArrowInvalid:
             return None
         if length is not None:
-            return values
+            return values if _is_after_first_year(values) else None
         if pa.types.is_floating(values.type):
             return values if pc.all(pc.is_finite(values)).as_py() in {True, None} else None
         misread = _MISREAD.get(self.type.name, b"xX")
@@ -156,14 +158,15 @@ def _one_array(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _has_length(texts: pa.Array, length: int) -> bool:
-    """All have so many bytes, and a year that needs no thought."""
+    """All that are not NULL have so many bytes."""
     found = pc.min_max(pc.binary_length(texts)).as_py()
-    if found["min"] is None:
-        return True
-    if (found["min"], found["max"]) != (length, length):
-        return False
-    first: str = pc.min(texts).as_py()
-    return first >= _FIRST_YEAR
+    return found["min"] is None or (found["min"], found["max"]) == (length, length)
+
+
+def _is_after_first_year(moments: pa.Array) -> bool:
+    is_day = pa.types.is_date(moments.type)
+    least = pc.min(moments.view(pa.int32() if is_day else pa.int64())).as_py()
+    return least is None or bool(least >= _FIRST_DAY * (1 if is_day else _DAY_US))
 
 
 def _has_byte(texts: pa.Array, byte: bytes) -> bool:
