@@ -118,7 +118,7 @@ class Foundation:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         stack.enter_context(DirectoryLock(settings.data_dir / "lock"))
         secrets = SecretBox.at(settings.data_dir / KEY_FILE)
-        store = stack.enter_context(open_metadata(settings.metadata_database_url, secrets))
+        store = stack.enter_context(open_metadata(settings.metadata_database_url, secrets, settings.metadata_connections_max))
         engine = DuckDbEngine.open(
             settings.warehouse_path,
             error_log_dir=settings.error_log_dir,
@@ -225,7 +225,12 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
         backend_http_address=addresses.backend_http,
         mysql_address=addresses.mysql,
         processes=processes.all,
-        loads=KnownLoads(history=base.history, commits=base.sink, error_lines=base.reject_log.render),
+        loads=KnownLoads(
+            history=base.history,
+            commits=base.sink,
+            error_lines=base.reject_log.render,
+            record_files=base.reject_log,
+        ),
         transactions=transactions,
         files=base.files,
     )

@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,8 @@ CLIENTS = JobId(0)
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _READABLE = (".parquet", ".refused")
+_RECORDS = ".records"
+_ONE_LINE = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code != ord("\t")}
 _GROUP_ROWS = 5_000
 _GROUP_BYTES = 1024 * 1024
 """So many rejected rows wait to be written together, or so few that are long."""
@@ -211,12 +214,41 @@ class RejectLog:
 
     def render(self, opaque_id: str, *, limit: int = 10_000) -> Iterator[str]:
         """The lines of an error log as the load's vendor prints them. Raises FileNotFoundError for an unknown id."""
-        if not _ID.fullmatch(opaque_id):
-            raise FileNotFoundError(opaque_id)
-        for ending in _READABLE:
-            path = self._directory / f"{opaque_id}{ending}"
-            if path.is_file():
-                return self._lines(path, limit)
+        return self._lines(self._readable(opaque_id), limit)
+
+    def write_records(self, opaque_id: str, rows_max: int) -> str:
+        """StarRocks: ``log_rejected_record_num``, -1 for all rows. Where the text file is; empty where there is none.
+
+        A line is the record, the error and the table, with tabs between them. Never raises: the load goes on without.
+        """
+        target = self._directory / f"{opaque_id}{_RECORDS}"
+        try:
+            with (
+                target.open("w", encoding="utf-8", newline="\n") as file,
+                pq.ParquetFile(self._readable(opaque_id)) as rejected,
+            ):
+                rows = (row for batch in rejected.iter_batches(batch_size=500) for row in batch.to_pylist())
+                for row in islice(rows, None if rows_max < 0 else rows_max):
+                    record = f"{_raw(row)}\t{row['reason']}".translate(_ONE_LINE)
+                    file.write(f"{record}\t{row['database_name']}.{row['table_name']}\n")
+        except (OSError, pa.ArrowException) as error:
+            log.warning(events.REJECTS_PENDING, file=target.name, error=type(error).__name__)
+            with contextlib.suppress(OSError):
+                target.unlink(missing_ok=True)
+            return ""
+        return str(target)
+
+    def records_path(self, opaque_id: str) -> str:
+        """Where the text file of a load's records is; empty where nobody asked for one, or it is gone."""
+        path = self._directory / f"{opaque_id}{_RECORDS}"
+        return str(path) if opaque_id and path.is_file() else ""
+
+    def _readable(self, opaque_id: str) -> Path:
+        if _ID.fullmatch(opaque_id):
+            for ending in _READABLE:
+                path = self._directory / f"{opaque_id}{ending}"
+                if path.is_file():
+                    return path
         raise FileNotFoundError(opaque_id)
 
     @staticmethod
@@ -234,7 +266,7 @@ class RejectLog:
     def purge(self, older_than: datetime) -> None:
         """Remove files whose time has passed (BE: load_error_log_reserve_hours)."""
         limit = older_than.timestamp()
-        for path in (path for ending in _READABLE for path in self._directory.glob(f"*{ending}")):
+        for path in (path for ending in (*_READABLE, _RECORDS) for path in self._directory.glob(f"*{ending}")):
             if path.stat().st_mtime < limit:
                 path.unlink(missing_ok=True)
 

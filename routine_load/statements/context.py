@@ -78,6 +78,14 @@ class CommitLog(Protocol):
         ...
 
 
+class RecordFiles(Protocol):
+    """StarRocks: text files of rejected rows that a load asked for."""
+
+    def write_records(self, opaque_id: str, rows_max: int) -> str: ...
+
+    def records_path(self, opaque_id: str) -> str: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownLoads:
     """Where loads are remembered. ``error_lines`` renders a file of rejected rows; FileNotFoundError: it is gone."""
@@ -85,6 +93,7 @@ class KnownLoads:
     history: LoadHistory
     commits: CommitLog
     error_lines: Callable[[str], Iterator[str]]
+    record_files: RecordFiles
 
 
 class SmallFileRecords(Protocol):

@@ -131,7 +131,8 @@ def tracking_sql(load: Load) -> str:
     """A query that shows the load's rejected rows; empty where there are none (StarRocks: TrackingSQL)."""
     if not load.rejects:
         return ""
-    return f"select tracking_log from information_schema.load_tracking_logs where label={literal(load.label)}"
+    which = f"label={literal(load.label)}" if load.job_id else f"job_id={load.txn_id}"
+    return f"select tracking_log from information_schema.load_tracking_logs where {which}"
 
 
 def runtime_details(load: Load) -> dict[str, Any]:

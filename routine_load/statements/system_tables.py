@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from routine_load.errors import AnalysisError
-from routine_load.ids import Compat, JobId
+from routine_load.ids import Compat, JobId, TxnId
 from routine_load.jobs.job import Job
 from routine_load.jobs.states import DorisReason, JobState
 from routine_load.jobs.timezones import zone
@@ -165,16 +165,25 @@ def _load(load: Load, context: Context, viewer: Viewer) -> Mapping[str, Any]:
         "PROPERTIES": json.dumps({"kafka_topic": topic} if job is not None else {}),
         "ERROR_MSG": load.reason or load.first_error,
         "TRACKING_SQL": tracking_sql(load),
-        "REJECTED_RECORD_PATH": context.error_log_url(load.rejects) if load.rejects else None,
+        "REJECTED_RECORD_PATH": _records(load, context),
         "JOB_ID": load.job_id or None,
     }
+
+
+def _records(load: Load, context: Context) -> str | None:
+    """The file that a client asked for; of a job, where its rejected rows can be read."""
+    if not load.rejects:
+        return None
+    return context.loads.record_files.records_path(load.rejects) or (
+        context.error_log_url(load.rejects) if load.job_id else None
+    )
 
 
 # -- load_tracking_logs -----------------------------------------------------------------------------------------------
 
 
 def _tracking_logs(context: Context, viewer: Viewer, wanted: Wanted) -> Iterator[Sequence[Any]]:
-    """A job by its id: the files it remembers, as one text. A load by its label: its own."""
+    """A job by its id: the files it remembers, as one text. A load by its label, or a client's by its id: its own."""
     numbers, labels = wanted_numbers(wanted, "JOB_ID"), wanted.get("LABEL")
     if numbers is None and labels is None:
         raise AnalysisError("load_tracking_logs must specify label or job_id")
@@ -182,10 +191,20 @@ def _tracking_logs(context: Context, viewer: Viewer, wanted: Wanted) -> Iterator
         for job in _wanted_jobs(context, viewer, {"ID": wanted["JOB_ID"], "JOB_ID": wanted["JOB_ID"]}):
             if text := _lines(context, job.error_logs):
                 yield (job.id, job.id, job.name, job.database, text, LOAD_TYPE)
+        for number in sorted(numbers):
+            if (transaction := context.transactions.get(TxnId(number))) is not None:
+                known = loads_of(transaction.database, viewer, context)
+                yield from (_log_of(load, context) for load in known if load.txn_id == number and load.rejects)
         return
     for load in _known(context, viewer, wanted.get("DATABASE_NAME"), numbers):
         if load.label in (labels or ()) and load.rejects:
-            yield (load.txn_id, load.job_id, load.label, load.database, _lines(context, (load.rejects,)), type_of(load))
+            yield _log_of(load, context)
+
+
+def _log_of(load: Load, context: Context) -> Sequence[Any]:
+    """A client's load is a job of its own."""
+    job_id = load.job_id or load.txn_id
+    return (load.txn_id, job_id, load.label, load.database, _lines(context, (load.rejects,)), type_of(load))
 
 
 def _lines(context: Context, files: Iterable[str]) -> str:

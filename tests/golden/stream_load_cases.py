@@ -6,7 +6,7 @@ comment; a line that begins with two blanks continues the one before. The rest i
 
 * ``table t (…) …`` — ``CREATE TABLE t (…) …``; ``sql …`` — a statement
 * ``put t`` — begins a direct load into it; ``call load t`` one of the transaction interface, ``finish`` the second
-  phase of Doris, ``get_load_state`` and ``_cancel`` with the label behind them. All go to the backend's door, the last
+  phase of Doris, ``stream`` a load that the SQL behind it describes, ``get_load_state`` and ``_cancel`` with the label behind them. All go to the backend's door, the last
   two and ``fe commit`` (of the transaction interface) to the front end's
 * ``format: json`` — a header of that request: any word and a colon
 * ``> text`` — a line of its body; ``>> text`` without an end of line; both with ``\n \t \\ \x01``
@@ -19,7 +19,7 @@ and what is expected of the answer, of the table, and of the file of rejected ro
   absent; ``{txn}`` is the number of the transaction that was answered last
 * ``counts total loaded filtered unselected``
 * ``row 1 | NULL | x`` — the rows of ``t``, in any order, or of the ``query`` before them; ``no rows``
-* ``log text`` — a line of the error log contains that
+* ``log text`` — a line of the error log contains that; ``record text`` — so does the file of rejected records
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ from routine_load.ids import Compat
 FOLDER = Path(__file__).parent / "stream_load"
 COUNTS = ("NumberTotalRows", "NumberLoadedRows", "NumberFilteredRows", "NumberUnselectedRows")
 _HEADER = re.compile(r"([\w.-]+): ?(.*)")
-_REQUESTS = ("put ", "call ", "fe ", "finish", "get_load_state", "_cancel")
+_REQUESTS = ("put ", "call ", "fe ", "finish", "stream ", "get_load_state", "_cancel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +187,8 @@ class Player:
             self.request = Request("PUT", f"/api/{self.name}/{rest}/_stream_load")
         elif word == "finish":
             self.request = Request("PUT", f"/api/{self.name}/_stream_load_2pc")
+        elif word == "stream":
+            self.request = Request("PUT", "/api/_http_stream", {"sql": rest})
         elif word in {"call", "fe"}:
             operation, _, table = rest.partition(" ")
             headers = {"db": self.name} | ({"table": table} if table else {})
@@ -239,6 +241,9 @@ class Player:
             with urllib.request.urlopen(self.answer["ErrorURL"]) as page:
                 found = page.read().decode()
             fits = rest in found
+        elif word == "record":
+            found = Path(self.answer["RejectedRecordPath"]).read_text()
+            fits = unescaped(rest).decode() in found.splitlines()
         elif word == "no":
             fits = rest not in self.answer
         elif rest.startswith("…"):

@@ -184,3 +184,5 @@ def _error_url(outcome: LoadOutcome, error_url: ErrorUrl) -> Pairs:
     """StarRocks, Doris: there exactly where a row was filtered."""
     if outcome.rejects:
         yield "ErrorURL", error_url(outcome.rejects)
+    if outcome.rejected_record_path:
+        yield "RejectedRecordPath", outcome.rejected_record_path

@@ -8,7 +8,7 @@ from routine_load.errors import RoutineLoadError
 from routine_load.ids import Compat
 from routine_load.loads.open_transaction import OpenTransaction
 from routine_load.statements.stream_load.beginning import begin
-from routine_load.statements.stream_load.plan import Head
+from routine_load.statements.stream_load.plan import Head, LoadPlan
 from routine_load.statements.stream_load.running import (
     CLIENT_GONE,
     Loading,
@@ -16,6 +16,7 @@ from routine_load.statements.stream_load.running import (
     give_up,
     refused,
     told,
+    with_records,
 )
 from routine_load.statements.stream_load.values import ClientGone, LoadOutcome, LoadRequest
 from routine_load.statements.stream_load.words import Refused, by_front_end
@@ -30,8 +31,12 @@ def load(loading: Loading, request: LoadRequest, front: Head) -> LoadOutcome:
     except Refused as error:
         return replace(refused(request, error, front.label), times=watch.times)
     outcome = LoadOutcome(status="Success", message="OK", table=request.table, two_phase=front.two_phase)
+    records_max = 0
     try:
-        _run(loading, request, (front, transaction), watch)
+        with watch.part("plan"):
+            plan = loading.plan(request, front)
+        records_max = plan.records_max
+        _run(loading, request, (plan, transaction), watch)
     except Refused as error:
         give_up(transaction, error.text)
         outcome = replace(outcome, status=error.status, message=error.said(request.session.compat))
@@ -41,18 +46,16 @@ def load(loading: Loading, request: LoadRequest, front: Head) -> LoadOutcome:
     except BaseException as error:
         give_up(transaction, type(error).__name__)
         raise
-    return replace(told(outcome, transaction), times=watch.times)
+    return with_records(loading.context, replace(told(outcome, transaction), times=watch.times), records_max)
 
 
-def _run(loading: Loading, request: LoadRequest, begun: tuple[Head, OpenTransaction], watch: Stopwatch) -> None:
+def _run(loading: Loading, request: LoadRequest, begun: tuple[LoadPlan, OpenTransaction], watch: Stopwatch) -> None:
     """Raises Refused, ClientGone."""
-    front, transaction = begun
-    with watch.part("plan"):
-        plan = loading.plan(request, front)
+    plan, transaction = begun
     loading.load(request, plan, transaction, watch)
     loading.require_tolerable(transaction, plan.max_filter_ratio)
     try:
-        if front.two_phase:
+        if plan.head.two_phase:
             config = loading.context.frontend_config(Compat.DORIS)
             transaction.prepare(config.stream_load_default_precommit_timeout_second)
         else:

@@ -119,7 +119,7 @@ def plan(request: LoadRequest, front: Head, *, of_transaction: bool = False) -> 
     _number(request, "load_mem_limit", "Invalid load mem limit format", least=0)
     partial_update = _flag(request, "partial_update", "Invalid partial update flag format. Must be bool type")
     _number(request, "load_dop", "Invalid load_dop format", least=0)
-    _number(request, "log_rejected_record_num", "Invalid log_rejected_record_num format", least=-1)
+    records_max = _number(request, "log_rejected_record_num", "Invalid log_rejected_record_num format", least=-1)
     if request.header("exec_mem_limit") and (leading_integer(request.header("exec_mem_limit")) or 0) <= 0:
         raise invalid("exec_mem_limit must be greater than 0")
     is_json = front.format is BodyFormat.JSON
@@ -154,6 +154,7 @@ def plan(request: LoadRequest, front: Head, *, of_transaction: bool = False) -> 
         head=front,
         spec=spec,
         max_filter_ratio=leading_ratio(request.header("max_filter_ratio")),
+        records_max=records_max,
         key=tuple(sorted((name, request.header(name)) for name in PLANNING if request.header(name))),
     )
 

@@ -30,6 +30,7 @@ from routine_load.statements.stream_load.running import (
     give_up,
     require_label,
     told,
+    with_records,
 )
 from routine_load.statements.stream_load.values import ClientGone, LoadOutcome, LoadRequest
 from routine_load.statements.stream_load.words import Code, Refused, by_front_end, invalid
@@ -47,6 +48,7 @@ class _Begun:
     table: str
     keys: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     max_filter_ratio: float = 0.0
+    records_max: int = 0
 
     @property
     def is_multi(self) -> bool:
@@ -57,6 +59,7 @@ class _Begun:
         if self.keys.setdefault(table, plan.key) != plan.key:
             raise Refused(Code.INTERNAL_ERROR, "load request not equal last.")
         self.max_filter_ratio = max(self.max_filter_ratio, plan.max_filter_ratio)
+        self.records_max = plan.records_max
 
     def require_loaded(self) -> None:
         """Raises Refused where it was given up from outside, and where nothing was sent."""
@@ -107,11 +110,17 @@ class TransactionInterface:
                 existing_status=error.existing_status,
                 has_context=bool(request.header("label")) and error.code is not Code.TXN_NOT_EXISTS,
             )
-            if (begun := self._find(request)) is not None and begun.opened.transaction.state is TxnState.ABORTED:
+            is_it = begun is not None and self._find(request) is begun
+            if begun is not None and is_it and begun.opened.transaction.state is TxnState.ABORTED:
                 outcome = told(outcome, begun.opened)
                 self._forget(request)
         label = request.header("label")
         table = request.table or (begun.table if begun is not None else outcome.table)
+        if begun is not None:
+            outcome = with_records(self._context, outcome, begun.records_max)
+        elif outcome.rejects:
+            path = self._context.loads.record_files.records_path(outcome.rejects)
+            outcome = replace(outcome, rejected_record_path=path)
         return replace(outcome, label=label, database=request.database, table=table, times=watch.times)
 
     # The five calls. They raise Refused, TransactionBusy and ClientGone.

@@ -68,12 +68,16 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadPlan:
-    """What becomes of the rows. ``json_by_line``: each line is a document, or an array of rows."""
+    """What becomes of the rows. ``json_by_line``: each line is a document, or an array of rows.
+
+    ``records_max`` (StarRocks): so many rejected rows go to a text file, too; -1: all.
+    """
 
     head: Head
     spec: LoadSpec
     max_filter_ratio: float = 0.0
     json_by_line: bool = False
     load_to_single_tablet: bool = False
+    records_max: int = 0
     key: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """The headers that decide it: loads with the same key are planned alike."""

@@ -166,6 +166,13 @@ def refused(request: LoadRequest, error: Refused, label: str = "") -> LoadOutcom
     )
 
 
+def with_records(context: Context, outcome: LoadOutcome, rows_max: int) -> LoadOutcome:
+    """StarRocks: ``log_rejected_record_num``. The rows that were rejected are there to be read by now."""
+    if not rows_max or not outcome.rejects:
+        return outcome
+    return replace(outcome, rejected_record_path=context.loads.record_files.write_records(outcome.rejects, rows_max))
+
+
 @contextmanager
 def _refusals() -> Iterator[None]:
     """What goes wrong while rows are loaded, in the vendors' words."""

@@ -54,7 +54,8 @@ class LoadRequest:
 
     ``database`` and ``table`` are those of the path, or of the headers ``db`` and ``table`` (transaction interface);
     empty where there are none. ``headers`` by lower-case name; an empty value counts as absent. ``client`` is the
-    address that SHOW tells. ``content_length`` None: the body is chunked, or there is none.
+    address that SHOW tells. ``content_length`` None: the body is chunked, or there is none. ``preceding_filter`` is the
+    condition on fields that a statement gave (Doris: ``_http_stream``); no header can.
     """
 
     session: Session
@@ -64,6 +65,7 @@ class LoadRequest:
     client: str = ""
     content_length: int | None = None
     is_chunked: bool = False
+    preceding_filter: str = ""
     body: Body = field(default_factory=NoBody)
 
     def header(self, name: str, default: str = "") -> str:
@@ -90,7 +92,8 @@ class LoadOutcome:
     ``status`` is the vendor's word: of a direct load ``Success``, ``Publish Timeout``, ``Label Already Exists``,
     ``Fail``; of the transaction interface ``OK`` or a status code's name. ``message`` is all of the vendor's text, code
     and fixed prefix included. ``existing_status`` None: the key is absent. ``rejects``: the opaque id of the rejected
-    rows, from which the door makes the error URL; empty: none. ``total_rows`` where it is not the sum of the others
+    rows, from which the door makes the error URL; empty: none. ``rejected_record_path``: of the text file of them that
+    was asked for (StarRocks). ``total_rows`` where it is not the sum of the others
     (Doris says of a failed load that it loaded nothing). ``has_context`` False: the transaction interface had no
     transaction to speak of, so that its answer has ``Status`` and ``Message`` alone.
     """
@@ -113,6 +116,7 @@ class LoadOutcome:
     total_rows: int | None = None
     times: LoadTimes = field(default_factory=LoadTimes)
     rejects: str = ""
+    rejected_record_path: str = ""
     first_error: str = ""
     has_context: bool = True
 

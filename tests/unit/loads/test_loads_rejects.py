@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -69,6 +70,21 @@ def test_settle_publishes_what_committed_and_removes_the_rest(tmp_path):
     lost.seal()
     log.settle({committed.id}.__contains__)
     assert [path.name for path in tmp_path.iterdir()] == [f"{committed.id}.parquet"]
+
+
+def test_records_are_lines_of_a_text_file_while_the_rows_are_kept(tmp_path):
+    """StarRocks: log_rejected_record_num: record, error and table; no more than asked for, -1 for all."""
+    log = RejectLog(tmp_path)
+    file = filled(log)
+    file.seal()
+    log.publish(file.id)
+    assert log.records_path(file.id) == ""
+    whole = Path(log.write_records(file.id, -1)).read_text().splitlines()
+    assert [len(line.split("\t")) for line in whole] == [3] * file.count
+    assert Path(log.write_records(file.id, 1)).read_text().splitlines() == whole[:1]
+    assert log.records_path(file.id) == str(tmp_path / f"{file.id}.records")
+    log.purge(datetime(2100, 1, 1, tzinfo=UTC))
+    assert (list(tmp_path.iterdir()), log.write_records(file.id, -1), log.records_path("")) == ([], "", "")
 
 
 def test_lines_are_those_of_the_vendors_error_log(tmp_path):
