@@ -11,16 +11,20 @@ It owns no rule of jobs or tables; every call is a statement.
 
 from routine_load.api.connection import Connection, connect
 from routine_load.api.job import Job
+from routine_load.api.moving_values import ExportedJob, MovedReport, Outcome
 from routine_load.api.rows import Row, Rows
 from routine_load.api.status import JobState, JobStatus, Lag, Statistic, Task
 from routine_load.jobs.states import Reason
 
 __all__ = [
     "Connection",
+    "ExportedJob",
     "Job",
     "JobState",
     "JobStatus",
     "Lag",
+    "MovedReport",
+    "Outcome",
     "Reason",
     "Row",
     "Rows",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
@@ -95,7 +97,7 @@ def import_(  # noqa: PLR0913 - one parameter a flag, as Typer wants it
     """
     with spoken_errors():
         common, of_jobs = _given(given, given_env, properties)
-        with _service(data_dir, host, port, (user, password)) as here, spoken_errors():
+        with _service(data_dir, host, port, (user, password)) as here, spoken_errors(), _takes_back():
             reports = here.import_jobs(
                 url,
                 job or (),
@@ -137,7 +139,7 @@ def export(  # noqa: PLR0913 - one parameter a flag, as Typer wants it
     """
     with spoken_errors():
         common, of_jobs = _given(given, given_env, properties)
-        with _service(data_dir, host, port, (user, password)) as here, spoken_errors():
+        with _service(data_dir, host, port, (user, password)) as here, spoken_errors(), _takes_back():
             exported = here.export_jobs(
                 job or (),
                 database,
@@ -176,6 +178,20 @@ def _service(data_dir: Path | None, host: str, port: int, login: tuple[str, str]
     address = f"[{host}]" if ":" in host else host
     with connect(url=f"mysql://{credentials}@{address}:{port}") as connection:
         yield connection
+
+
+@contextmanager
+def _takes_back() -> Iterator[None]:
+    """SIGTERM ends this as Ctrl-C does: what was begun is taken back before the process leaves."""
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def _given(

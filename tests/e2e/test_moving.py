@@ -401,3 +401,63 @@ def test_wrong_choices_are_refused_before_anything_is_asked(move) -> None:
     with pytest.raises(NoDatabaseSelected):
         move.here.import_jobs(move.url.rpartition("/")[0], ["j"])
     assert move.run(jobs=["absent"]).problem.startswith("There is no running job named absent")
+
+
+@pytest.mark.parametrize("step", ["CREATE TABLE", "SHOW CREATE ROUTINE LOAD"])
+def test_an_interrupted_import_takes_back_what_it_began(move, step) -> None:
+    """Ctrl-C and SIGTERM: the job there goes on, and nothing of it is here."""
+    move.job()
+    where = "here" if step == "CREATE TABLE" else "there"
+    fronts = {name: _Client(getattr(move, name)) for name in ("there", "here")}
+    source, place = FrontEnd(fronts["there"]), FrontEnd(fronts["here"])
+    pause = source.pause
+
+    def paused(job) -> None:
+        pause(job)
+        fronts[where]._at, fronts[where]._error = step, KeyboardInterrupt()
+
+    source.pause = paused
+    with pytest.raises(KeyboardInterrupt):
+        import_from(source, move.database, place, Choices(pause=True))
+    assert move.state(move.there) in {"RUNNING", "NEED_SCHEDULE"}
+    assert move.database not in move.here.databases()
+
+
+def test_many_tables_move_with_their_job(move) -> None:
+    """Doris: all tables of the database are made, because messages name them."""
+    move.there.execute("SET compat = 'doris'", move.database)
+    for name in ("a", "b"):
+        move.there.execute(
+            f"CREATE TABLE {name} (id INT, v VARCHAR(9)) DUPLICATE KEY(id) DISTRIBUTED BY HASH(id) BUCKETS 1"
+        )
+    move.there.execute(
+        f'CREATE ROUTINE LOAD j COLUMNS TERMINATED BY "," FROM KAFKA ("kafka_broker_list" = "{move.kafka.bootstrap}", '
+        f'"kafka_topic" = "{move.topic}", "property.kafka_default_offsets" = "OFFSET_BEGINNING")'
+    )
+    move.kafka.produce(move.topic, ["a|1,x", "b|2,y"], partition=0)
+    move.there.wait(f"{move.database}.j", loaded_rows=2)
+    report = move.run(pause=True)
+    assert (report.outcome, report.tables) == (Outcome.DONE, {"a": "made", "b": "made"})
+    move.kafka.produce(move.topic, ["a|3,x", "b|4,y"], partition=1)
+    move.here.wait(f"{move.database}.j", loaded_rows=2)
+    assert (move.rows(move.here, "a"), move.rows(move.here, "b")) == ([3], [4])
+
+
+def test_files_and_types_that_are_not_here_are_named(move) -> None:
+    """Before anything is begun: which file has to be made, which column cannot be kept."""
+    move.there.execute(
+        f'CREATE FILE "ca.pem" IN {move.database} PROPERTIES ("catalog" = "kafka", "url" = "data:,certificate")'
+    )
+    move.job(more=', "property.ssl.ca.location" = "FILE:ca.pem"')
+    report = move.run(pause=True)
+    assert report.problem.startswith("property.ssl.ca.location is the file ca.pem, which is not here: CREATE FILE")
+    move.job(name="k", table="k")
+    source = _front(move.there)
+    source.table_text = lambda *_: "CREATE TABLE k (id INT, a IPV4) DUPLICATE KEY(id) DISTRIBUTED BY HASH(id)"
+    (report,) = import_from(source, move.database, _front(move.here), Choices(pause=True, jobs=("k",)))
+    assert report.problem.startswith("table k cannot be made here: ")
+    assert "IPV4" in report.problem
+    source.table_text = lambda *_: "CREATE TABLE other (id INT) DUPLICATE KEY(id) DISTRIBUTED BY HASH(id)"
+    (report,) = import_from(source, move.database, _front(move.here), Choices(pause=True, jobs=("k",)))
+    assert report.problem == f"asked for table k, the front end tells of {move.database}.other"
+    assert move.state(move.there) in {"RUNNING", "NEED_SCHEDULE"}
