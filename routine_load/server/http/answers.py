@@ -73,6 +73,10 @@ def doris_bad_request(data: object) -> Response:
     return of_frontend({"msg": "Bad Request", "code": 403, "data": data, "count": 0})
 
 
+def doris_not_found(data: object) -> Response:
+    return of_frontend({"msg": "Not Found", "code": 404, "data": data, "count": 0}, headers=CLOSE)
+
+
 def doris_unauthorized(message: str) -> Response:
     """Doris: under status 200, and without a challenge."""
     return of_frontend({"msg": "Unauthorized", "code": 401, "data": message, "count": 0}, headers=CLOSE)

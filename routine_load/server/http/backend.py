@@ -43,6 +43,7 @@ class Backend:
         if self._compat is Compat.DORIS:
             paths = ("/api/{database}/_stream_load_2pc", "/api/{database}/{table}/_stream_load_2pc")
             routes += [Route(path, self.second_phase, methods=["PUT"]) for path in paths]
+            routes.append(Route("/api/_http_stream", self.http_stream, methods=["PUT"]))
         return routes
 
     async def health(self, _request: Request) -> Response:
@@ -53,6 +54,11 @@ class Backend:
         """``_stream_load``: a direct load; Doris: or its first phase."""
         answer = partial(load_answers.direct, compat=self._compat, error_url=self._error_url(request))
         return await self._answered(request, self._loading.streams.load, answer)
+
+    async def http_stream(self, request: Request) -> Response:
+        """Doris: a load that its header ``sql`` describes."""
+        answer = partial(load_answers.direct, compat=self._compat, error_url=self._error_url(request))
+        return await self._answered(request, self._loading.streams.load_by_sql, answer)
 
     async def transaction(self, request: Request) -> Response:
         """StarRocks: the transaction interface; database and table are headers."""

@@ -23,6 +23,9 @@ from routine_load.statements.ports import Session
 from routine_load.statements.stream_load.values import StreamLoadRefused
 
 _GROUP_COMMITS: Final = frozenset({"sync_mode", "async_mode", "off_mode"})
+_NO_MINI_LOAD: Final = (
+    "The mini load operation has been disabled by default, if you need to add disable_mini_load=false in fe.conf."
+)
 _PREFIX: Final = "errCode = 2, detailMessage = "
 
 
@@ -37,6 +40,8 @@ class DorisFrontend:
     def routes(self) -> list[Route]:
         return [
             Route("/api/{database}/{table}/_stream_load", self.stream_load, methods=["PUT"]),
+            Route("/api/_http_stream", self.http_stream, methods=["PUT"]),
+            Route("/api/{database}/{table}/_load", self.mini_load, methods=["PUT"]),
             Route("/api/{database}/_stream_load_2pc", self.second_phase, methods=["PUT"]),
             Route("/api/{database}/{table}/_stream_load_2pc", self.second_phase, methods=["PUT"]),
             Route("/api/{database}/get_load_state", self.load_state, methods=["GET"], max_body_size=0),
@@ -66,6 +71,24 @@ class DorisFrontend:
         except RoutineLoadError as error:
             return answers.doris_load_failed(error.message)
         return self._sent_on(request, caller) or await self._backend.stream_load(request)
+
+    async def http_stream(self, request: Request) -> Response:
+        """Doris: ``_http_stream``; which table it is for stands in its header ``sql``, which the backend reads."""
+        try:
+            caller = await self._callers.credentials(request)
+        except AccessDenied as error:
+            return unauthorized(error)
+        if not headers(request).get("sql"):
+            return answers.doris_load_failed("No sql selected.")
+        return self._sent_on(request, caller) or await self._backend.http_stream(request)
+
+    async def mini_load(self, request: Request) -> Response:
+        """Doris: the load before Stream Load, which is off by default."""
+        try:
+            await self._callers.credentials(request)
+        except AccessDenied as error:
+            return unauthorized(error)
+        return answers.doris_not_found(_NO_MINI_LOAD)
 
     async def second_phase(self, request: Request) -> Response:
         """Doris: ``_stream_load_2pc``, which needs no ``Expect``."""

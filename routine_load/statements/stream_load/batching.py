@@ -27,10 +27,10 @@ from routine_load.loads.values import LoadSpec, Origin
 from routine_load.sql.statements import MetadataField
 from routine_load.statements.stream_load import direct
 from routine_load.statements.stream_load.beginning import begun, require_target, timeout_s
-from routine_load.statements.stream_load.bodies import ReceivedBody, opened
+from routine_load.statements.stream_load.bodies import ReceivedBody, ReplayedBody, opened
 from routine_load.statements.stream_load.plan import MIB, Batching, Head, LoadPlan
 from routine_load.statements.stream_load.running import Loading, Stopwatch, give_up, refused, too_many
-from routine_load.statements.stream_load.values import Body, ClientGone, LoadOutcome, LoadRequest
+from routine_load.statements.stream_load.values import ClientGone, LoadOutcome, LoadRequest
 from routine_load.statements.stream_load.words import Refused, by_front_end
 
 BODY_BYTES_MAX: Final = MIB
@@ -39,20 +39,6 @@ BATCH_BYTES_MAX: Final = 16 * MIB
 BATCH_LOADS_MAX: Final = 1_000
 LINGER_S: Final = 0.02
 _WAIT_S: Final = 1.0
-
-
-class _Replayed:
-    """A body that was read already, with what may follow."""
-
-    def __init__(self, head: bytes, rest: Body) -> None:
-        self._head = head
-        self._rest = rest
-
-    def read(self, max_bytes: int) -> bytes:
-        if not self._head:
-            return self._rest.read(max_bytes)
-        taken, self._head = self._head[:max_bytes], self._head[max_bytes:]
-        return taken
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -132,10 +118,10 @@ class Batches:
         limits, context = self._loading.limits[compat], self._loading.context
         seconds = timeout_s(context, plan.head.timeout_s, compat)
         data = gathered(request.body.read, BODY_BYTES_MAX + 1)
-        again = replace(request, body=_Replayed(data, request.body))
+        again = replace(request, body=ReplayedBody(data, request.body))
         if len(data) > BODY_BYTES_MAX or plan.spec.where is not None or plan.spec.skip_rows:
             return again
-        body = ReceivedBody(replace(request, body=_Replayed(data, request.body)), limits, context.clock)
+        body = ReceivedBody(replace(request, body=ReplayedBody(data, request.body)), limits, context.clock)
         try:
             source = opened(plan, body, limits)
             rows: list[bytes] = []

@@ -26,11 +26,25 @@ from routine_load.loads.column_rows import ColumnRows
 from routine_load.loads.lines import BodyRows, Lines
 from routine_load.loads.values import Format, LoadSpec, Payloads
 from routine_load.statements.stream_load.plan import MIB, BodyFormat, LoadPlan, StreamLoadLimits
-from routine_load.statements.stream_load.values import LoadRequest
+from routine_load.statements.stream_load.values import Body, LoadRequest
 from routine_load.statements.stream_load.words import Code, Refused
 
 ROWS_AT_ONCE = 10
 """A chunk of short rows is cut where it has more than so many times ``chunk_rows``."""
+
+
+class ReplayedBody:
+    """A body that was read already, with what may follow."""
+
+    def __init__(self, head: bytes, rest: Body) -> None:
+        self._head = head
+        self._rest = rest
+
+    def read(self, max_bytes: int) -> bytes:
+        if not self._head:
+            return self._rest.read(max_bytes)
+        taken, self._head = self._head[:max_bytes], self._head[max_bytes:]
+        return taken
 
 
 class ReceivedBody:

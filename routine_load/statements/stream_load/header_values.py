@@ -53,5 +53,10 @@ def clause(kind: str, text: str, compat: Compat) -> LoadClauses:
     return found.clauses
 
 
-_CLAUSES: Final = {"columns": "COLUMNS ({})", "where": "WHERE {}", "delete": "DELETE ON {}"}
+_CLAUSES: Final = {
+    "columns": "COLUMNS ({})",
+    "where": "WHERE {}",
+    "delete": "DELETE ON {}",
+    "preceding_filter": "PRECEDING FILTER {}",
+}
 _FIELDS: Final = {"delete": "delete_on"}

@@ -9,7 +9,7 @@ from routine_load.formats.compression import Compression
 from routine_load.ids import Compat
 from routine_load.jobs.timezones import standard_time_zone
 from routine_load.loads.values import Format, LoadSpec
-from routine_load.sql.statements import MergeType
+from routine_load.sql.statements import Expression, MergeType
 from routine_load.statements.stream_load.delimiters import header_delimiter
 from routine_load.statements.stream_load.header_values import clause, is_true, leading_integer, leading_ratio, names
 from routine_load.statements.stream_load.plan import MIB, Batching, BodyFormat, Head, LoadPlan, StreamLoadLimits
@@ -157,6 +157,7 @@ def plan(request: LoadRequest, front: Head) -> LoadPlan:
             num_as_string=is_true(of_json("num_as_string")),
             columns=clause("columns", columns, COMPAT).columns if columns else None,
             where=clause("where", where, COMPAT).where if where else None,
+            preceding_filter=_preceding_filter(request),
             partitions=names(partitions or temporary) or None,
             temporary_partitions=bool(temporary),
             merge_type=merge_type,
@@ -196,6 +197,11 @@ PLANNING: Final = frozenset(
     }
 )
 """The headers of a load that decide what its rows become: only loads that are alike there are grouped."""
+
+
+def _preceding_filter(request: LoadRequest) -> Expression | None:
+    text = request.preceding_filter
+    return clause("preceding_filter", text, COMPAT).preceding_filter if text else None
 
 
 def _by_line(request: LoadRequest) -> bool:

@@ -9,7 +9,7 @@ from routine_load.sql.access import require_on_database, require_on_table
 from routine_load.sql.privileges import Privilege
 from routine_load.statements.context import Context
 from routine_load.statements.ports import Session
-from routine_load.statements.stream_load import direct
+from routine_load.statements.stream_load import direct, http_stream
 from routine_load.statements.stream_load.batching import Batches
 from routine_load.statements.stream_load.interface import TransactionInterface
 from routine_load.statements.stream_load.plan import MIB, Batching, StreamLoadLimits
@@ -67,6 +67,13 @@ class StreamLoads:
         if front.batching is not Batching.OFF:
             return self._batches.load(request, front)
         return direct.load(self._loading, request, front)
+
+    def load_by_sql(self, request: LoadRequest) -> LoadOutcome:
+        """Doris: ``_http_stream``: the header ``sql`` names the table, and says what becomes of the rows."""
+        try:
+            return self.load(http_stream.as_load(self._loading, request))
+        except Refused as error:
+            return refused(request, error)
 
     # StarRocks: the transaction interface.
 

@@ -58,6 +58,9 @@ class StubLoads:
     states: dict[str, str] = field(default_factory=dict)
     outcome: LoadOutcome | None = None
 
+    def load_by_sql(self, request: LoadRequest) -> LoadOutcome:
+        return self.load(request)
+
     def load(self, request: LoadRequest) -> LoadOutcome:
         self.requests.append(request)
         if refusal := request.header("refuse"):

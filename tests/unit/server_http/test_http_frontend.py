@@ -163,6 +163,27 @@ def test_doris_second_phase_names_what_is_missing(doris, headers, message):
     assert put(doris, "/api/db/_stream_load_2pc", **headers).json() == {"status": "FAILED", "msg": message}
 
 
+def test_doris_sends_a_load_by_sql_on(doris):
+    """``_http_stream`` goes to the backend, which takes it; without its statement, or without credentials, nowhere."""
+    path = "/api/_http_stream"
+    answer = put(doris, path, sql="INSERT …".encode())
+    assert answer.status_code == 307
+    assert answer.headers["location"].endswith(f":{doris.backend_port}{path}?")
+    assert put(doris, path).json() == {"status": "FAILED", "msg": "No sql selected."}
+    assert put(doris, path, Authorization=basic("root", "wrong"), sql=b"x").json()["code"] == 401
+    url = f"http://127.0.0.1:{doris.backend_port}{path}"
+    loaded = httpx.put(url, headers={"Authorization": basic(), "sql": "INSERT"}, content=b"1").json()
+    assert (loaded["Status"], doris.loads.requests[-1].header("sql")) == ("Success", "INSERT")
+
+
+def test_doris_mini_load_is_disabled(doris):
+    """The load before Stream Load: off by default in every release that has it, and said so under status 200."""
+    answer = put(doris, "/api/db/t/_load", Expect="x")
+    assert (answer.status_code, answer.json()["code"], answer.json()["msg"]) == (200, 404, "Not Found")
+    assert "mini load operation has been disabled" in answer.json()["data"]
+    assert put(doris, "/api/db/t/_load", Authorization=basic("root", "wrong")).json()["code"] == 401
+
+
 def test_doris_second_phase_is_sent_on(doris):
     """Doris: 307 without Expect, with and without a table in the path."""
     for path in ("/api/db/_stream_load_2pc", "/api/db/t/_stream_load_2pc"):
