@@ -23,6 +23,10 @@ _AFTER_GENERATED = frozenset(
 _WORDS = {"NULL": "NULL", "TRUE": "TRUE", "FALSE": "FALSE", "PI": "3.141592653589793", "E": "2.718281828459045"}
 
 
+_LATEST_START = 2**62
+"""Half of the numbers that there are remain."""
+
+
 @dataclass(slots=True, kw_only=True)
 class ColumnDraft:
     """A column as far as it has been read; ``nullable`` None means nothing was said."""
@@ -34,6 +38,7 @@ class ColumnDraft:
     nullable: bool | None = None
     default: str | None = None
     auto_increment: bool = False
+    auto_start: int = 1
     comment: str = ""
     generated: str | None = None
     on_update: bool = False
@@ -49,6 +54,7 @@ class ColumnDraft:
             aggregation=None if is_key else self.aggregation,
             comment=self.comment,
             auto_increment=self.auto_increment,
+            auto_start=self.auto_start,
             generated=self.generated,
             on_update=self.on_update,
         )
@@ -75,8 +81,7 @@ def _attribute(reader: Reader, draft: ColumnDraft) -> bool:  # noqa: C901, PLR09
         else:
             draft.default = _default(reader, draft.name)
     elif reader.accept("AUTO_INCREMENT"):
-        if reader.peek().text == "(":
-            reader.skip_parentheses()
+        draft.auto_start = _auto_start(reader, draft.name)
         draft.auto_increment = True
         draft.nullable = False
     elif reader.accept("PRIMARY", "KEY"):
@@ -95,6 +100,17 @@ def _attribute(reader: Reader, draft: ColumnDraft) -> bool:  # noqa: C901, PLR09
     else:
         return _aggregation(reader, draft)
     return True
+
+
+def _auto_start(reader: Reader, column: str) -> int:
+    """Doris: ``AUTO_INCREMENT(100)``; without it numbers begin at 1."""
+    if not reader.accept_symbol("("):
+        return 1
+    start = reader.integer()
+    reader.expect_symbol(")")
+    if start > _LATEST_START:
+        raise AnalysisError(f"Column[{column}]: AUTO_INCREMENT can begin at {_LATEST_START} at the latest, got {start}")
+    return max(start, 1)
 
 
 def _generated(reader: Reader) -> str:

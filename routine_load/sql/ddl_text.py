@@ -42,7 +42,7 @@ def _column(column: Column, model: KeyModel, compat: Compat) -> str:
         words.append(str(column.aggregation))
     words.append("NULL" if column.nullable else "NOT NULL")
     if column.auto_increment:
-        words.append("AUTO_INCREMENT")
+        words.append("AUTO_INCREMENT" if column.auto_start == 1 else f"AUTO_INCREMENT({column.auto_start})")
     if (text := default_text(column)) is not None:
         plain = column.default in ("CURRENT_TIMESTAMP", "CURRENT_DATE", "uuid()")
         words += ["DEFAULT", text if plain else _string(text)]

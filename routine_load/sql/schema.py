@@ -94,6 +94,7 @@ class Column:
 
     ``generated`` is the expression of a generated column, as it was written; nothing loads it. ``on_update``: a change
     of the row that does not bring the column sets it to its default, the time (Doris: ON UPDATE CURRENT_TIMESTAMP).
+    ``auto_start``: no number that is made is less (Doris: AUTO_INCREMENT(n)).
     """
 
     name: str
@@ -104,6 +105,7 @@ class Column:
     aggregation: Aggregation | None = None
     comment: str = ""
     auto_increment: bool = False
+    auto_start: int = 1
     generated: str | None = None
     on_update: bool = False
 

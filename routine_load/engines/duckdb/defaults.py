@@ -22,7 +22,8 @@ def default_expression(column: Column) -> str:
     """SQL text; NULL where the column declares no default, and an empty state (both vendors) in a column of states."""
     type_text = duckdb_type(column.type)
     if column.auto_increment:
-        return f"nextval({literal(f'{OWN_SCHEMA}.{AUTO_INCREMENT}')})"
+        number = f"nextval({literal(f'{OWN_SCHEMA}.{AUTO_INCREMENT}')})"
+        return number if column.auto_start == 1 else f"({number} + {column.auto_start - 1})"
     match column.default:
         case None if column.type.name.is_state:
             value = EMPTY[kind_of(column.type)]

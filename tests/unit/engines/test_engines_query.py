@@ -250,6 +250,22 @@ def test_auto_increment_fills_what_is_not_given(asked: Asked) -> None:
     assert ids[3] == 100
 
 
+def test_auto_increment_begins_where_the_table_says(asked: Asked) -> None:
+    """Doris: AUTO_INCREMENT(n); also after the file is opened again, and in a table made of SHOW CREATE TABLE."""
+    asked.run("CREATE TABLE t (id BIGINT NOT NULL AUTO_INCREMENT(1000), v INT)")
+    [(_, again)] = asked.rows("SHOW CREATE TABLE t")
+    assert "AUTO_INCREMENT(1000)" in again
+    asked.run(again.replace("`t`", "`u`"))
+    asked.engine.close()
+    asked.open()
+    for table in ("t", "u"):
+        asked.run(f"INSERT INTO {table} (v) VALUES (1), (2)")
+        first, second = (row[0] for row in asked.rows(f"SELECT id FROM {table} ORDER BY v"))
+        assert 1000 <= first < second
+    with pytest.raises(AnalysisError, match="can begin at"):
+        asked.run("CREATE TABLE w (id BIGINT NOT NULL AUTO_INCREMENT(9223372036854775807), v INT)")
+
+
 def test_a_long_result_is_read_lazily(asked: Asked) -> None:
     """Rows come in chunks: the first are there before the last are made, and a result may be left unread."""
     asked.run("CREATE TABLE t (a BIGINT)")
