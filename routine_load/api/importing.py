@@ -103,8 +103,8 @@ def _check_state(told: Told, name: JobName, choices: Choices) -> None:
     state = state_of(told)
     if state in ACTIVE and not choices.pause:
         raise JobStateError(
-            f"it is {told.column('State')} there: PAUSE ROUTINE LOAD FOR {render_job(name)} there first, or let it be "
-            "paused (pause)"
+            f"it is {told.column('State')} there: PAUSE ROUTINE LOAD FOR {render_job(name)} there first, or give "
+            "--pause (pause=True)"
         )
     if state not in ACTIVE and state is not JobState.PAUSED:
         raise JobStateError(f"it is {told.column('State')} there, and cannot go on")

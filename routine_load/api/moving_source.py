@@ -7,7 +7,6 @@ is done with it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
@@ -53,7 +52,10 @@ def open_source(url: str) -> tuple[FrontEnd, str | None]:
     address = Address.of(f"mysql{url[len(scheme) :]}")
     address = replace(address, read_timeout_s=address.read_timeout_s or _READ_TIMEOUT_S)
     vendor = None if scheme == "mysql" else Compat(scheme)
-    return FrontEnd(RemoteDoor(address).open(None), vendor), address.database
+    try:
+        return FrontEnd(RemoteDoor(address).open(None), vendor), address.database
+    except RoutineLoadError as error:
+        raise type(error)(f"the front end at {address.host}:{address.port}: {error.message}") from error
 
 
 class FrontEnd:
@@ -96,7 +98,7 @@ class FrontEnd:
         row = rows[0]
         return Told(compat=compat or _vendor(row), row=row, created=created, is_ours=self.is_ours)
 
-    def settled(self, job: JobName, deadline: Deadline, changed: Callable[[], bool] = lambda: False) -> Told:
+    def settled(self, job: JobName, deadline: Deadline) -> Told:
         """A paused job once nothing of it commits any more: two looks apart tell the same, and no task is there.
 
         Raises JobStateError where it does not come to rest, or is resumed meanwhile.
@@ -109,7 +111,7 @@ class FrontEnd:
             now = _signature(told)
             if now == before and _is_at_rest(told):
                 return told
-            if deadline.expired or changed():
+            if deadline.expired:
                 raise JobStateError("it does not come to rest there: a task is still committing, or its progress moves")
             before = now
             time.sleep(min(_LOOK_EVERY_S, deadline.remaining))

@@ -23,7 +23,7 @@ from routine_load.sql.statements import CreateRoutineLoad
 _PROPERTIES: Final = re.compile(r"^[ \t]*PROPERTIES[ \t]*\n?[ \t]*\(", re.MULTILINE)
 _SOURCE: Final = re.compile(r"^[ \t)]*FROM KAFKA[ \t]*\n?[ \t]*\(", re.MULTILINE)
 _COMMENT: Final = re.compile(r"\)\s*COMMENT\s+\"(.*)\"\s*;?\s*\Z", re.DOTALL)
-_MERGE: Final = re.compile(r"[ \t]WITH (APPEND|DELETE|MERGE)[ \t]*\Z")
+_MERGE: Final = re.compile(r"WITH (APPEND|DELETE|MERGE)[ \t]*\Z")
 _MERGE_LINE: Final = re.compile(r"\A\s*WITH (APPEND|DELETE|MERGE)\b[ \t]*")
 _NEXT_KEY: Final = re.compile(r"\n(?=[ \t]*\"[\w.\-]+\"[ \t]*=)")
 _PROPERTY: Final = re.compile(r"\s*\"([\w.\-]+)\"([ \t]*)=[ \t]*\"(.*)\"\s*,?\s*\Z", re.DOTALL)
