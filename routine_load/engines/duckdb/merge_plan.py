@@ -29,7 +29,8 @@ class MergePlan:
     has_sequence: bool = False
 
     def check(self) -> None:
-        missing = [c.name for c in self.table.key_columns if c.name not in self.columns and not c.auto_increment]
+        brought = {*self.columns, *(column.name for column in self.numbered)}
+        missing = [c.name for c in self.table.key_columns if c.name not in brought]
         if missing:
             raise SinkError(f"{self.table.ref}: the rows lack the key column '{missing[0]}'")
         if self.has_op and self.table.key_model is KeyModel.AGGREGATE:
@@ -66,8 +67,14 @@ class MergePlan:
 
     @property
     def numbered(self) -> list[Column]:
-        """Key columns that no row brings, and that number the rows (both vendors: AUTO_INCREMENT)."""
-        return [c for c in self.table.key_columns if c.auto_increment and c.name not in self.columns]
+        """Key columns that no row brings: they number the rows (both vendors: AUTO_INCREMENT), or have their default.
+
+        In a partial update only the first: a default would be another row's key.
+        """
+        absent = [c for c in self.table.key_columns if c.name not in self.columns]
+        if self.keeps_missing:
+            return [c for c in absent if c.auto_increment]
+        return [c for c in absent if c.auto_increment or c.nullable or c.default is not None]
 
     @property
     def loaded(self) -> list[Column]:
