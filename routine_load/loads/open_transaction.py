@@ -226,6 +226,11 @@ class OpenTransaction:
         if self._transaction.state is not TxnState.PREPARE or self._why_ended:
             self._raise_ended()
 
+    def require_idle(self) -> None:
+        """Raises TransactionBusy where another call is at work, which may be just beginning."""
+        if self._is_busy:
+            raise TransactionBusy
+
     @contextmanager
     def _alone(self, *, ending: bool = False) -> Iterator[None]:
         with self._lock:

@@ -16,7 +16,7 @@ comment; a line that begins with two blanks continues the one before. The rest i
 and what is expected of the answer, of the table, and of the file of rejected rows:
 
 * ``Status Success``, ``Message OK`` — that key of the answer; ``Message …text`` ends with it, ``no ErrorURL``: it is
-  absent; ``{txn}`` is the number of the transaction that was answered last
+  absent; ``some Label``: it is there, and not empty; ``{txn}`` is the number of the transaction that was answered last
 * ``counts total loaded filtered unselected``
 * ``row 1 | NULL | x`` — the rows of ``t``, in any order, or of the ``query`` before them; ``no rows``
 * ``log text`` — a line of the error log contains that; ``record text`` — so does the file of rejected records
@@ -244,6 +244,8 @@ class Player:
         elif word == "record":
             found = Path(self.answer["RejectedRecordPath"]).read_text()
             fits = unescaped(rest).decode() in found.splitlines()
+        elif word == "some":
+            fits = bool(self.answer.get(rest))
         elif word == "no":
             fits = rest not in self.answer
         elif rest.startswith("…"):

@@ -149,6 +149,7 @@ class TransactionInterface:
         if begun is None:
             raise Refused(Code.TXN_NOT_EXISTS, f"Transaction with label {request.header('label')} not exists")
         transaction = begun.opened
+        transaction.require_idle()
         try:
             if not begun.is_multi and begun.table != request.table:
                 raise invalid(f"Request table {request.table} not equal transaction table {begun.table}")
@@ -165,6 +166,8 @@ class TransactionInterface:
             give_up(transaction, CLIENT_GONE)
             raise
         except Refused as error:
+            if isinstance(error.__cause__, TransactionBusy):
+                raise error.__cause__ from error
             _give_up_quietly(transaction, error.text)
             raise
         return replace(told(_ok(), transaction), counts=counts, rejects="")
@@ -257,6 +260,7 @@ class TransactionInterface:
     def _ending(self, begun: _Begun, watch: Stopwatch) -> Iterator[OpenTransaction]:
         """Prepare or commit: only what has rows, and not too many bad ones. Raises Refused; then all is given up."""
         opened = begun.opened
+        opened.require_idle()
         try:
             begun.require_loaded()
             self._loading.require_tolerable(opened, begun.max_filter_ratio)

@@ -6,6 +6,7 @@ load without rows is an error, and so is a document that cannot be parsed).
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -153,12 +154,15 @@ def told(outcome: LoadOutcome, transaction: OpenTransaction) -> LoadOutcome:
 
 def refused(request: LoadRequest, error: Refused, label: str = "") -> LoadOutcome:
     """The answer of a direct load that is refused before a transaction began."""
+    named = label or request.header("label")
+    if not named and request.session.compat is Compat.STARROCKS:
+        named = str(uuid.uuid4())  # the original makes one before it looks at anything else
     return LoadOutcome(
         status=error.status,
         message=error.said(request.session.compat),
         existing_status=error.existing_status,
         txn_id=NO_TXN,
-        label=label or request.header("label"),
+        label=named,
         database=request.database,
         table=request.table,
         comment=request.header("comment"),
