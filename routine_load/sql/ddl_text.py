@@ -37,7 +37,7 @@ def default_text(column: Column) -> str | None:
 
 
 def _column(column: Column, model: KeyModel, compat: Compat) -> str:
-    words = [f"`{_name(column.name)}`", spell(column.type, widths=compat is Compat.STARROCKS)]
+    words = [f"`{_name(column.name)}`", spell(column.type, compat, widths=compat is Compat.STARROCKS)]
     if column.aggregation is not None and model is KeyModel.AGGREGATE:
         words.append(str(column.aggregation))
     words.append("NULL" if column.nullable else "NOT NULL")

@@ -186,8 +186,12 @@ def _nested(reader: Reader, word: str, column: str, compat: Compat, depth: int) 
     return ColumnType(name=TypeName(word.lower()), arguments=tuple(arguments), fields=tuple(fields))
 
 
-def spell(type_: ColumnType, *, widths: bool = False) -> str:
-    """The vendors' spelling: ``bigint`` in DESC, ``bigint(20)`` (``widths``) in StarRocks' SHOW CREATE TABLE."""
+def spell(type_: ColumnType, compat: Compat = Compat.STARROCKS, *, widths: bool = False) -> str:
+    """The vendor's spelling: ``bigint`` in DESC, ``bigint(20)`` (``widths``) in StarRocks' SHOW CREATE TABLE.
+
+    Doris calls STRING ``text``, and writes ``struct<a:int>``.
+    """
+    parts = [spell(part, compat, widths=widths) for part in type_.arguments]
     match type_.name:
         case TypeName.DECIMAL:
             return (
@@ -198,10 +202,12 @@ def spell(type_: ColumnType, *, widths: bool = False) -> str:
         case TypeName.CHAR | TypeName.VARCHAR | TypeName.VARBINARY:
             return f"{type_.name}({type_.length})" if type_.length is not None else str(type_.name)
         case TypeName.ARRAY | TypeName.MAP:
-            return f"{type_.name}<{','.join(spell(a, widths=widths) for a in type_.arguments)}>"
+            return f"{type_.name}<{','.join(parts)}>"
         case TypeName.STRUCT:
-            pairs = zip(type_.fields, type_.arguments, strict=True)
-            return f"struct<{', '.join(f'{field} {spell(a, widths=widths)}' for field, a in pairs)}>"
+            between, comma = (":", ",") if compat is Compat.DORIS else (" ", ", ")
+            fields = (f"{name}{between}{part}" for name, part in zip(type_.fields, parts, strict=True))
+            return f"struct<{comma.join(fields)}>"
         case name:
             width = _DISPLAY_WIDTH.get(name, "") if widths else ""
-            return ("variant" if type_.is_variant else str(name)) + width
+            word = "text" if name is TypeName.STRING and compat is Compat.DORIS else str(name)
+            return ("variant" if type_.is_variant else word) + width

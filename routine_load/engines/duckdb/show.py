@@ -221,7 +221,7 @@ def _row(table: Table, column: Column, compat: Compat) -> tuple[str | None, ...]
     null = ("Yes" if column.nullable else "No") if doris else ("YES" if column.nullable else "NO")
     return (
         column.name,
-        spell(column.type),
+        spell(column.type, compat),
         null,
         "true" if column.is_key else "false",
         default_text(column),

@@ -6,6 +6,8 @@ import pytest
 
 from routine_load.engines.duckdb.system_rows import EMPTY
 from routine_load.errors import AnalysisError, StatementSyntaxError, UnknownTable
+from routine_load.ids import Compat
+from tests.unit.engines.conftest import Asked
 
 TABLES = [
     "CREATE TABLE d.a (id INT, v BIGINT SUM) AGGREGATE KEY(id) DISTRIBUTED BY HASH(id) BUCKETS 3",
@@ -103,3 +105,16 @@ def test_tables_config_tells_what_create_table_said(shown):
         ["a", "AGG_KEYS", "", "HASH", "`id`", 3, "{}"],
         ["p", "PRI_KEYS", "`id`", "HASH", "`id`", 0, '{"replication_num": "1"}'],
     ]
+
+
+def test_doris_calls_string_text_and_its_statement_makes_the_same_table(asked: Asked) -> None:
+    """Doris: DESC and SHOW CREATE TABLE say text and struct<a:int>; StarRocks struct<a int>."""
+    asked.run("CREATE TABLE t (k INT, s STRING, a ARRAY<STRING>, r STRUCT<x: INT, y: STRING>)")
+    assert [row[1] for row in asked.rows("DESC t")][1:] == ["string", "array<string>", "struct<x int, y string>"]
+    asked.session.compat = Compat.DORIS
+    told = [row[1] for row in asked.rows("DESC t")]
+    assert told[1:] == ["text", "array<text>", "struct<x:int,y:text>"]
+    [(_, statement)] = asked.rows("SHOW CREATE TABLE t")
+    asked.run(statement.replace("`t`", "`u`"))
+    assert asked.rows("SHOW CREATE TABLE u") == [("u", statement.replace("`t`", "`u`"))]
+    assert [row[1] for row in asked.rows("DESC u")] == told

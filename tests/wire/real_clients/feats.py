@@ -279,7 +279,8 @@ def columns(talk: Talk) -> None:
     """Describes a table of all types."""
     found = talk.session.columns("shop", "kinds")
     others = talk.client.type_names
-    names = {name: others.get(f"{name} ({talk.place.compat})", others.get(name, kind)) for name, kind in KINDS.items()}
+    kinds = KINDS | ({"c_string": "text"} if talk.place.compat is Compat.DORIS else {})
+    names = {name: others.get(f"{name} ({talk.place.compat})", others.get(name, kind)) for name, kind in kinds.items()}
     assert {name: kind.split("(")[0].split("<")[0] for name, kind in found.items()} == names
 
 
