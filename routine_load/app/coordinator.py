@@ -169,9 +169,14 @@ class Coordinator:
         settings, base = self._settings, assembly.foundation
         told = Told(error_logs=base.reject_log, facts=lambda: self._facts(assembly), metrics=assembly.metrics.families)
         # StarRocks: http_max_header_size and http_max_initial_line_length, at the front end
-        small, large = HttpLimits.STARROCKS_HEAD_BYTES, HttpLimits.HEAD_BYTES
-        head = small if settings.compat is Compat.STARROCKS else large
-        limits = HttpLimits(connections_max=settings.http_connections_max, request_head_bytes_max=large)
+        limits = HttpLimits(connections_max=settings.http_connections_max, request_head_bytes_max=HttpLimits.HEAD_BYTES)
+        of_frontend = limits
+        if settings.compat is Compat.STARROCKS:
+            of_frontend = replace(
+                limits,
+                request_head_bytes_max=HttpLimits.STARROCKS_HEAD_BYTES,
+                request_line_bytes_max=HttpLimits.STARROCKS_LINE_BYTES,
+            )
         loading = Loading(
             compat=settings.compat,
             streams=assembly.streams,
@@ -189,8 +194,7 @@ class Coordinator:
             self._http.append(backend)
             self._backend_http_port = await backend.start()
         assert http_port is not None, "asked for before"
-        limits = replace(limits, request_head_bytes_max=head)
-        frontend = HttpDoor(settings.host, http_port, told, limits, frontend_routes(self._callers))
+        frontend = HttpDoor(settings.host, http_port, told, of_frontend, frontend_routes(self._callers))
         self._http.append(frontend)
         self._ports = (None, await frontend.start())
 

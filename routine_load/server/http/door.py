@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 import uvicorn
+from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from routine_load.config import MIB
 from routine_load.errors import RoutineLoadError
@@ -27,14 +29,37 @@ class HttpLimits:
     """Bounds of a door. Heads: ``columns`` and ``jsonpaths`` of wide tables are long."""
 
     HEAD_BYTES: ClassVar[int] = 128 * 1024
-    STARROCKS_HEAD_BYTES: ClassVar[int] = (32 + 4) * 1024
+    STARROCKS_LINE_BYTES: ClassVar[int] = 4 * 1024
+    STARROCKS_HEAD_BYTES: ClassVar[int] = 32 * 1024 + STARROCKS_LINE_BYTES
 
     connections_max: int = 512
     backlog: int = 128
     request_head_bytes_max: int = STARROCKS_HEAD_BYTES
+    request_line_bytes_max: int = HEAD_BYTES
     error_log_bytes_max: int = 16 * MIB
     keep_alive_s: int = 5
     shutdown_s: int = 3
+
+
+class _BoundedHeads:
+    """Heads beyond the bounds are refused, whether they came in at once or in pieces, which h11 looks at."""
+
+    def __init__(self, application: ASGIApp, limits: HttpLimits) -> None:
+        self._application = application
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        query = len(scope["query_string"])
+        line = len(f"{scope['method']}  HTTP/1.1") + len(scope["raw_path"]) + (query and query + 1)
+        head = line + sum(len(name) + len(value) + len(": \r\n") for name, value in scope["headers"])
+        status, what = 414, f"request line is longer than {self._limits.request_line_bytes_max}"
+        if line <= self._limits.request_line_bytes_max:
+            status, what = 431, f"headers are longer than {self._limits.request_head_bytes_max}"
+            if head <= self._limits.request_head_bytes_max:
+                await self._application(scope, receive, send)
+                return
+        refusal = PlainTextResponse(f"The {what} bytes\n", status, {"Connection": "close"})
+        await refusal(scope, receive, send)
 
 
 class _Server(uvicorn.Server):
@@ -79,7 +104,7 @@ class HttpDoor:
         listener = _listen(self.setting, (self._host, self._port), self._limits.backlog)
         self._server = _Server(
             uvicorn.Config(
-                self._pages.application(),
+                _BoundedHeads(self._pages.application(), self._limits),
                 http=Patient,
                 ws="none",
                 lifespan="off",

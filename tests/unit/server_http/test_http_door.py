@@ -71,7 +71,7 @@ class Running:
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.thread.start()
-        limits = HttpLimits(error_log_bytes_max=1000 * (len(LINE) + 1))
+        limits = HttpLimits(error_log_bytes_max=1000 * (len(LINE) + 1), request_line_bytes_max=4096)
         self.door = HttpDoor("127.0.0.1", 0, told(self.logs, compat), limits)
         self.port = self.call(self.door.start())
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
@@ -219,6 +219,18 @@ def test_an_oversized_request_head_is_refused(door):
     with socket.create_connection(("127.0.0.1", door.port), timeout=10) as client:
         client.sendall(b"GET / HTTP/1.1\r\nX: " + b"x" * 150_000)
         assert client.recv(100).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize(
+    ("query", "header", "status"), [(4071, 0, 200), (4072, 0, 414), (0, 32_000, 200), (0, 36_864, 431)]
+)
+def test_a_head_that_comes_at_once_has_the_same_bounds(door, query, header, status):
+    """StarRocks: http_max_initial_line_length and http_max_header_size, to the byte for the line."""
+    with socket.create_connection(("127.0.0.1", door.port)) as connection:
+        line = f"GET /api/health?{'x' * query} HTTP/1.1"
+        connection.sendall(f"{line}\r\nHost: x\r\nConnection: close\r\nx: {'y' * header}\r\n\r\n".encode())
+        with connection.makefile("rb") as answered:
+            assert answered.readline().split()[1] == str(status).encode()
 
 
 def test_a_taken_port_is_named(door):
