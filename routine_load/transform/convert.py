@@ -261,7 +261,16 @@ def _from_text(text: str, to: ColumnType, rules: Rules) -> str:  # noqa: PLR0911
         return f"CASE WHEN json_valid({text}) THEN {text} END"
     # CASE, not AND: DuckDB may not parse what json_valid has not seen.
     read = f"CASE WHEN json_valid(d) THEN {_nested('TRY_CAST(d AS JSON)', to, rules)} END"
-    return f"list_transform([{as_json(text, rules.compat)}], lambda d: {read})[1]"
+    document = as_json(text, rules.compat)
+    if to.name is TypeName.STRUCT and rules.compat is Compat.DORIS:
+        document = f"list_transform([{document}], lambda d: {_LISTED})[1]"
+    return f"list_transform([{document}], lambda d: {read})[1]"
+
+
+_LISTED = (
+    "CASE WHEN starts_with(d, '{') AND NOT json_valid(d) THEN '[' || d[2:-2] || ']' WHEN starts_with(d, '{') THEN d END"
+)
+"""Doris: the values of a struct may stand there without their names, in order; in brackets they are none."""
 
 
 def _nested(document: str, to: ColumnType, rules: Rules, depth: int = 0) -> str:
@@ -286,7 +295,12 @@ def _nested(document: str, to: ColumnType, rules: Rules, depth: int = 0) -> str:
         for at, (field, argument) in enumerate(zip(to.fields, to.arguments, strict=True), 1)
     )
     is_object = f"json_type({document}) = 'OBJECT'"
-    texts = f"CASE WHEN {is_object} THEN [json_extract_string({document}, [{paths}])] END"
+    texts = f"CASE WHEN {is_object} THEN [json_extract_string({document}, [{paths}])]"
+    if rules.compat is Compat.DORIS and depth == 0:
+        places = ", ".join(f"'/{at}'" for at in range(len(to.fields)))
+        texts += f" WHEN json_array_length({document}) = {len(to.fields)} THEN "
+        texts += f"[json_extract_string({document}, [{places}])]"
+    texts += " END"
     return f"list_transform({texts}, lambda {name}: struct_pack({fields}))[1]"
 
 

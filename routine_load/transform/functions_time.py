@@ -13,7 +13,7 @@ from routine_load.transform.moments import (
     strftime_format,
 )
 from routine_load.transform.operators import as_kind
-from routine_load.transform.registry import Builder, Context, Family
+from routine_load.transform.registry import Builder, Context, Family, whole_number
 from routine_load.transform.time_formats import formatted, joda_format, joda_formatted, tera_format
 from routine_load.transform.typed import Kind, Typed, clamped, derived, quoted
 
@@ -97,6 +97,20 @@ def _now(context: Context) -> str:
     return in_zone("now()", context.zone)
 
 
+def _now_of(args: list[Typed], context: Context) -> str:
+    """Both vendors: ``now(p)`` has p digits of a second, at most 6, cut; ``now()`` none."""
+    if not args:
+        return f"date_trunc('second', {_now(context)})"
+    digits = whole_number(args, 0, "now", "the number of digits")
+    if not 0 <= digits <= SECOND_DIGITS:
+        raise AnalysisError(f"now: the number of digits must be between 0 and {SECOND_DIGITS}, not {digits}")
+    unit = 10 ** (SECOND_DIGITS - digits)
+    return f"make_timestamp(epoch_us({_now(context)}) // {unit} * {unit})"
+
+
+SECOND_DIGITS = 6
+
+
 def _to_date(args: list[Typed], context: Context) -> Typed:
     return as_kind(args[0], Kind.DATE, context)
 
@@ -157,9 +171,7 @@ TIME.add("to_tera_date", "TF", Kind.DATE, lambda args, context: f"CAST({_from_te
 TIME.add("date_format", "mF", Kind.TEXT, _date_format)
 TIME.add("to_date date", "A", Kind.DATE, _to_date)
 TIME.add("timestamp", "m", Kind.DATETIME, "{0}")
-TIME.add(
-    "now current_timestamp localtime localtimestamp", "", Kind.DATETIME, lambda _, c: f"date_trunc('second', {_now(c)})"
-)
+TIME.add("now current_timestamp localtime localtimestamp", "I?", Kind.DATETIME, _now_of)
 TIME.add("curdate current_date", "", Kind.DATE, lambda _, c: f"CAST({_now(c)} AS DATE)")
 TIME.add("utc_timestamp", "", Kind.DATETIME, "date_trunc('second', timezone('UTC', now()))")
 for _part in ("year", "quarter", "month", "hour", "minute", "second", "dayofyear"):

@@ -324,12 +324,18 @@ class _Builder:
         scope = self._table_scope() if self.plan.table.partition_kind is not None else {}
         inside = in_partitions(self.plan.table, self.spec, scope, self.rules)
         if inside is not None:
-            reason = "The row is out of partition ranges. Please add a new partition."
+            reason, value = "The row is out of partition ranges. Please add a new partition.", None
             if self.spec.compat is Compat.DORIS:
-                reason = "no partition for this tuple"
+                reason, value = "no partition for this tuple. tuple={value}", self._tuple(scope)
             when = derived(f"(NOT coalesce({inside.sql}, false))", Kind.BOOL, inside)
-            faults.append(Fault(when=when, value=None, column="", reason=reason))
+            faults.append(Fault(when=when, value=value, column="", reason=reason))
         return faults
+
+    def _tuple(self, scope: dict[str, Typed]) -> Typed:
+        """The values that a partition is looked for by."""
+        values = [scope[name.lower()] for name in self.plan.table.partition_columns]
+        texts = ", ".join(f"coalesce({to_text(value.sql, value.kind)}, 'NULL')" for value in values)
+        return derived(f"concat_ws(', ', {texts})", Kind.TEXT, *values)
 
     def _operation(self, sources: dict[str, Typed]) -> tuple[Typed | None, Fault | None]:
         """The row's operation as TINYINT (0 upsert, 1 delete), and when its text is neither."""
