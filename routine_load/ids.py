@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
@@ -25,6 +26,11 @@ NO_TXN = TxnId(-1)
 
 Label = NewType("Label", str)
 """Name of one load transaction at the sink; used for one attempt and never again."""
+
+
+def number_of(name: str) -> int:
+    """A number for what has only a name here, as databases and tables do; the same for ever."""
+    return zlib.crc32(name.encode())
 
 
 class Compat(StrEnum):

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from routine_load.errors import AnalysisError, LabelUsed, LimitExceeded
-from routine_load.ids import Compat, Label, TxnId
+from routine_load.ids import Compat, Label, TxnId, number_of
 from routine_load.jobs.frontend_config import FrontendConfig
 from routine_load.loads.transaction_values import Transaction, TxnState
 
@@ -46,9 +46,8 @@ class Labels:
         running = len(self._running.get(transaction.database, ())) + running_elsewhere
         limit = self._config(transaction.compat).max_running_txn_num_per_db
         if running >= limit:
-            raise LimitExceeded(
-                f"current running txns on db {transaction.database} is {running}, larger than limit {limit}"
-            )
+            number = number_of(transaction.database)
+            raise LimitExceeded(f"current running txns on db {number} is {running}, larger than limit {limit}")
         self.put(transaction)
 
     def put(self, transaction: Transaction) -> None:

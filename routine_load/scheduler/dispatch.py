@@ -19,7 +19,7 @@ from routine_load.errors import (
     RoutineLoadError,
     TaskTimedOut,
 )
-from routine_load.ids import JobId
+from routine_load.ids import JobId, number_of
 from routine_load.jobs.job import Job
 from routine_load.jobs.show import NO_BACKEND
 from routine_load.jobs.states import JobState
@@ -105,7 +105,7 @@ class Dispatcher:
         limit = self._parts.planner.frontend_config(compat).max_running_txn_num_per_db
         if running < limit:
             return True
-        text = f"current running txns on db {run.database} is {running}, larger than limit {limit}"
+        text = f"current running txns on db {number_of(run.database)} is {running}, larger than limit {limit}"
         self._moves.fail(run, judge(run.case(BeginRefused(text), 1)))
         return False
 

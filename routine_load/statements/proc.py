@@ -7,11 +7,10 @@ look like ``loads``'.
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Callable
 
 from routine_load.errors import ExecutionError
-from routine_load.ids import Compat, TableRef
+from routine_load.ids import Compat, TableRef, number_of
 from routine_load.jobs.statistics import doris_statistic, starrocks_statistic
 from routine_load.loads.history import Load
 from routine_load.sql.results import ResultTable, text_table
@@ -79,7 +78,7 @@ def _dbs(rest: list[str], session: Session, context: Context) -> ResultTable:
     rows = []
     for database in _databases(session, context):
         tables = [t for t in context.engine.tables(database) if session.rights.sees(database, t)]
-        rows.append((_number(database), database, len(tables), "", None, ""))
+        rows.append((number_of(database), database, len(tables), "", None, ""))
     return text_table(_DBS_COLUMNS, rows)
 
 
@@ -89,7 +88,7 @@ def _db(database: str, session: Session, context: Context) -> ResultTable:
         if session.rights.sees(database, name):
             table = context.engine.table(TableRef(database, name))
             keys = str(table.key_model).replace(" KEY", "_KEYS").replace("DUPLICATE", "DUP").replace("AGGREGATE", "AGG")
-            number = _number(f"{database}.{name}")
+            number = number_of(f"{database}.{name}")
             partitioned = ", ".join(table.partition_columns)
             rows.append((number, name, partitioned, keys, table.engine, len(table.columns), table.comment))
     return text_table(_DB_COLUMNS, rows)
@@ -98,7 +97,7 @@ def _db(database: str, session: Session, context: Context) -> ResultTable:
 def _transactions(rest: list[str], session: Session, context: Context) -> ResultTable:
     """``/transactions``, ``/transactions/<db>``, ``/transactions/<db>/running`` and ``…/finished``."""
     if not rest:
-        return text_table(["DbId", "DbName"], [(_number(d), d) for d in _databases(session, context)])
+        return text_table(["DbId", "DbName"], [(number_of(d), d) for d in _databases(session, context)])
     database = _database(rest[0], session, context)
     loads = loads_of(database, session, context)
     running = [load for load in loads if load.status.is_running]
@@ -118,14 +117,9 @@ def _databases(session: Session, context: Context) -> list[str]:
 def _database(said: str, session: Session, context: Context) -> str:
     """By name or by number."""
     for database in _databases(session, context):
-        if said in (database, str(_number(database))):
+        if said in (database, str(number_of(database))):
             return database
     raise ExecutionError(f"Database {said} does not exist")
-
-
-def _number(name: str) -> int:
-    """A number for what has only a name here; the same for ever."""
-    return zlib.crc32(name.encode())
 
 
 _PLACES: dict[str, _Place] = {

@@ -313,8 +313,8 @@ def test_a_job_that_meets_the_bound_of_transactions_is_paused(house):
     name = house.job()
     row = until(lambda: house.show(name)["State"] == "PAUSED" and house.show(name))
     assert row["ReasonOfStateChanged"] == (
-        "ErrorReason{errCode = 103, msg='failed to begin txn for task :current running txns on db d is 0, larger than "
-        "limit 0'}"
+        "ErrorReason{errCode = 103, msg='failed to begin txn for task :current running txns on db 2564639436 is 0, "
+        "larger than limit 0'}"
     )
     paused = [
         line for line in house.metrics().text.splitlines() if line.startswith("starrocks_fe_routine_load_paused ")

@@ -231,7 +231,7 @@ def test_transactions_that_run_are_bounded_per_database(world: World) -> None:
     world.settings = {"max_running_txn_num_per_db": "2"}
     world.prepared("one", b"1,x")
     opened = world.transactions.begin(BEGIN)
-    with pytest.raises(LimitExceeded, match="current running txns on db d is 2, larger than limit 2"):
+    with pytest.raises(LimitExceeded, match="current running txns on db 2564639436 is 2, larger than limit 2"):
         world.transactions.begin(replace(BEGIN, label=Label("m")))
     world.transactions.begin(replace(BEGIN, database="e"))
     opened.rollback("no")
