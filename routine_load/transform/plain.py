@@ -6,7 +6,6 @@ for the same value (``tests/unit/transform``: both are compared on any texts); e
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -35,6 +34,7 @@ _LENGTHS: Final = {TypeName.DATE: 10, TypeName.DATETIME: 19}
 _MISREAD: Final = {TypeName.BOOLEAN: b"", TypeName.DECIMAL: b"eE"}
 """Arrow reads the integer 0x1F, and large exponents of decimals wrongly (26.0)."""
 _WHOLE: Final = r"^-?[0-9]{1,19}$"
+_CERTAIN_DIGITS: Final = {TypeName.TINYINT: 2, TypeName.SMALLINT: 4, TypeName.INT: 9, TypeName.BIGINT: 18}
 _FLOATING: Final = r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$"
 _DAY: Final = r"^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
 _SPELLINGS: Final = {
@@ -44,8 +44,7 @@ _SPELLINGS: Final = {
     TypeName.DATE: _DAY + "$",
     TypeName.DATETIME: _DAY + " ([01][0-9]|2[0-3])(:[0-5][0-9]){2}$",
 }
-_DAY_US: Final = 86_400_000_000
-_FIRST_DAY: Final = (dt.date(1000, 1, 1) - dt.date(1970, 1, 1)).days
+_FIRST_YEAR: Final = "1000"
 """Before it the two do not agree on what a year is."""
 
 
@@ -70,10 +69,7 @@ class PlainColumn:
         else:
             values, odd = self._cast(texts), None
             if values is None:
-                odd = self._not_plain(texts)
-                values = self._cast(pc.if_else(odd, pa.scalar(None, pa.string()), texts))
-                if values is None:
-                    return pa.nulls(len(texts), self.arrow), pc.is_valid(texts)
+                values, odd = self._cast_plain(texts)
         if not self.nullable and texts.null_count:
             missing = pc.is_null(texts)
             odd = missing if odd is None else pc.or_(odd, missing)
@@ -98,21 +94,32 @@ class PlainColumn:
         except pa.ArrowInvalid:
             return None
         if length is not None:
-            return values if _is_after_first_year(values) else None
+            return values
         if pa.types.is_floating(values.type):
             return values if pc.all(pc.is_finite(values)).as_py() in {True, None} else None
         misread = _MISREAD.get(self.type.name, b"xX")
         return None if any(_has_byte(texts, misread[at : at + 1]) for at in range(len(misread))) else values
 
-    def _not_plain(self, texts: pa.Array) -> pa.Array:
-        pattern = _SPELLINGS.get(self.type.name, _WHOLE)
+    def _cast_plain(self, texts: pa.Array) -> tuple[pa.Array, pa.Array]:
+        """The values of texts that are spelled plainly, and which are not: what the pattern takes is not misread."""
+        for pattern in self._patterns():
+            odd = pc.fill_null(pc.invert(pc.match_substring_regex(texts, pattern)), fill_value=False)
+            try:
+                return pc.if_else(odd, pa.scalar(None, pa.string()), texts).cast(self.arrow), odd
+            except pa.ArrowInvalid:
+                continue  # a number is too large
+        return pa.nulls(len(texts), self.arrow), pc.is_valid(texts)
+
+    def _patterns(self) -> tuple[str, ...]:
+        """Spellings that are plain, and those whose value is in range for certain."""
         if self.type.name is TypeName.DECIMAL:
             scale = self.type.scale or 0
             whole = (self.type.precision or 10) - scale
             digits = f"[0-9]{{1,{whole}}}" if whole else "0"
-            pattern = f"^-?{digits}" + (f"([.][0-9]{{1,{scale}}})?$" if scale else "$")
-        plain = pc.match_substring_regex(texts, pattern)
-        return pc.fill_null(pc.invert(plain), fill_value=False)
+            return (f"^-?{digits}" + (f"([.][0-9]{{1,{scale}}})?$" if scale else "$"),)
+        if self.type.name in _SPELLINGS:
+            return (_SPELLINGS[self.type.name],)
+        return _WHOLE, f"^-?[0-9]{{1,{_CERTAIN_DIGITS[self.type.name]}}}$"
 
 
 def plain_columns(plan: Plan) -> tuple[PlainColumn, ...]:
@@ -158,15 +165,14 @@ def _one_array(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _has_length(texts: pa.Array, length: int) -> bool:
-    """All that are not NULL have so many bytes."""
+    """All have so many bytes, and a year that needs no thought."""
     found = pc.min_max(pc.binary_length(texts)).as_py()
-    return found["min"] is None or (found["min"], found["max"]) == (length, length)
-
-
-def _is_after_first_year(moments: pa.Array) -> bool:
-    is_day = pa.types.is_date(moments.type)
-    least = pc.min(moments.view(pa.int32() if is_day else pa.int64())).as_py()
-    return least is None or bool(least >= _FIRST_DAY * (1 if is_day else _DAY_US))
+    if found["min"] is None:
+        return True
+    if (found["min"], found["max"]) != (length, length):
+        return False
+    first: str = pc.min(texts).as_py()
+    return first >= _FIRST_YEAR
 
 
 def _has_byte(texts: pa.Array, byte: bytes) -> bool:

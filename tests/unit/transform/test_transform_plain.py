@@ -147,3 +147,23 @@ def test_few_odd_values_leave_the_others_to_casts(monkeypatch) -> None:
     outcome(transformer, ["1", "2"])
     assert asked == [1]
     transformer.close()
+
+
+@pytest.mark.parametrize(
+    ("of", "odd", "usual"),
+    [
+        (TypeName.BIGINT, "x7", ["1", "-2"]),
+        (TypeName.INT, "0x1F", ["1", "-2"]),
+        (TypeName.TINYINT, "300", ["1", "-2"]),
+        (TypeName.DECIMAL, "1e3", ["1.5", "-2"]),
+        (TypeName.DATE, "2023-02-29", ["2026-11-20", "1999-02-28"]),
+    ],
+)
+def test_an_odd_value_spoils_no_other_row(of: TypeName, odd: str, usual: list[str]) -> None:
+    """What Arrow refuses, or would misread, is odd; NULLs that stand for it do not make the whole chunk odd."""
+    is_decimal = of is TypeName.DECIMAL
+    exact = ColumnType(name=of, precision=9 if is_decimal else None, scale=2 if is_decimal else None)
+    [column] = program_of(exact, Compat.STARROCKS)[1].plain
+    values, places = column.converted(pa.array([*usual, odd, None], pa.string()))
+    assert places.to_pylist() == [False, False, True, False]
+    assert values.null_count == 2
