@@ -58,7 +58,7 @@ bench: $(STAMP) ## Rows per second and CPU beside a consumer that only counts
 	$(BIN)/python -m benchmarks
 
 soak: $(STAMP) ## The long crash test, and a million generated statements
-	RL_SOAK=1 $(BIN)/python -m pytest -s tests/crash tests/fuzz $(PYTEST_ARGS)
+	RL_SOAK=1 $(BIN)/python -m pytest -s tests/crash tests/fuzz tests/wire/test_loader_kill.py $(PYTEST_ARGS)
 
 clean: ## Remove everything that was made here
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

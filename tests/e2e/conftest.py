@@ -23,16 +23,18 @@ class ServiceProcess:
         self.process: subprocess.Popen[str] | None = None
         self.mysql_port = 0
         self.http_port = 0
+        self.keeps_ports = False
 
     @property
     def log(self) -> Path:
         return self.data_dir.parent / f"{self.data_dir.name}.log"
 
     def start(self) -> ServiceProcess:
+        ports = (self.mysql_port, self.http_port) if self.keeps_ports else (0, 0)
         with self.log.open("a") as stderr:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "routine_load", "serve", "--data-dir", str(self.data_dir)]
-                + ["--mysql-port", "0", "--http-port", "0", "--compat", self.compat],
+                + ["--mysql-port", str(ports[0]), "--http-port", str(ports[1]), "--compat", self.compat],
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 text=True,

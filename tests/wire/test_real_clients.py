@@ -13,6 +13,7 @@ from real_clients.apart import ROOT
 from real_clients.feats import CONNECT, FEATS, LOOK, READ, TALK, Feat
 from real_clients.feats_families import ALCHEMY, JDBC, TERMINAL
 from real_clients.feats_load import LOAD
+from real_clients.feats_loading import LOADER, LOADING
 from real_clients.page import COMMAND, NO, YES, Told, merged, page, read, together
 from real_clients.roster import CLIENTS, NAMES, named
 from real_clients.session import Login, NotHere, Talk
@@ -20,14 +21,15 @@ from real_clients.session import Login, NotHere, Talk
 from routine_load.ids import Compat
 
 PAGE = ROOT / "docs" / "clients.md"
-GROUPS = (CONNECT, TALK, LOOK, READ, LOAD, TERMINAL, JDBC, ALCHEMY)
+GROUPS = (CONNECT, TALK, LOOK, READ, LOAD, TERMINAL, JDBC, ALCHEMY, LOADING)
 LINES = tuple((group, feat.line) for group in GROUPS for feat in FEATS if feat.group == group)
 assert len(set(LINES)) == len(LINES)
 
 
 def asked_of(name: str, group: str) -> list[Feat]:
-    client = named(name)
-    return [feat for feat in FEATS if feat.group == group and feat.family in ("", client.family)]
+    family = named(name).family
+    families = (LOADER,) if family == LOADER else ("", family)
+    return [feat for feat in FEATS if feat.group == group and feat.family in families]
 
 
 def modes_of(name: str, group: str) -> tuple[Compat, ...]:

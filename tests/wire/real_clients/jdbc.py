@@ -7,7 +7,7 @@ import itertools
 import re
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -46,9 +46,10 @@ _READ: dict[str, Any] = {
 
 
 class Java:
-    """The running program; one at a time speaks to it."""
+    """A running program, started when it is first spoken to; one at a time speaks to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, command: Callable[[], Sequence[str]]) -> None:
+        self._command = command
         self._program: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
 
@@ -70,9 +71,9 @@ class Java:
                 lines.append(told)
 
     def _start(self) -> subprocess.Popen[str]:
-        options = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m", "-Duser.timezone=UTC"]
+        options = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Duser.timezone=UTC"]
         self._program = subprocess.Popen(
-            ["java", *options, "-cp", classpath(), str(PROGRAM)],
+            ["java", *options, *self._command()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -88,7 +89,7 @@ class Java:
             program.stdout.close()
 
 
-JAVA = Java()
+JAVA = Java(lambda: ["-Xmx256m", "-cp", classpath(), str(PROGRAM)])
 
 
 class JdbcSession:
@@ -175,7 +176,6 @@ class Jdbc:
 
     type_names: ClassVar[Mapping[str, str]] = {
         "c_largeint (doris)": "int",
-        "c_string (doris)": "char",
         "c_array (doris)": "int",
     }
     """Of a server that calls itself 5.7 it takes the first MySQL name that it finds within a type's."""
@@ -215,7 +215,7 @@ class MariaDbJdbc(Jdbc):
     lacks: ClassVar[Mapping[str, str]] = {
         "getPrimaryKeys (doris)": "it looks for `PRI` in `information_schema.columns`, where Doris says `UNI`",
     }
-    type_names: ClassVar[Mapping[str, str]] = {}
+    type_names: ClassVar[Mapping[str, str]] = {"c_string (doris)": "string"}
     jar = "mariadb-java-client"
 
     def url(self, place: Place, login: Login) -> str:

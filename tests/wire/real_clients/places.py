@@ -52,9 +52,12 @@ class Service:
     def __init__(self, folder: Path, compat: Compat, bootstrap: str, topic: str) -> None:
         self._process = ServiceProcess(folder / str(compat), compat=str(compat)).start()
         certificate, port = self._process.data_dir / "server-cert.pem", self._process.mysql_port
-        bare = Place(compat, port, certificate, None, bootstrap, topic)
+        http_port = self._process.http_port
+        bare = Place(compat, port, certificate, None, bootstrap, topic, http_port)
         onlooker = PyMySql().connect(bare, Login())
-        self.place = RunningPlace(compat, port, certificate, _truststore(certificate), bootstrap, topic, onlooker)
+        self.place = RunningPlace(
+            compat, port, certificate, _truststore(certificate), bootstrap, topic, http_port, onlooker
+        )
         try:
             self._furnish()
         except Refused:

@@ -6,6 +6,7 @@ from real_clients.alchemy import dialects
 from real_clients.asyncmy_client import Asyncmy
 from real_clients.dbapi import Connector, MySqlClient, PyMySql
 from real_clients.jdbc import Jdbc, MariaDbJdbc
+from real_clients.loaders import loaders
 from real_clients.session import Client
 from real_clients.terminals import MariaDbShell, Mycli
 
@@ -20,6 +21,7 @@ CLIENTS: tuple[Client, ...] = (
     Jdbc("Connector/J, prepared", "useServerPrepStmts=true&cachePrepStmts=true&useCursorFetch=true"),
     MariaDbJdbc("MariaDB Connector/J", ""),
     *dialects(),
+    *loaders(),
 )
 NAMES = tuple(client.name for client in CLIENTS)
 assert len(set(NAMES)) == len(NAMES)

@@ -34,6 +34,7 @@ class Place:
     truststore: Path | None
     bootstrap: str
     topic: str
+    http_port: int
 
 
 @dataclass(frozen=True, slots=True)
