@@ -104,11 +104,12 @@ class Gathered:
         fits, weight = self._how_many(messages, [weigh(piece) for piece in heavy.values()])
         rest = messages[fits:]
         added = messages[:fits] if rest else messages
-        partitions = array("i", cast("map[int]", map(Message.partition, added)))
+        # Through a list: an array takes a list at once, and an iterator one by one.
+        partitions = array("i", cast("list[int]", list(map(Message.partition, added))))
         self.values += map(Message.value, added)
         self.partitions += partitions
-        self.offsets += array("q", cast("map[int]", map(Message.offset, added)))
-        self.bytes += sum(map(len, added))
+        self.offsets += array("q", cast("list[int]", list(map(Message.offset, added))))
+        self.bytes += sum(map(len, added)) if heavy else weight
         self.weight += weight
         for each, part in self.parts.items():
             part.add(added, None if rest else heavy.get(each))
