@@ -162,8 +162,8 @@ class FrontendConfig:
     )
     empty_load_as_error: bool = _item(
         True,
-        "A batch of a StarRocks job of which no row is loaded counts as an aborted task and says so in OtherMsg; its "
-        "offsets advance in either case.",
+        "A Stream Load of which no row is loaded fails; a batch of a StarRocks job counts as an aborted task and says "
+        "so in OtherMsg, its offsets advance in either case.",
         vendors=_STARROCKS,
     )
     max_running_txn_num_per_db: int = _item(

@@ -6,6 +6,7 @@ Refuses to know what headers mean.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from functools import partial
 
@@ -115,10 +116,11 @@ class Backend:
             user = (await self._callers.credentials(request)).user
             outcome, complete = await self._callers.load(request, user, work, database, table)
         except RoutineLoadError as error:
+            given = self._compat is Compat.STARROCKS and failed == "Fail"
             outcome = LoadOutcome(
                 status=failed,
                 message=error.message if self._compat is Compat.STARROCKS else _of_doris(_code(error), error),
-                label=named.get("label", ""),
+                label=named.get("label") or (str(uuid.uuid4()) if given else ""),
                 database=database,
                 table=table,
                 has_context=False,

@@ -101,6 +101,9 @@ def _batching(request: LoadRequest) -> Batching:
 
 
 def _interval_ms(request: LoadRequest) -> int:
+    parallel = request.header("merge_commit_parallel")
+    if parallel and (leading_integer(parallel) or 0) <= 0:
+        raise invalid("Invalid parameter merge_commit_parallel. The value must be larger than 0")
     number = leading_integer(request.header("merge_commit_interval_ms"))
     if number is None or number <= 0:
         raise invalid("Invalid parameter merge_commit_interval_ms. The value must be larger than 0")

@@ -206,6 +206,7 @@ def test_a_backend_says_so_under_status_200(starrocks, doris, authorization, mes
     answer = httpx.put(url(starrocks), headers=headers)
     assert (answer.status_code, answer.json()["Status"], answer.json()["Message"]) == (200, "Fail", message)
     assert answer.json()["TxnId"] == -1
+    assert len(answer.json()["Label"]) == 36  # StarRocks makes one before it looks at anything
     answer = httpx.put(url(doris), headers=headers)
     assert (answer.status_code, answer.json()["Message"]) == (200, f"[NOT_AUTHORIZED]{message}")
 
