@@ -16,7 +16,8 @@ from routine_load.jobs.moving.values import MovedJob, Texts, Told
 from routine_load.jobs.registry import REGISTRY
 from routine_load.jobs.source import DEFAULT_OFFSETS, DISCOVERY, GROUP_ID, ORIGIN_DEFAULT_OFFSETS
 from routine_load.sql.delimiters import delimiter_value
-from routine_load.sql.statements import Delimiter, LoadClauses, MergeType
+from routine_load.sql.parser import parse
+from routine_load.sql.statements import CreateRoutineLoad, Delimiter, LoadClauses, MergeType
 
 _MASK: Final = re.compile(r"\*{3,}")
 _MASKED_URL: Final = re.compile(r"\*{3,}@")
@@ -40,11 +41,13 @@ def read_job(told: Told) -> MovedJob:
 def _read(told: Told) -> MovedJob:
     if told.column("DataSourceType") not in {"", "KAFKA"}:
         raise AnalysisError(f"its source is {told.column('DataSourceType')}, allowed: KAFKA")
+    if told.is_ours and told.created:
+        return _of_ours(told)
     shown = read_shown(starts.read_json(told.column("JobProperties"), "JobProperties"), told.compat)
     created, notes = _created(told, shown)
     source = _source(told, created)
     masked = tuple(key for key, value in source.items() if _is_masked(value))
-    if REGISTRY in source and not told.is_ours and REGISTRY not in masked:
+    if REGISTRY in source and REGISTRY not in masked:
         notes += (f"{REGISTRY}: a key and secret in it, if it has any, are not told: give it whole",)
     unknown = {key: value for key, value in shown.unknown.items() if key not in created.properties}
     notes += tuple(
@@ -66,6 +69,31 @@ def _read(told: Told) -> MovedJob:
         comment=told.column("Comment") or created.comment,
         masked=masked,
         notes=notes + dropped,
+    )
+
+
+def _of_ours(told: Told) -> MovedJob:
+    """Another service of this kind prints a statement that makes the same job, at the offsets of now."""
+    (statement,) = parse(told.created, told.compat)
+    if not isinstance(statement, CreateRoutineLoad):
+        raise AnalysisError("SHOW CREATE ROUTINE LOAD tells another statement")
+    given = {each.key: each.value for each in statement.source_properties}
+    source = {key: value for key, value in given.items() if key not in _PLACES}
+    written = starts.written_offsets(given)
+    follows = given.get(DISCOVERY, "false").lower() == "true" or "kafka_partitions" not in given
+    return MovedJob(
+        compat=told.compat,
+        database=told.column("DbName"),
+        name=statement.job.name,
+        table=statement.table,
+        merge_type=statement.merge_type,
+        clauses=statement.clauses,
+        properties={each.key: each.value for each in statement.properties},
+        source=source,
+        starts=written or starts.next_offsets(told.column("Progress")),
+        is_pinned=not follows,
+        comment=statement.comment,
+        masked=tuple(key for key, value in source.items() if _is_masked(value)),
     )
 
 
@@ -151,13 +179,10 @@ def _with_delimiters(clauses: LoadClauses, shown: Shown) -> LoadClauses:
 def _progress(told: Told, created: Created) -> tuple[dict[PartitionId, str], tuple[str, ...]]:
     """Next offsets, and a note on partitions that the topic has no more.
 
-    One of our own tells in SHOW CREATE how far its rows are visible, of which Progress may be a moment behind. Doris
-    tells next offsets there, too: what both say has to agree.
+    Doris tells next offsets in SHOW CREATE, too: what both say has to agree.
     """
     written = starts.written_offsets(created.source)
     progress = starts.next_offsets(told.column("Progress"))
-    if told.is_ours and written:
-        return written, ()
     if not progress:
         return written, ()  # StarRocks: pinned, and not scheduled yet
     if told.compat is Compat.DORIS and not starts.agreed(progress, written):
@@ -178,8 +203,6 @@ def _is_pinned(told: Told, created: Created) -> bool | None:
     StarRocks prints offsets only for a job that is pinned; Doris prints both for every job that has progress.
     """
     listed = "kafka_partitions" in created.source
-    if told.is_ours:
-        return listed and created.source.get(DISCOVERY, "false").lower() != "true"
     if not told.created:
         return None
     if told.compat is Compat.STARROCKS:

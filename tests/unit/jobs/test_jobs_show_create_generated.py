@@ -14,7 +14,12 @@ from routine_load.ids import Compat
 from routine_load.jobs import properties_doris, properties_starrocks
 from routine_load.jobs.definition import DefineContext, JobDefinition, define
 from routine_load.jobs.frontend_config import FrontendConfig
+from routine_load.jobs.moving.giving import for_service
+from routine_load.jobs.moving.reading import read_job
+from routine_load.jobs.moving.values import Told
 from routine_load.jobs.pairs import property_pairs, source_pairs
+from routine_load.jobs.properties import JobFormat
+from routine_load.jobs.show import LiveFacts, View, job_row
 from routine_load.jobs.show_create import create_text
 from routine_load.jobs.source import MASK
 from routine_load.sql.expressions import read_expression
@@ -258,3 +263,54 @@ def test_a_masked_secret_is_refused_not_taken(compat, key, secret):
     assert MASK in dict(source_pairs(definition))[key]
     with pytest.raises(RoutineLoadError, match=rf"{key} holds \*{{6}}, .* write the secret itself"):
         executed(text, compat)
+
+
+@settings(max_examples=120, deadline=None)
+@given(definitions(), st.dictionaries(st.integers(0, 60), st.integers(0, 2**40), min_size=1, max_size=5))
+def test_a_generated_job_moves_as_it_is(definition, progress):
+    """What another service of this kind tells of a job makes the same job, at its offsets."""
+    if definition.source.is_pinned:
+        progress = dict.fromkeys(definition.source.partitions, 7)
+    again = moved(definition, progress, is_ours=True)
+    assert {partition: spec.value for partition, spec in again.source.offsets} == progress
+    assert replace(again, source=replace(again.source, offsets=definition.source.offsets)) == definition
+
+
+def moved(definition: JobDefinition, progress, *, is_ours: bool) -> JobDefinition:
+    job = job_of(definition, progress=progress)
+    view = View(compat=definition.compat, timezone="UTC", now=job.created_at)
+    told = Told(
+        compat=definition.compat,
+        row=job_row(job, LiveFacts(), view),
+        created=create_text(job, from_progress=True),
+        is_ours=is_ours,
+    )
+    return executed(for_service(replace(read_job(told), is_pinned=definition.source.is_pinned)).text, definition.compat)
+
+
+@settings(max_examples=120, deadline=None)
+@given(definitions(), st.dictionaries(st.integers(0, 60), st.integers(0, 2**40), min_size=1, max_size=5))
+def test_a_generated_job_of_a_vendor_keeps_its_clauses(definition, progress):
+    """Read as a vendor's front end prints it, from the JSON columns: the same clauses, source and offsets."""
+    if definition.source.is_pinned:
+        progress = dict.fromkeys(definition.source.partitions, 7)
+    again = moved(definition, progress, is_ours=False)
+    assert {partition: spec.value for partition, spec in again.source.offsets} == progress
+    told, source = again.source, definition.source
+    assert (again.merge_type, again.table, again.comment) == (
+        definition.merge_type,
+        definition.table,
+        definition.comment,
+    )
+    assert (set(told.partitions), told.default_offset) == (set(source.partitions), source.default_offset)
+    assert dict(told.properties) == dict(source.properties)
+    bare = {"column_separator": None, "row_delimiter": None}
+    assert replace(again.clauses, **bare) == replace(definition.clauses, **bare)
+    if definition.properties.format is not JobFormat.JSON:  # whose separators mean nothing, and are not printed
+        assert delimiters(again) == delimiters(definition)
+
+
+def delimiters(definition: JobDefinition) -> tuple[str, str]:
+    """What they mean; one that is not written is the default."""
+    separator, row = definition.clauses.column_separator, definition.clauses.row_delimiter
+    return separator.value if separator else "\t", row.value if row else "\n"
