@@ -300,6 +300,7 @@ ARGUMENTS = {
     "L": ["split(a, ',')", "array(a, b)", "[1, NULL, 2]", "[]", "[[1], [a]]", "NULL"],
     "K": ["str_to_map(a)", "map(a, b)", "map()", "NULL"],
     "G": ["a", "-1", "NULL", "170141183460469231731687303715884105727"],
+    "Y": ["to_binary(a)", "to_binary(b, 'utf8')", "NULL"],
 }
 
 
