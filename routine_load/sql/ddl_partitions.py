@@ -1,7 +1,7 @@
 """The PARTITION BY clause: its columns, and its partitions where they are written out.
 
 partitioning := [AUTO] PARTITION BY {RANGE | LIST} "(" expression, … ")" [partitions]
-| PARTITION BY {expression | "(" expression, … ")"} [partitions]
+| PARTITION BY {expression, … | "(" expression, … ")"} [partitions]
 partitions   := "(" [partition | START … END … EVERY … | FROM … TO … INTERVAL …] "," … ")"
 partition    := PARTITION [IF NOT EXISTS] name VALUES {LESS THAN bound | "[" bound "," bound ")" | IN list}
 """
@@ -35,7 +35,7 @@ def read_partitioning(reader: Reader) -> Partitioning:
     comes = reader.accept("AUTO")
     reader.expect("PARTITION", "BY")
     kind = next((kind for kind in PartitionKind if reader.accept(kind.value)), PartitionKind.EXPRESSION)
-    columns = _expressions(reader) if reader.peek().text == "(" else (_call(reader),)
+    columns = _expressions(reader)
     if kind is PartitionKind.EXPRESSION or any("(" in column for column in columns):
         comes = True
     partitions = read_partitions(reader) if reader.peek().text == "(" else ()
@@ -43,13 +43,15 @@ def read_partitioning(reader: Reader) -> Partitioning:
 
 
 def _expressions(reader: Reader) -> tuple[str, ...]:
-    reader.expect_symbol("(")
+    """In parentheses or not (StarRocks: ``PARTITION BY date_trunc('day', d), city``)."""
+    wrapped = reader.accept_symbol("(")
     found: list[str] = []
     while True:
         found.append(_call(reader))
         if not reader.accept_symbol(","):
             break
-    reader.expect_symbol(")")
+    if wrapped:
+        reader.expect_symbol(")")
     return tuple(found)
 
 

@@ -206,3 +206,15 @@ def test_a_hidden_sequence_column_can_be_inserted_by_its_name(asked: Asked) -> N
     asked.run("INSERT INTO t (k, v, __DORIS_SEQUENCE_COL__) VALUES (1, 5, 5)")
     asked.run("INSERT INTO t (k, v, __DORIS_SEQUENCE_COL__) VALUES (1, 4, 4)")
     assert asked.rows("SELECT * FROM t") == [(1, 5)]
+
+
+def test_partitions_of_several_expressions_need_no_parentheses(asked: Asked) -> None:
+    """StarRocks: PARTITION BY date_trunc('month', d), c takes every row, and SHOW CREATE TABLE can be run again."""
+    asked.run(
+        "CREATE TABLE t (k INT, c VARCHAR(9), d DATE) PARTITION BY date_trunc('month', d), c DISTRIBUTED BY HASH(k)"
+    )
+    asked.run("INSERT INTO t VALUES (1, 'a', '2024-01-05'), (2, 'b', '2024-02-05')")
+    assert asked.rows("SELECT k FROM t ORDER BY k") == [(1,), (2,)]
+    [(_, statement)] = asked.rows("SHOW CREATE TABLE t")
+    asked.run(statement.replace("`t`", "`u`"))
+    assert asked.rows("SHOW CREATE TABLE u") == [("u", statement.replace("`t`", "`u`"))]
