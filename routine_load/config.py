@@ -30,7 +30,9 @@ class Settings:
     advertised_host: str | None = None
     """Where clients reach this host, if not at ``host``: what SHOW, redirects and error URLs tell."""
     backends: int = 3
-    metadata_url: str | None = None
+    metadata_url: str | None = field(default=None, repr=False)
+    """It may hold a password."""
+    metadata_connections_max: int = 16
     target: str = "duckdb"
     compat: Compat = Compat.STARROCKS
     cluster: str = "rl"

@@ -29,6 +29,7 @@ MIGRATION_TIMEOUT_S: Final = 3600
 POOL_TIMEOUT_S: Final = 10
 CONNECTION_AGE_MAX_S: Final = 1800
 CONNECTIONS_KEPT: Final = 5
+CONNECTIONS_MAX: Final = 16
 
 _PRAGMAS: Final = ("journal_mode=WAL", "foreign_keys=ON", "busy_timeout=10000", "synchronous=FULL")
 _DRIVERS: Final = {
@@ -51,7 +52,7 @@ _ALLOWED: Final = (
 class Reach:
     """How many connections there may be, and how long one statement may take."""
 
-    connections_max: int = 16
+    connections_max: int = CONNECTIONS_MAX
     statement_timeout_s: int = STATEMENT_TIMEOUT_S
 
     @property
@@ -171,7 +172,11 @@ def _postgresql(address: URL, reach: Reach) -> dict[str, Any]:
         "tcp_user_timeout": SILENCE_TIMEOUT_S * 1000,
     }
     arguments = {name: value for name, value in ours.items() if name not in address.query}
-    return {"connect_args": arguments | {"client_encoding": "utf8"}, **_pooled(reach)}
+    return {
+        "connect_args": arguments | {"client_encoding": "utf8"},
+        "isolation_level": "READ COMMITTED",  # whatever the server's own default is
+        **_pooled(reach),
+    }
 
 
 def _set_up_postgresql(connection: Any, reach: Reach) -> None:
@@ -181,7 +186,6 @@ def _set_up_postgresql(connection: Any, reach: Reach) -> None:
         f"SET lock_timeout = '{LOCK_TIMEOUT_S}s';"
         f"SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_TIMEOUT_S}s';"
         "SET TIME ZONE 'UTC';"
-        "SET default_transaction_isolation = 'read committed';"
         "SET synchronous_commit = 'on'"
     )
     connection.autocommit = False

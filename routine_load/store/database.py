@@ -23,7 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from routine_load.errors import MetadataError, MetadataUnavailable
 from routine_load.paths import shipped
-from routine_load.store.connections import FOR_MIGRATIONS, POOL_TIMEOUT_S, Reach, create_engine, told
+from routine_load.store.connections import CONNECTIONS_MAX, FOR_MIGRATIONS, POOL_TIMEOUT_S, Reach, create_engine, told
 from routine_load.store.tables import metadata
 
 __all__ = ["Database", "add", "create_engine", "migrate", "migrate_url", "migration_config", "put"]
@@ -35,7 +35,7 @@ _MIGRATION_WAIT_S: Final = 60
 class Database:
     """One metadata database, at the newest revision. Thread-safe; close it."""
 
-    def __init__(self, url: str, connections_max: int = Reach().connections_max) -> None:
+    def __init__(self, url: str, connections_max: int = CONNECTIONS_MAX) -> None:
         """Connect and migrate. Raises MetadataError."""
         self.engine = create_engine(url, Reach(connections_max=connections_max))
         self.name: Final = told(self.engine.url)
@@ -44,6 +44,7 @@ class Database:
         self._writer = threading.Lock() if self.engine.dialect.name == "sqlite" else None
         try:
             if self._writer is None:
+                _meet(self.engine)
                 _migrate_patiently(url)
             else:
                 migrate(self.engine)
@@ -123,6 +124,14 @@ def migrate(engine: sa.Engine, revision: str = "head") -> None:
                 command.upgrade(migration_config(connection), revision)
     except CommandError as cause:
         raise MetadataError(f"the metadata database cannot be brought to revision {revision}: {cause}") from cause
+
+
+def _meet(engine: sa.Engine) -> None:
+    """Ask for a connection, with little patience. Raises MetadataError, for an option of the driver's too."""
+    name = told(engine.url)
+    try:
+        with _named_failures(name), engine.connect():
+            pass
     except (TypeError, ValueError, OSError) as cause:  # PyMySQL meets an option that it does not know or cannot use
         raise MetadataError(f"the metadata database {name} cannot be used, {type(cause).__name__}: {cause}") from cause
 
@@ -184,6 +193,8 @@ def _named_failures(name: str) -> Iterator[None]:
         raise MetadataUnavailable(
             f"no connection to the metadata database {name} became free within {POOL_TIMEOUT_S} s"
         ) from cause
+    except UnicodeEncodeError as cause:
+        raise MetadataError("the metadata database keeps no text with half a character in it") from cause
     except SQLAlchemyError as cause:
         original = getattr(cause, "orig", None)
         if isinstance(original, MetadataError):

@@ -99,7 +99,7 @@ class IntentStore:
 
     def move(self, intent: Intent, to: IntentState, reason: str) -> bool:
         assert to is not IntentState.FINISHED, "only finish moves progress"
-        values: dict[str, Any] = {"state": to.value, "reason": reason[:_REASON_MAX]}
+        values: dict[str, Any] = {"state": to.value, "reason": _kept_text(reason)}
         if not to.is_open:
             values["finished_at_ms"] = self._now_ms()
         with self._writing() as connection:
@@ -352,6 +352,11 @@ def _reported(record: CommitRecord, report: Report) -> CommitRecord:
 
 def _record_text(record: CommitRecord) -> str:
     return json.dumps(encode(replace(record, ranges=(), sequence=0)), ensure_ascii=False, separators=(",", ":"))
+
+
+def _kept_text(reason: str) -> str:
+    """A target may say anything; PostgreSQL keeps no NUL, and nobody keeps half a character."""
+    return reason[:_REASON_MAX].replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
 def _parts_text(parts: Sequence[Part]) -> str:

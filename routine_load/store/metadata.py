@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+from routine_load.store.connections import CONNECTIONS_MAX
 from routine_load.store.database import Database
 from routine_load.store.files import SmallFileStore
 from routine_load.store.grants import GrantStore
@@ -22,8 +23,8 @@ V = TypeVar("V", bound=VerifierValue)
 class Metadata:
     """An open metadata database. ``with`` closes it."""
 
-    def __init__(self, url: str, secrets: SecretBox) -> None:
-        self._database = Database(url)
+    def __init__(self, url: str, secrets: SecretBox, connections_max: int = CONNECTIONS_MAX) -> None:
+        self._database = Database(url, connections_max)
         self.jobs = JobStore(self._database, secrets)
         self.settings = SettingStore(self._database)
         self.grants = GrantStore(self._database)
@@ -52,6 +53,6 @@ class Metadata:
         self.close()
 
 
-def open_metadata(url: str, secrets: SecretBox) -> Metadata:
+def open_metadata(url: str, secrets: SecretBox, connections_max: int = CONNECTIONS_MAX) -> Metadata:
     """Migrate and open. Raises MetadataError."""
-    return Metadata(url, secrets)
+    return Metadata(url, secrets, connections_max)
