@@ -7,6 +7,7 @@ odd goes to the exact path, which is still columnar. Quotes are ordinary charact
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
@@ -48,6 +49,7 @@ class CsvDecoder:
         self._row_delimiter = spec.row_delimiter.encode()
         self._shown = _visible(spec.column_separator), _visible(spec.row_delimiter)
         self._fast = _is_plain(spec)
+        self._stray_quote = _stray_quote(spec) if self._fast and spec.enclose and spec.compat is Compat.DORIS else None
         self._slots = [f"f{i}" for i in range(len(columns))]
         self._null_values = [NULL_TEXT, ""] if spec.empty_field_as_null else [NULL_TEXT]
         # An enclosure left open by the last message would be closed by the end of the data, silently: one more row
@@ -157,6 +159,7 @@ class CsvDecoder:
             and (joined.isascii() or (is_utf8(joined) and not self._is_marked(joined)))
             and (self._row_delimiter == b"\n" or self._row_delimiter not in joined)
             and not (self._escape_is_no_shield and self._spec.escape.encode() in joined)
+            and not (self._stray_quote is not None and self._stray_quote.search(joined))
         )
 
     @property
@@ -280,7 +283,18 @@ def _is_plain(spec: LoadSpec) -> bool:
     # A blank field is NULL in Doris only unquoted; pyarrow's switch covers \N and the blank together.
     if spec.escape and (spec.escape in "\r\n\x00" or spec.escape in {spec.column_separator, spec.enclose}):
         return False
-    return not spec.trim_space and not spec.trim_double_quotes and not (spec.enclose and spec.empty_field_as_null)
+    if spec.keeps_enclosure or (spec.trim_double_quotes and spec.enclose != '"'):
+        return False
+    return not spec.trim_space and not (spec.enclose and spec.empty_field_as_null)
+
+
+def _stray_quote(spec: LoadSpec) -> re.Pattern[bytes]:
+    """Text behind an enclosure, which pyarrow joins to what it holds. Begins with one byte: that is found quickly."""
+    quote, separator = re.escape(spec.enclose.encode()), re.escape(spec.column_separator.encode())
+    other = b"[^" + separator + b"\\n" + quote + b"]"
+    within = b"(?<=" + other + quote + b")"
+    at_start = b"(?<=[" + separator + b"\\n]" + quote * 2 + b")|(?<=\\A" + quote * 2 + b")"
+    return re.compile(quote + b"(?=" + other + b")(?:" + within + b"|" + at_start + b")")
 
 
 def _visible(text: str) -> str:

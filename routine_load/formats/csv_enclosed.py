@@ -1,7 +1,7 @@
 """CSV with ``enclose`` or ``escape``, exactly: fields that may contain separators, row delimiters and enclosures.
 
     row    = field { separator field } ( row delimiter | end of message )
-    field  = [ enclosed ] { plain }
+    field  = enclosed [ any plain but E { plain } ] | { plain }
     enclosed = E { escape any | E E | any but E } E        only at the start of a field
     plain  = escape any | any but separator and row delimiter
 
@@ -141,11 +141,8 @@ class EnclosedSplitter:
         if self._spec.enclose:
             quote = _literal(self._spec.enclose)
             enclosed = f"starts_with({value}, {quote})"
-            body = _literal(f"(?s)\\A{self._enclosed()}")
-            inner = f"regexp_extract({value}, {body})"
-            rest = f"regexp_replace({value}, {body}, '')"
-            inside = self._unescaped(f"{inner}[2:-2]", self._spec.enclose)
-            plain = f"CASE WHEN {enclosed} THEN {inside} || {self._unescaped(rest, '')} ELSE {plain} END"
+            held = self._held_by_doris(value) if self._spec.compat is Compat.DORIS else self._held(value)
+            plain = f"CASE WHEN {enclosed} THEN {held} ELSE {plain} END"
         for meant, char in ((self._spec.column_separator, separator), (self._spec.row_delimiter, delimiter)):
             if meant != char:
                 plain = f"replace({plain}, {_literal(char)}, {_literal(meant)})"
@@ -155,6 +152,22 @@ class EnclosedSplitter:
         seen = plain if self._spec.compat is Compat.STARROCKS else value
         blank = f" OR ({seen}) = ''" if self._spec.empty_field_as_null else ""
         return f"CASE WHEN NOT {enclosed} AND (({seen}) = '\\N'{blank}) THEN NULL ELSE {plain} END"
+
+    def _held(self, value: str) -> str:
+        """StarRocks: what the enclosure holds, with what stands behind it."""
+        body = _literal(f"(?s)\\A{self._enclosed()}")
+        inner = f"regexp_extract({value}, {body})"
+        rest = f"regexp_replace({value}, {body}, '')"
+        return f"{self._unescaped(f'{inner}[2:-2]', self._spec.enclose)} || {self._unescaped(rest, '')}"
+
+    def _held_by_doris(self, value: str) -> str:
+        """Doris: only a field that ends as it begins is freed of its enclosure; the others keep every character."""
+        quote = _literal(self._spec.enclose)
+        is_closed = f"length({value}) > 1 AND ends_with({value}, {quote})"
+        inside = self._unescaped(f"{value}[2:-2]", self._spec.enclose)
+        if self._spec.keeps_enclosure:
+            inside = f"{quote} || {inside} || {quote}"
+        return f"CASE WHEN {is_closed} THEN {inside} ELSE {self._unescaped(value, self._spec.enclose)} END"
 
     def _unescaped(self, text: str, enclose: str) -> str:
         parts = [
@@ -181,12 +194,14 @@ class EnclosedSplitter:
             return f"{plain}*"
         blanks = "[ ]*" if self._spec.trim_space else ""
         first = f"(?:{escaped}{_class(self._shield + separator + delimiter + self._spec.enclose, negated=True)})"
+        # Two enclosures are one, wherever a match could go on by taking the first of them for the end.
+        enclosed = f"{self._enclosed()}(?:{first}{plain}*)?"
         if self._spec.trim_space:
             # Blanks before an enclosure belong to no plain field, so a plain one starts with another character.
             shut = self._shield + separator + delimiter + self._spec.enclose + " "
             first = f"[ ]*(?:{escaped}{_class(shut, negated=True)})"
-            return f"(?:{blanks}{self._enclosed()}{plain}*|{first}{plain}*|[ ]*)"
-        return f"(?:{self._enclosed()}{plain}*|{first}{plain}*|)"
+            return f"(?:{blanks}{enclosed}|{first}{plain}*|[ ]*)"
+        return f"(?:{enclosed}|{first}{plain}*|)"
 
 
 def _class(chars: str, *, negated: bool = False) -> str:

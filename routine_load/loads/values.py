@@ -82,9 +82,9 @@ class LoadSpec:
     property's text, parsed by the format. ``enclose``/``escape`` are one character or empty. ``timezone`` is a region
     name or ``±HH:MM``. ``metadata`` are further source columns, behind the fields of the message. ``flexible``: a
     partial update whose rows each bring columns of their own; ``refuses_new_keys``: one in which an unknown key fails
-    the load. The last four are for the headers of a Stream Load: rows to leave out at the beginning of
-    the load (CSV), an outer pair of " to take off each field (Doris), SUM columns with the opposite sign, and hidden
-    columns that follow the fields (Doris).
+    the load. The last five are for the headers of a Stream Load: rows to leave out at the beginning of
+    the load (CSV), an outer pair of " to take off each field (Doris), an enclosure that stays around its field (Doris),
+    SUM columns with the opposite sign, and hidden columns that follow the fields (Doris).
     """
 
     compat: Compat
@@ -119,6 +119,7 @@ class LoadSpec:
     registry: RegistryAddress | None = None
     skip_rows: int = 0
     trim_double_quotes: bool = False
+    keeps_enclosure: bool = False
     negative: bool = False
     hidden_columns: tuple[str, ...] = ()
 

@@ -150,6 +150,7 @@ def plan(request: LoadRequest, front: Head) -> LoadPlan:
             escape=request.header("escape"),
             skip_rows=_skip_rows(request, front),
             trim_double_quotes=is_true(request.header("trim_double_quotes")),
+            keeps_enclosure=request.header("enclose") == '"' and not is_true(request.header("trim_double_quotes")),
             empty_field_as_null=is_true(request.header("empty_field_as_null")),
             jsonpaths=of_json("jsonpaths"),
             json_root=of_json("json_root"),
