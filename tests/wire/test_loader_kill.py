@@ -17,6 +17,7 @@ ROWS, RATE, KILLS = 100_000, 4_000, 4
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.skipif("RL_SOAK" not in os.environ, reason="part of make soak")
 @pytest.mark.parametrize("compat", Compat)
 @pytest.mark.parametrize("form", ["json", "csv"])

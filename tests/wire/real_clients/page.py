@@ -34,8 +34,10 @@ SIGKILL ended Connect and the service at random:
 | doris-kafka-connector, `exactly_once`, `max.retries` 0 | 6e614d8 | duplicate key | Connect three times, the service once | 200,000, each once |
 | the same, `max.retries` 10, its default | 6e614d8 | duplicate key | Connect twice, the service once | 195,414: it drops what it has buffered when a load fails |
 
-Without kills String and JSON converters with and without schemas, CSV, upserts and deletes loaded every row. Three
-things that are the connectors' own:
+Without kills every row was loaded: String and JSON converters with and without schemas, CSV, upserts and deletes, changes
+of Debezium (StarRocks' `AddOpFieldForDebeziumRecord`; Doris' `debezium_ingestion`, which added the columns that came
+later), `enable.combine.flush` and `group_commit`. The manuals' `SinkConnector` and `starrocks.user` are called
+`StarRocksSinkConnector` and `starrocks.username`. Three things are the connectors' own:
 
 - StarRocks' manual leaves out `sink.properties.strip_outer_array`; without `true` the connector's arrays are refused
   here as there (issue 14 of the connector), and the message says so.
