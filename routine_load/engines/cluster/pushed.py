@@ -54,11 +54,14 @@ def chunks(spec: LoadSpec, batches: Iterator[pa.RecordBatch]) -> Iterator[bytes]
 
 def _of_csv(spec: LoadSpec) -> dict[str, str]:
     line = "row_delimiter" if spec.compat is Compat.STARROCKS else "line_delimiter"
+    # Doris: a routine load takes the quotes off by itself, a Stream Load where it is told so.
+    takes_off = spec.compat is Compat.DORIS and spec.enclose == '"'
     return {
         "column_separator": _delimiter(spec.column_separator),
         line: _delimiter(spec.row_delimiter),
         "enclose": spec.enclose,
         "escape": spec.escape,
+        "trim_double_quotes": _if(takes_off),
         "empty_field_as_null": _if(spec.empty_field_as_null),
     }
 

@@ -81,6 +81,13 @@ def test_doris_has_headers_of_its_own():
     assert "row_delimiter" not in said
 
 
+@pytest.mark.parametrize(("enclose", "said"), [('"', "true"), ("'", None), ("", None)])
+def test_doris_is_told_to_take_quotes_off(enclose, said):
+    """A routine load does so by itself; a Stream Load keeps them around a field without ``trim_double_quotes``."""
+    headers = pushed.headers(spec(Compat.DORIS, enclose=enclose))
+    assert (headers.get("trim_double_quotes") or None) == said
+
+
 def test_messages_are_joined_as_routine_load_joins_them():
     """A delimiter behind each; a message without a value is none."""
     assert body(spec(Compat.STARROCKS, row_delimiter="|"), b"1,a", None, b"2,b") == b"1,a|2,b|"
