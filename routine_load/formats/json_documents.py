@@ -22,7 +22,8 @@ from routine_load.loads.values import LoadSpec
 SHOWN_CHARS = 200
 _BLANKS = " \t\r\n"
 _DORIS_UNPARSABLE = "Parse json data for JsonDoc failed. code: -1, error info: "
-_SEVERAL = ValueError("a message holds one document, this one holds several")
+SEVERAL_DOCUMENTS = "a message holds one document, this one holds several"
+_SEVERAL = ValueError(SEVERAL_DOCUMENTS)
 
 
 class Documents:

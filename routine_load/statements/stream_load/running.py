@@ -15,6 +15,7 @@ from itertools import chain
 
 from routine_load.commit.values import Counts
 from routine_load.errors import RoutineLoadError, TransactionEnded
+from routine_load.formats.json_documents import SEVERAL_DOCUMENTS
 from routine_load.formats.json_framing import BodyBroken
 from routine_load.ids import NO_TXN, Compat, TableRef
 from routine_load.loads.lines import BodyRows
@@ -30,6 +31,7 @@ from routine_load.statements.stream_load.values import ClientGone, LoadOutcome, 
 from routine_load.statements.stream_load.words import TOO_MANY_FILTERED, Code, Refused, by_front_end, invalid
 
 CLIENT_GONE = "sender is gone"
+SEVERAL_IN_LINE = "Multiple JSON objects in a single line, each has to have a line of its own with read_json_by_line"
 NO_ROWS = (
     "No partitions have data available for loading. If you are sure there may be no data to be loaded, you can use "
     "`ADMIN SET FRONTEND CONFIG ('empty_load_as_error' = 'false')` to ensure such load jobs can succeed"
@@ -111,7 +113,8 @@ class Loading:
         """Raises Refused where too many rows were filtered, or (StarRocks) none is left."""
         counts, compat = transaction.counts, transaction.transaction.compat
         if too_many(counts, max_filter_ratio):
-            raise Refused(_QUALITY[compat], TOO_MANY_FILTERED)
+            several = compat is Compat.DORIS and SEVERAL_DOCUMENTS in transaction.transaction.first_error
+            raise Refused(_QUALITY[compat], SEVERAL_IN_LINE if several else TOO_MANY_FILTERED)
         is_empty = compat is Compat.STARROCKS and counts.loaded == 0
         if is_empty and self.context.frontend_config(compat).empty_load_as_error:
             raise Refused(Code.INTERNAL_ERROR, NO_ROWS)
