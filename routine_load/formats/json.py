@@ -53,15 +53,26 @@ class JsonDecoder:
         values = payloads.values[:]  # rows that stand in one piece are cut here
         if self._one_object_each:
             text = as_text(values)
-            if len(text) and text.null_count == 0 and pc.all(pc.starts_with(text, "{")).as_py():
-                try:
-                    return self._select(pa.table({"doc": text}), None, Rejects())
-                except duckdb.Error:
-                    pass  # some message is not one object: find out which
-            decoded = self._decode_apart(values, text)
+            decoded = self._decode_shaped(values, text) or self._decode_apart(values, text)
             if decoded is not None:
                 return decoded
         return self._decode_documents(values)
+
+    def _decode_shaped(self, values: Sequence[bytes | None], text: pa.StringArray) -> Decoded | None:
+        """All messages have the braces of an object, or all but a few; None where one of them is not one object."""
+        if not len(text):
+            return None
+        begins = pc.starts_with(text, "{")
+        is_shaped = pc.fill_null(pc.and_(begins, pc.ends_with(text, "}")), False)
+        odd = odd_places(is_shaped)
+        try:
+            if odd is not None:
+                return self._decode_but(values, text, (is_shaped, odd))
+            if text.null_count == 0 and pc.all(begins).as_py():
+                return self._select(pa.table({"doc": text}), None, Rejects())
+        except duckdb.Error:
+            pass  # find out which
+        return None
 
     def _decode_apart(self, values: Sequence[bytes | None], text: pa.StringArray) -> Decoded | None:
         """Most messages are one object each, and a few are not; None where that is not how they are."""
@@ -69,8 +80,16 @@ class JsonDecoder:
         is_object = "coalesce(starts_with(doc, '{') AND json_valid(doc), false)"
         is_usual = self._duck.query(f"SELECT {is_object} AS usual FROM src", docs)["usual"].combine_chunks()
         odd = odd_places(is_usual)
-        if odd is None:
-            return None
+        return None if odd is None else self._decode_but(values, text, (is_usual, odd))
+
+    def _decode_but(
+        self, values: Sequence[bytes | None], text: pa.StringArray, parts: tuple[pa.BooleanArray, pa.Array]
+    ) -> Decoded:
+        """One object in each message but the odd ones; ``parts``: the mask of the others, and where the odd are.
+
+        Raises duckdb.Error where that is not so.
+        """
+        is_usual, odd = parts
         # The odd ones become NULL where they are: copying the others would cost more than reading them.
         _, offsets, data = text.buffers()
         masked = pa.StringArray.from_buffers(len(text), offsets, data, is_usual.buffers()[1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from array import array
 from functools import cached_property
 
 import pyarrow as pa
@@ -21,12 +23,21 @@ _REPRINTED_DECIMAL = r"^(-?[0-9.]{16,}|-?[0-9.]+[eE].*|true|false)$"
 
 
 # What such a text begins with. Few texts do, and to look at one byte costs a fifth of a regular expression.
-_REPRINTED_FIRST = pa.array([bytes([byte]) for byte in b"-0123456789tf[{"], pa.binary())
+_REPRINTED_CHARS = "-0123456789tf[{"
+_REPRINTED_FIRST = pa.array([char.encode() for char in _REPRINTED_CHARS], pa.binary())
 # A fraction without an exponent is printed as it was written, but where a document has one with a nought at its end,
 # with more digits than a double keeps, or an exponent. (A number stands behind a colon, a bracket, a comma, a blank or
 # the mark of json_exact.)
 _PLAIN_FRACTION = r"^-?[0-9]+\.[0-9]+$"
 _UNEVEN_NUMBER = r"(?:[:\[,\s]|\\u0001)-?(?:[0-9]+\.[0-9]+0[,\s}\]\\]|[0-9.]+[eE]|[0-9.]{17})"
+# A value that may be printed otherwise than it is written, small numbers with their exponents among them. It stands
+# behind its key, where no document has a backslash: all quotes are the ends of strings then, and each key is written as
+# it is named.
+_UNEVEN_VALUE = r"\s*:\s*(?:[tf\[{]|-?(?:0\.000|[0-9.]{17}|[0-9]+(?:[eE]|\.[0-9]+(?:[eE]|0[,\s}\]]))))"
+_PLAIN_KEY = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+_PLAIN_NUMBER = re.compile(r"-?[0-9]+\.[0-9]+")
+UNEVEN_CHUNKS = 16
+"""After a chunk that had uneven numbers so many are not asked whether they have: the data is probably like that."""
 # Digits that a double may lose show in the document only: 0.10000000000000000001 is printed as 0.1.
 _MANY_DIGITS = r"[0-9.]{17}"
 _FRACTION = r"[.eE]"
@@ -49,6 +60,7 @@ class Selection:
             )
         else:
             self.paths = tuple((column.name,) for column in columns)
+        self._uneven_chunks = 0
 
     def sql(self, function: str = "json_extract_string") -> str:
         """SELECT that gives column ``c<i>`` for every source column."""
@@ -110,8 +122,11 @@ class Selection:
         """
         found: pa.Array | None = None
         documents = _Written(written)
+        even = self._even(table, documents)
         for index, column in enumerate(self.columns):
             values = table.column(index)
+            if index in even:
+                continue
             if column.reading is Reading.TEXT:
                 here = _reprinted(values, documents)
                 if here is None:
@@ -132,12 +147,42 @@ class Selection:
                 found = here if found is None else pc.or_(found, here)
         return found
 
+    def _even(self, table: pa.Table, documents: _Written) -> frozenset[int]:
+        """Text columns none of whose values can be printed otherwise than written, by one look at all documents.
+
+        It costs as much as a look at the texts of two columns: fractions would need more than that.
+        """
+        if self._uneven_chunks > 0:
+            self._uneven_chunks -= 1
+            return frozenset()
+        keys: dict[int, str] = {}
+        wanted = False
+        for index, (path, column) in enumerate(zip(self.paths, self.columns, strict=True)):
+            key = path[-1] if path and is_single(path) and column.reading is Reading.TEXT else None
+            if not isinstance(key, str) or not _PLAIN_KEY.fullmatch(key):
+                continue
+            first = table.column(index)[0].as_py() if table.num_rows else None
+            if first and first[0] in _REPRINTED_CHARS:
+                keys[index] = key
+                wanted = wanted or _PLAIN_NUMBER.fullmatch(first) is not None
+        if not wanted:
+            return frozenset()
+        uneven = rf'"(?:{"|".join(sorted(set(keys.values())))})"{_UNEVEN_VALUE}'
+        if documents.match(r"\\") or documents.match(uneven):
+            self._uneven_chunks = UNEVEN_CHUNKS
+            return frozenset()
+        return frozenset(keys)
+
 
 class _Written:
     """Documents as they were written, and what is found out about all of them once it is asked for."""
 
     def __init__(self, texts: pa.ChunkedArray) -> None:
         self._texts = texts
+
+    def match(self, pattern: str) -> bool:
+        """Whether the pattern is found in any of them, or across the border of two: as one text."""
+        return any(pc.match_substring_regex(_as_one(chunk), pattern)[0].as_py() for chunk in self._texts.chunks)
 
     @cached_property
     def many_digits(self) -> pa.ChunkedArray:
@@ -146,6 +191,16 @@ class _Written:
     @cached_property
     def uneven(self) -> pa.ChunkedArray:
         return pc.match_substring_regex(self._texts, _UNEVEN_NUMBER)
+
+
+def _as_one(texts: pa.StringArray) -> pa.LargeStringArray:
+    """All bytes of the texts as one text, not copied."""
+    _, offsets, data = texts.buffers()
+    ends = pa.Int32Array.from_buffers(pa.int32(), texts.offset + len(texts) + 1, [None, offsets])
+    first, last = ends[texts.offset].as_py(), ends[len(ends) - 1].as_py()
+    size = last - first
+    sliced = pa.py_buffer(b"") if data is None else data.slice(first, size)
+    return pa.LargeStringArray.from_buffers(1, pa.py_buffer(array("q", [0, size])), sliced)
 
 
 def _reprinted(values: pa.ChunkedArray, documents: _Written) -> pa.ChunkedArray | None:

@@ -63,3 +63,33 @@ def test_more_digits_than_a_double_has(shape):
     options, form = SHAPES[shape]
     message = form % ("0.10000000000000000001", "", "12345678901234567.25", "")
     assert decoded(options, Reading.EXACT, [message]) == [("0.10000000000000000001", "12345678901234567.25")]
+
+
+@pytest.mark.parametrize(
+    ("message", "wanted"),
+    [
+        ('{"a":0.5,"b":0.25}', ("0.5", "0.25")),
+        ('{"a":0.5,"b" :\n 0.250}', ("0.5", "0.250")),
+        ('{"a":0.5,"b":25e-2}', ("0.5", "25e-2")),
+        ('{"a":0.5,"b":0.00001}', ("0.5", "0.00001")),
+        ('{"a":0.5,"b":0.25000000000000001}', ("0.5", "0.25000000000000001")),
+        ('{"a":0.5,"b":true}', ("0.5", "1")),
+        ('{"a":0.5,"b":[0.50]}', ("0.5", "[0.50]")),
+        ('{"a":0.5,"b":{"c":1e3}}', ("0.5", '{"c":1e3}')),
+        ('{"a":0.5,"\\u0062":0.250}', ("0.5", "0.250")),
+        ('{"a":0.5,"x\\"b":0.25,"\\u0062":0.250}', ("0.5", "0.250")),
+        ('{"a":0.5,"c":{"b":0.25},"b":0.250}', ("0.5", "0.250")),
+        ('{"a":0.5,"b":"0.250"}', ("0.5", "0.250")),
+        ('{"a":0.5,"b":-7.50}', ("0.5", "-7.50")),
+        ('{"b":0.250,"a":0.5}', ("0.5", "0.250")),
+        ('{"a":0.5}', ("0.5", None)),
+    ],
+)
+def test_one_uneven_value_among_even_ones(message, wanted):
+    """A number that is printed otherwise than it is written is found among others, by whatever way it stands there."""
+    even = '{"a":0.5,"b":7.25}'
+    for messages in ([even, message, even], [even] * 50 + [message], [message, even]):
+        rows = decoded({}, Reading.TEXT, messages)
+        assert rows.count(wanted) >= 1
+        assert set(rows) <= {wanted, ("0.5", "7.25")}
+    assert decoded({"jsonpaths": '["$.a", "$.b"]'}, Reading.TEXT, [even, message]) == [("0.5", "7.25"), wanted]
