@@ -118,7 +118,8 @@ class Foundation:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         stack.enter_context(DirectoryLock(settings.data_dir / "lock"))
         secrets = SecretBox.at(settings.data_dir / KEY_FILE)
-        store = stack.enter_context(open_metadata(settings.metadata_database_url, secrets, settings.metadata_connections_max))
+        url, connections_max = settings.metadata_database_url, settings.metadata_connections_max
+        store = stack.enter_context(open_metadata(url, secrets, connections_max))
         engine = DuckDbEngine.open(
             settings.warehouse_path,
             error_log_dir=settings.error_log_dir,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from routine_load.errors import MetadataUnavailable
 from routine_load.server.mysql.passwords import make_verifiers
 from routine_load.server.ports import Verifiers
 from routine_load.store import Metadata
@@ -21,7 +22,10 @@ class Accounts:
         return cls(metadata.users(Verifiers))
 
     def verifiers(self, user: str) -> Verifiers | None:
-        return self.store.verifiers(user)
+        try:
+            return self.store.verifiers(user)
+        except MetadataUnavailable as cause:  # whoever asks is not logged in: the address is not for them
+            raise MetadataUnavailable("the metadata database cannot be reached") from cause
 
     def create_user(self, user: str, password: str, *, if_not_exists: bool) -> None:
         self.store.create(user, make_verifiers(password), if_not_exists=if_not_exists)

@@ -83,6 +83,7 @@ def create_engine(url: str, reach: Reach | None = None) -> sa.Engine:
         sa.event.listen(engine, "connect", _set_up_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
     elif kind == "postgresql":
+        sa.event.listen(engine, "do_connect", _connect_postgresql)
         sa.event.listen(engine, "connect", lambda connection, _record: _set_up_postgresql(connection, reach))
     else:
         sa.event.listen(engine, "connect", lambda connection, _record: _set_up_mariadb(connection, reach))
@@ -179,7 +180,14 @@ def _postgresql(address: URL, reach: Reach) -> dict[str, Any]:
     }
 
 
+def _connect_postgresql(_dialect: object, _record: object, arguments: Any, options: Any) -> Any:
+    from routine_load.store.limits import LimitedConnection  # noqa: PLC0415 - its driver is an extra
+
+    return LimitedConnection.connect(*arguments, **options)
+
+
 def _set_up_postgresql(connection: Any, reach: Reach) -> None:
+    connection.silence_s = reach.silence_s
     connection.autocommit = True
     connection.execute(
         f"SET statement_timeout = '{reach.statement_timeout_s}s';"

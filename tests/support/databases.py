@@ -121,7 +121,10 @@ class DatabaseServer:
         self._end(signal.SIGKILL)
 
     def signalled(self, number: int) -> None:
-        self.process.send_signal(number)
+        """Also PostgreSQL's processes that answer, of which each connection has its own."""
+        children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout
+        for pid in [self.process.pid, *map(int, children.split())]:
+            os.kill(pid, number)
 
     def _end(self, number: int) -> None:
         if self.process is not None and self.process.poll() is None:

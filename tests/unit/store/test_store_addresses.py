@@ -10,7 +10,7 @@ import pytest
 from routine_load.config import Settings
 from routine_load.errors import MetadataError, MetadataUnavailable
 from routine_load.store import migrate
-from routine_load.store.connections import Reach, create_engine
+from routine_load.store.connections import Reach, _set_up_mariadb, create_engine
 from routine_load.store.database import Database
 from tests.support.databases import PASSWORD, USER, free_port
 
@@ -159,3 +159,14 @@ def test_settings_that_are_printed_show_no_password(tmp_path):
 def test_migrate_names_the_revision_on_each_kind(empty_url):
     """``routine-load migrate``."""
     assert migrate(empty_url) == migrate(empty_url) != ""
+
+
+def test_mysql_is_refused_by_name():
+    """Its collations differ from MariaDB's; nothing is made there."""
+
+    class MySql:
+        def get_server_info(self):
+            return "8.4.3"
+
+    with pytest.raises(MetadataError, match=r"is MySQL 8\.4\.3, whose collations differ"):
+        _set_up_mariadb(MySql(), Reach())
