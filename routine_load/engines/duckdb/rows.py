@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import struct
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -81,8 +82,25 @@ def converter(type_text: str, compat: Compat) -> Converter | None:
     if type_text == "TIMESTAMP WITH TIME ZONE":
         return lambda value: value.replace(tzinfo=None)
     if type_text.endswith("]") or type_text.startswith(("MAP(", "STRUCT(", "UNION(")):
-        return vendor_text if compat is Compat.STARROCKS else doris_text
+        show = vendor_text if compat is Compat.STARROCKS else doris_text
+        return (lambda value: show(_shortened(value))) if "FLOAT" in type_text else show
     return None
+
+
+def _shortened(value: Any) -> Any:
+    """The same value with 32-bit floats as they are printed. What is a double has digits that no such float has."""
+    match value:
+        case dict():
+            return {_shortened(key): _shortened(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_shortened(item) for item in value]
+        case float() if math.isfinite(value) and abs(value) <= _FLOAT_MAX:
+            return short_float(value) if struct.unpack("f", struct.pack("f", value))[0] == value else value
+        case _:
+            return value
+
+
+_FLOAT_MAX = 3.4028234663852886e38
 
 
 def short_float(value: float) -> float:
