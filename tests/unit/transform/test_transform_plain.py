@@ -167,3 +167,15 @@ def test_an_odd_value_spoils_no_other_row(of: TypeName, odd: str, usual: list[st
     values, places = column.converted(pa.array([*usual, odd, None], pa.string()))
     assert places.to_pylist() == [False, False, True, False]
     assert values.null_count == 2
+
+
+def test_few_texts_that_are_no_digits_are_told_by_the_pattern() -> None:
+    """Among many digits a negative number is whole, and other texts are odd, as where there are few digits."""
+    [column] = program_of(ColumnType(name=TypeName.BIGINT), Compat.STARROCKS)[1].plain
+    some = ["-5", "x", "", "1 ", None, "１", "+1", "-", "--1", "1" * 18, "-" + "9" * 18, "1\n"]
+    among_many, alone = (column.converted(pa.array([*digits, *some], pa.string())) for digits in (["7"] * 500, ["7"]))
+    for found, few in zip(among_many, alone, strict=True):
+        assert found.slice(500).to_pylist() == few.slice(1).to_pylist()
+    assert among_many[1].to_pylist()[500:] == [
+        t is not None and t not in {"-5", "1" * 18, "-" + "9" * 18} for t in some
+    ]
