@@ -182,6 +182,11 @@ class Assembly:
     streams: StreamLoads
 
 
+def _known_loads(base: Foundation) -> KnownLoads:
+    rejected = base.reject_log
+    return KnownLoads(history=base.history, commits=base.sink, error_lines=rejected.render, record_files=rejected)
+
+
 def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assembly:
     """Everything above the foundation; nothing runs yet."""
     kafka = Kafka.open(stack, base)
@@ -226,12 +231,7 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
         backend_http_address=addresses.backend_http,
         mysql_address=addresses.mysql,
         processes=processes.all,
-        loads=KnownLoads(
-            history=base.history,
-            commits=base.sink,
-            error_lines=base.reject_log.render,
-            record_files=base.reject_log,
-        ),
+        loads=_known_loads(base),
         transactions=transactions,
         files=base.files,
     )
