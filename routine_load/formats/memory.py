@@ -9,6 +9,8 @@ from routine_load.errors import LimitExceeded
 from routine_load.loads.prepared import PreparedQueries
 
 MEMORY_LIMIT = "192MB"
+UNREADABLE = "The reason cannot be read: it cites a part of a character"
+"""DuckDB cuts the text that it cites in an error anywhere, and Python then fails to read the error itself."""
 
 
 class MemoryDuckDB:
@@ -35,6 +37,8 @@ class MemoryDuckDB:
             return self._queries.query(sql, src)
         except duckdb.OutOfMemoryException as cause:
             raise LimitExceeded(f"Decoding needs more than {MEMORY_LIMIT} for one chunk") from cause
+        except UnicodeDecodeError as cause:
+            raise duckdb.InvalidInputException(UNREADABLE) from cause
 
     def close(self) -> None:
         self._connection.close()

@@ -200,7 +200,10 @@ class SqlTransformer:
         return [text[:RAW_BYTES_MAX].encode()[:RAW_BYTES_MAX] for text in texts]
 
     def _query(self, sql: str, src: pa.Table) -> pa.Table:
-        return _plain_booleans(self._queries.query(sql, src))
+        try:
+            return _plain_booleans(self._queries.query(sql, src))
+        except UnicodeDecodeError as cause:  # DuckDB cuts the text that it cites in an error anywhere
+            raise duckdb.InvalidInputException("The reason cites a part of a character") from cause
 
 
 def _places(kept: pa.Array | None, first: int, count: int) -> pa.Array:
