@@ -182,7 +182,8 @@ def large(mib: int, rounds: int) -> None:
 def many_small() -> None:
     print(f"{CONNECTIONS} connections, {SMALL_ROWS} rows a load, for {SMALL_S:.0f} s")
     print(
-        f"{'batches of':<12} {'loads/s':>7} {'target':>6} {'median':>7} {'slowest':>7} {'CPU ms':>6} {'load avg':>8}  met"
+        f"{'batches of':<12} {'loads/s':>7} {'target':>6} {'median':>7} {'slowest':>7} {'CPU ms':>6} "
+        f"{'load avg':>8}  met"
     )
     for vendor in VENDORS:
         speed, median, slowest, cpu = small(vendor)

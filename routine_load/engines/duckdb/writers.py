@@ -22,8 +22,8 @@ ORDINAL = "__rl_ord"
 SCHEMAS_MAX = 10_000
 ROW_GROUP = 122_880
 """Rows that DuckDB stores together."""
-GATHERED_ROWS = 4 * ROW_GROUP
-GATHERED_BYTES_MAX = 32 * 1024 * 1024
+GATHERED_ROWS = 2 * ROW_GROUP
+GATHERED_BYTES_MAX = 16 * 1024 * 1024
 
 
 class _Slot:
@@ -125,11 +125,12 @@ class Appended:
     def _write(self, count: int) -> None:
         """The first ``count`` of the rows that wait."""
         assert self._table is not None
-        whole = pa.concat_tables(self._waiting).combine_chunks()
-        rest = whole.slice(count)
-        self._waiting = [rest] if rest.num_rows else []
-        self._rows, self._bytes = rest.num_rows, rest.nbytes
-        rows = whole.slice(0, count)
+        last, left = self._waiting[-1], self._rows - count
+        assert left <= last.num_rows
+        rows = pa.concat_tables(self._waiting).slice(0, count).combine_chunks()
+        rest = last.slice(last.num_rows - left)  # of the last chunk, so that it keeps no others in memory
+        self._waiting = [rest] if left else []
+        self._rows, self._bytes = left, rest.nbytes
         pairs = table_columns(self._table, rows)
         targets = quoted([target for target, _ in pairs])
         columns = {column.name: column for column in self._table.columns}
