@@ -14,12 +14,13 @@ from sqlglot import exp
 
 from routine_load.errors import AnalysisError, ExpressionError
 from routine_load.ids import Compat
-from routine_load.loads.values import HAS, Format, LoadSpec, SourceColumn
+from routine_load.loads.values import HAS, LoadSpec, SourceColumn
 from routine_load.sql.expression_text import printed
 from routine_load.sql.expressions import parse_expression
 from routine_load.sql.schema import Aggregation, Column, Table, TypeName
-from routine_load.transform.convert import Rules, convert, has_usual, kind_of, to_text, type_text
+from routine_load.transform.convert import Rules, convert, has_usual, kind_of, to_text
 from routine_load.transform.expressions import Translator
+from routine_load.transform.faults import Fault, Filled, braced, conversion_faults, explain, outcome
 from routine_load.transform.functions_states import EMPTY
 from routine_load.transform.keys import ABSENT
 from routine_load.transform.operators import as_kind
@@ -29,18 +30,7 @@ from routine_load.transform.plan import DELETE_SIGN, OP_COLUMN, Derived, Plan, T
 from routine_load.transform.registry import Context
 from routine_load.transform.typed import Kind, Stages, Typed, derived, quoted
 
-LOADED, UNSELECTED, REJECTED, UNUSUAL = 0, 1, 2, 3
 _KINDS = {pa.string(): Kind.TEXT, pa.int64(): Kind.INT, pa.binary(): Kind.OTHER}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """One way a row can be rejected: when, the value to show, and what to say (``{value}``, ``{size}``)."""
-
-    when: Typed
-    value: Typed | None
-    column: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,21 +61,11 @@ def make_program(spec: LoadSpec, table: Table) -> Program:
 
 
 @dataclass(slots=True)
-class _Filled:
-    """``brings``: whether the row has the column at all; None: every row has."""
-
-    target: Target
-    before: Typed
-    after: Typed
-    brings: Typed | None = None
-
-
-@dataclass(slots=True)
 class _Builder:
     plan: Plan
     usual_only: bool = False
     stages: Stages = field(default_factory=Stages)
-    filled: list[_Filled] = field(default_factory=list)
+    filled: list[Filled] = field(default_factory=list)
 
     @property
     def spec(self) -> LoadSpec:
@@ -112,12 +92,12 @@ class _Builder:
         for target in self.plan.targets:
             self.filled.append(self._fill(target, sources))
         op, op_fault = self._operation(sources)
-        early, late = self._conversion_faults(), self._late_faults(op)
+        early, late = conversion_faults(self.spec, self.filled), self._late_faults(op)
         if op_fault is not None:
             early.append(op_fault)
         before = self._filter(self.plan.preceding_filter, sources, "preceding filter")
         where = self._where()
-        status = _status(self._unusual(), (before, early), (where, late))
+        status = outcome(self._unusual(), (before, early), (where, late))
         outputs = [(f"c{i}", filled.after) for i, filled in enumerate(self.filled)]
         names = [filled.target.column.name for filled in self.filled]
         for filled in self.filled:
@@ -134,12 +114,12 @@ class _Builder:
             sources=self.plan.sources,
             main=self.stages.select(outputs),
             usual="",
-            explain=self._explain(faults),
+            explain=explain(faults, self.stages),
             names=tuple(names),
             faults=tuple((fault.column, fault.reason) for fault in faults),
         )
 
-    def _fill(self, target: Target, sources: dict[str, Typed]) -> _Filled:
+    def _fill(self, target: Target, sources: dict[str, Typed]) -> Filled:
         if target.expression is None:
             assert target.source is not None
             before = sources[self.plan.sources[target.source].name.lower()]
@@ -151,7 +131,7 @@ class _Builder:
             before = self.stages.bind(self._translate(target.expression, sources, target.column.name))
         if target.column.type.name.is_state:
             self._check_state(target.column, before.kind)
-        return _Filled(target, before, self._converted(target, before))
+        return Filled(target, before, self._converted(target, before))
 
     def _check_state(self, column: Column, given: Kind) -> None:
         """Both vendors: a bitmap, an HLL or a quantile state comes from a function, never from a field as it is."""
@@ -179,11 +159,11 @@ class _Builder:
             derived(f"CASE WHEN {here} THEN {given.sql} ELSE {text} END", given.kind, given, default)
         )
 
-    def _masked(self, target: Target, given: Typed) -> _Filled:
+    def _masked(self, target: Target, given: Typed) -> Filled:
         """Doris: flexible partial update: what a row does not bring is neither NULL nor the default."""
         brings = self.stages.bind(derived(f"({given.sql} IS DISTINCT FROM {quoted(ABSENT)})", Kind.BOOL, given))
         before = self.stages.bind(derived(f"nullif({given.sql}, {quoted(ABSENT)})", given.kind, given))
-        return _Filled(target, before, self._converted(target, before), brings)
+        return Filled(target, before, self._converted(target, before), brings)
 
     def _unusual(self) -> list[Typed]:
         """Conditions that a value may convert, but not by its usual spelling."""
@@ -264,47 +244,13 @@ class _Builder:
         kept = derived(f"({convert(value.sql, value.kind, column.type, self.rules)})", kind_of(column.type), value)
         return self.stages.bind(kept)
 
-    def _conversion_faults(self) -> list[Fault]:
-        """Strict mode: a value that was not NULL and became NULL. Derived columns are exempt in Doris."""
-        if not self.spec.strict_mode:
-            return []
-        faults = []
-        for position, filled in enumerate(self.filled):
-            if filled.after is filled.before:
-                continue
-            if filled.target.expression is not None and self.spec.compat is Compat.DORIS:
-                continue
-            when = derived(
-                f"({filled.before.sql} IS NOT NULL AND {filled.after.sql} IS NULL)",
-                Kind.BOOL,
-                filled.before,
-                filled.after,
-            )
-            column = filled.target.column
-            at = filled.target.source if filled.target.source is not None else position
-            value = derived(to_text(filled.before.sql, filled.before.kind), Kind.TEXT, filled.before)
-            faults.append(Fault(when=when, value=value, column=column.name, reason=self._out_of_range(filled, at)))
-        return faults
-
-    def _out_of_range(self, filled: _Filled, position: int) -> str:
-        column = filled.target.column
-        name, kind = _braced(column.name), _braced(type_text(column.type))
-        if self.spec.compat is Compat.DORIS:
-            return f"column({name}) value is incorrect while strict mode is true, src value is {{value}}"
-        if self.spec.format is not Format.CSV:
-            return f"Value '{{value}}' is out of range. The type of '{name}' is {kind}"
-        return (
-            f"The field (name = {name}, pos = {position}) is out of range. "
-            f"Type: {kind}, Value length: {{size}}, Value: {{value}}"
-        )
-
     def _late_faults(self, op: Typed | None) -> list[Fault]:
         """NULL where it must not be; a row that no table partition takes."""
         faults = []
         for filled in self.filled:
             column = filled.target.column
             if filled.brings is not None and column.is_key:
-                reason = f"key column {_braced(column.name)} is missing in a flexible partial update"
+                reason = f"key column {braced(column.name)} is missing in a flexible partial update"
                 when = derived(f"(NOT {filled.brings.sql})", Kind.BOOL, filled.brings)
                 faults.append(Fault(when=when, value=None, column=column.name, reason=reason))
             if column.nullable or column.auto_increment:
@@ -315,7 +261,7 @@ class _Builder:
             if op is not None and not column.is_key:
                 # A delete needs only its key.
                 sql, parts = f"{sql} AND {op.sql} = 0", [*parts, op]
-            name = _braced(column.name)
+            name = braced(column.name)
             reason = f"NULL value in non-nullable column '{name}'"
             if self.spec.compat is Compat.DORIS:
                 reason = f"column({name}) values is null while columns is not nullable"
@@ -375,42 +321,3 @@ class _Builder:
             if value.kind is not Kind.TEXT and value.literal not in {"0", "1"}:
                 raise AnalysisError("const load op type column should only be upsert(0)/delete(1)")
         return self.stages.bind(as_kind(value, Kind.INT, self.context) if value.kind is Kind.BOOL else value)
-
-    def _explain(self, faults: list[Fault]) -> str:
-        """SELECT of the first fault (its index) and its value, for rows known to have one."""
-        if not faults:
-            return ""
-        which = " ".join(f"WHEN {fault.when.sql} THEN {i}" for i, fault in enumerate(faults))
-        shown = " ".join(f"WHEN {fault.when.sql} THEN {fault.value.sql if fault.value else 'NULL'}" for fault in faults)
-        parts = [fault.when for fault in faults] + [fault.value for fault in faults if fault.value]
-        return self.stages.select(
-            [
-                ("fault", derived(f"CASE {which} END", Kind.INT, *parts)),
-                ("value", derived(f"CASE {shown} END::VARCHAR", Kind.TEXT, *parts)),
-            ]
-        )
-
-
-def _status(
-    unusual: list[Typed], first: tuple[Typed | None, list[Fault]], then: tuple[Typed | None, list[Fault]]
-) -> Typed | None:
-    """The row's outcome: ``first`` and ``then`` are each a filter and the faults of the rows that pass it."""
-    cases: list[str] = []
-    parts = list(unusual)
-    if unusual:
-        cases.append(f"WHEN {' OR '.join(test.sql for test in unusual)} THEN {UNUSUAL}")
-    for keep, faults in (first, then):
-        if keep is not None:
-            cases.append(f"WHEN NOT {keep.sql} THEN {UNSELECTED}")
-            parts.append(keep)
-        if faults:
-            cases.append(f"WHEN {' OR '.join(fault.when.sql for fault in faults)} THEN {REJECTED}")
-            parts += [fault.when for fault in faults]
-    if not cases:
-        return None
-    return derived(f"(CASE {' '.join(cases)} ELSE {LOADED} END)::TINYINT", Kind.INT, *parts)
-
-
-def _braced(text: str) -> str:
-    """A name inside a format template."""
-    return text.replace("{", "{{").replace("}", "}}")

@@ -22,8 +22,9 @@ from routine_load.loads.values import (
     Transformed,
 )
 from routine_load.transform import native
+from routine_load.transform.faults import LOADED, REJECTED, UNSELECTED, UNUSUAL
 from routine_load.transform.plain import converted
-from routine_load.transform.program import LOADED, REJECTED, UNSELECTED, UNUSUAL, Program
+from routine_load.transform.program import Program
 
 MEMORY_LIMIT = "192MB"
 TIMEOUT_SECONDS = 30.0
