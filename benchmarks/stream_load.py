@@ -42,7 +42,10 @@ ROW_BYTES = 49
 VENDORS = ("starrocks", "doris")
 _MIB = 1024 * 1024
 _SERVE = (sys.executable, "-m", "routine_load", "serve", "--mysql-port", "0", "--http-port", "0")
-_BATCHING = {"doris": "group_commit: sync_mode\r\n", "starrocks": "enable_merge_commit: true\r\n"}
+_BATCHING = {
+    "doris": "group_commit: sync_mode\r\n",
+    "starrocks": "enable_merge_commit: true\r\nmerge_commit_interval_ms: 20\r\nmerge_commit_parallel: 1\r\n",
+}
 _HEAD = (
     "PUT /api/b/t/_stream_load HTTP/1.1\r\nHost: x\r\nAuthorization: Basic cm9vdDo=\r\ncolumn_separator: ,\r\n"
     "Content-Length: {size}\r\n{more}\r\n"
