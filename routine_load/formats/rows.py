@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
@@ -103,18 +105,47 @@ def usual_places(is_usual: pa.Array) -> pa.Array:
 
 def odd_lines(values: Sequence[bytes | None]) -> list[int] | None:
     """Which messages are not one line of UTF-8; None where they are too many to take them apart."""
-    odd: set[int] = set()
-    marks = bytearray(map(bool, values))
-    odd.update(_noughts(marks))
-    if odd or b"\n".join(values).count(b"\n") != len(values) - 1:  # type: ignore[arg-type] # tombstones are odd
-        is_cut = pc.match_substring(as_binary(values), "\n")
-        odd.update(pc.indices_nonzero(pc.fill_null(is_cut, False)).to_pylist())
-    texts = [b"" if at in odd else value for at, value in enumerate(values)] if odd else values
+    if all(values):
+        joined = b"\n".join(values)  # type: ignore[arg-type] # there is no tombstone
+        if joined.count(b"\n") == len(values) - 1:
+            found = lines_of_no_text(joined)
+            return found if len(found) * APART_SHARE <= len(values) else None
+    odd = set(_noughts(bytearray(map(bool, values))))
+    is_cut = pc.match_substring(as_binary(values), "\n")
+    odd.update(pc.indices_nonzero(pc.fill_null(is_cut, False)).to_pylist())
+    texts = [b"" if at in odd else value for at, value in enumerate(values)]
     strange = _noughts(bytearray(map(bytes.isascii, texts)))  # type: ignore[arg-type] # tombstones are odd
     if strange:
         is_text = pc.match_substring_regex(as_binary(at(values, pa.array(strange))), ALL_UTF8)
         odd.update(compress(strange, pc.invert(is_text).to_pylist()))
     return sorted(odd) if len(odd) * APART_SHARE <= len(values) else None
+
+
+def lines_of_no_text(joined: bytes) -> list[int]:
+    """Which lines are not UTF-8, in order: one reading of all of them, that tells where it stumbles."""
+    _stumbled.places = []
+    joined.decode("utf-8", _NOTING)
+    places, _stumbled.places = _stumbled.places, []
+    lines = []
+    line = seen = 0
+    for place in places:
+        line += joined.count(b"\n", seen, place)
+        seen = place
+        lines.append(line)
+    return lines
+
+
+def _note(error: UnicodeError) -> tuple[str, int]:
+    """Keep where it is, and go on behind the line: whatever its bytes are, it is asked once."""
+    assert isinstance(error, UnicodeDecodeError)
+    _stumbled.places.append(error.start)
+    end = error.object.find(b"\n", error.start)
+    return "", end if end >= 0 else len(error.object)
+
+
+_NOTING = "routine_load.formats.rows"
+_stumbled = threading.local()
+codecs.register_error(_NOTING, _note)
 
 
 def _noughts(marks: bytearray) -> list[int]:

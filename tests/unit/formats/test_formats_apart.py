@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from routine_load.formats.csv import CsvDecoder
 from routine_load.formats.json import JsonDecoder
-from routine_load.formats.rows import APART_SHARE, as_binary, as_text, odd_lines, others
+from routine_load.formats.rows import APART_SHARE, as_binary, as_text, lines_of_no_text, odd_lines, others
 from routine_load.ids import Compat
 from routine_load.loads.values import Format, LoadSpec, Origin, SourceColumn
 
@@ -37,6 +37,16 @@ def test_odd_is_what_is_no_line_of_text(messages):
     """Tombstones, empty messages, line breaks and bytes that are no UTF-8 are odd, and nothing else is."""
     odd = [at for at, m in enumerate(messages) if not m or b"\n" in m or not is_text(m)]
     assert odd_lines(messages) == (odd if len(odd) * APART_SHARE <= len(messages) else None)
+
+
+@given(
+    st.lists(st.one_of(st.binary(min_size=1, max_size=5), st.text(min_size=1, max_size=3).map(str.encode)), max_size=9)
+)
+@settings(deadline=None)
+def test_lines_of_no_text_are_found_wherever_they_are(lines):
+    """Whatever bytes a line has, and its neighbours have: it is found once, and only it."""
+    lines = [line.replace(b"\n", b" ") for line in lines]
+    assert lines_of_no_text(b"\n".join(lines)) == [at for at, line in enumerate(lines) if not is_text(line)]
 
 
 @given(MESSAGES)
