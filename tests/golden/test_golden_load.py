@@ -94,10 +94,8 @@ def shown(value):
         return "NULL"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, bytes) and len(value) == 16:
-        return str(int.from_bytes(value, "little", signed=True))
     if isinstance(value, bytes):
-        return value.hex()
+        return str(int.from_bytes(value, "little", signed=True)) if len(value) == 16 else value.hex()
     if isinstance(value, dt.datetime | dt.date | Decimal | int | float):
         return str(value)
     if isinstance(value, list | dict):
