@@ -263,7 +263,7 @@ def _from_text(text: str, to: ColumnType, rules: Rules) -> str:  # noqa: PLR0911
     read = f"CASE WHEN json_valid(d) THEN {_nested('TRY_CAST(d AS JSON)', to, rules)} END"
     document = as_json(text, rules.compat)
     if to.name is TypeName.STRUCT and rules.compat is Compat.DORIS:
-        document = f"list_transform([{document}], lambda d: {_LISTED})[1]"
+        document = f"list_transform([trim({document}, ' \t\r\n')], lambda d: {_LISTED})[1]"
     return f"list_transform([{document}], lambda d: {read})[1]"
 
 
