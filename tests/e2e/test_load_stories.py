@@ -253,7 +253,7 @@ DORIS = {
         tables=MULTI, on="", properties=MANY,
         batches=(("dup|1,a|b", "uni|1,a", "agg|1,5", "uni|1,b", "agg|1,6", "dup|1"), ("uni|1,c", "agg|1,-1")),
         query=ALL_OF_MULTI, rows=(("agg", 1, "10"), ("dup", 1, "a|b"), ("uni", 1, "c")), counts=(8, 7, 1, 0),
-        rejects=((5, "actual number: 1"),),
+        rejects=((5, "expected 2, but found 1"),),
     ),
     "multi_json": Story(
         rule="Multi-table: JSON by name", tables=MULTI, on="", clauses="", properties=f"{MANY}, {JSON}",

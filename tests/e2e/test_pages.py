@@ -1,6 +1,7 @@
 """The statements on the pages, in the order of the page, over a MySQL connection: none is refused, and what a page says happens.
 
-docs/python.md, docs/clients.md, docs/functions.md, docs/types.md and docs/stream-load.md have tests of their own.
+docs/python.md, docs/clients.md, docs/clusters.md, docs/functions.md, docs/types.md and docs/stream-load.md have tests of their own;
+those of docs/metadata.md are for the server that will keep it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pymysql
 import pytest
+import requests
 
 import routine_load
 from routine_load.config import Settings
@@ -69,6 +71,20 @@ class Reader:
             '"property.kafka_default_offsets" = "OFFSET_BEGINNING")'
         )
 
+    def prepares(self, label: str, database: str, table: str, rows: bytes) -> None:
+        """Loads by HTTP up to the commit, as a connector does (StarRocks: transaction interface)."""
+        headers = {"label": label, "db": database, "table": table, "expect": "100-continue"}
+        for method, call, body in (("POST", "begin", b""), ("PUT", "load", rows), ("POST", "prepare", b"")):
+            url = f"http://127.0.0.1:{self.rl.ports[1]}/api/transaction/{call}"
+            for _ in range(2):
+                answer = requests.request(
+                    method, url, data=body, headers=headers, auth=("root", ""), allow_redirects=False, timeout=30
+                )
+                url = answer.headers.get("Location", url)
+                if answer.status_code != 307:
+                    break
+            assert answer.json()["Status"] == "OK", answer.text
+
     def job(self, name: str = "db.j") -> dict:
         (row,) = self.run(f"SHOW ROUTINE LOAD FOR {name}")
         return row
@@ -76,7 +92,7 @@ class Reader:
 
 @pytest.fixture(scope="module")
 def service():
-    with routine_load.connect(mysql_port=0) as rl:
+    with routine_load.connect(mysql_port=0, http_port=0) as rl:
         yield rl
 
 
@@ -210,7 +226,7 @@ def test_the_statements_of_a_page_do_what_it_says(reader, name):
 def test_no_page_with_statements_is_left_out():
     """Whoever writes SQL into a page writes down here what becomes of it."""
     with_sql = {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md") if "```sql" in path.read_text()}
-    assert with_sql == {*STORIES, "docs/stream-load.md"}
+    assert with_sql == {*STORIES, "docs/stream-load.md", "docs/clusters.md", "docs/metadata.md"}
 
 
 def test_the_questions_of_looking_up_are_answered(reader):
@@ -225,6 +241,7 @@ def test_the_questions_of_looking_up_are_answered(reader):
     reader.kafka.produce(reader.topic, [{"id": 1}, {"id": "x"}])
     reader.rl.wait("shop.orders_load", caught_up=True)
     (load, *_) = reader.run("SHOW TRANSACTION FROM shop WHERE STATUS = 'visible'")
+    reader.prepares("connect-1", "shop", "orders", b"7\t/\t2026-01-01 00:00:00\n")
     job = reader.rl.job("shop.orders_load").id
     asked = [each for each in re.findall(r"`([A-Z][^`]*)`", text.split("\n| the originals")[0]) if " FROM " in each]
     own = {"1795170111247": str(load["TransactionId"]), "job_id = 1": f"job_id = {job}"}

@@ -105,7 +105,7 @@ def test_session_values_become_literals_under_the_name_asked_for(session, text, 
     [
         *("SHOW WARNINGS", "SHOW COLLATION", "SHOW ENGINES", "SHOW PLUGINS", "show status", "SHOW COUNT(*) WARNINGS"),
         *("SHOW GLOBAL STATUS", "SHOW PROCEDURE STATUS WHERE Db = 'd'", "SHOW CHARACTER  SET", "SHOW CATALOGS"),
-        *("SHOW ALTER TABLE COLUMN FROM d WHERE TableName = 't'", "SHOW STREAM LOAD"),
+        *("SHOW ALTER TABLE COLUMN FROM d WHERE TableName = 't'",),
     ],
 )
 def test_lists_that_tools_ask_for_have_their_columns(session, text):
