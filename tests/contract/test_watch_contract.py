@@ -199,7 +199,9 @@ def test_unreachable_brokers_and_unknown_topics_do_no_harm(broker, topic, topic_
     told = Told()
     watch.watch(JobId(1), KafkaSpec(brokers="127.0.0.1:1", topic="t"), at(p0=0), told)
     watch.watch(JobId(2), spec_of(broker, topic_name()), at(p0=0), told)
-    watch.watch(JobId(3), spec_of(broker, topic, **{"ssl.ca.location": "FILE:none"}), at(p0=0), told)
+    watch.watch(
+        JobId(3), spec_of(broker, topic, **{"security.protocol": "ssl", "ssl.ca.location": "FILE:none"}), at(p0=0), told
+    )
     watch.watch(JobId(4), spec_of(broker, topic), at(p0=0), told)
     broker.produce(topic, [b"x"])
     assert told.next()[0] == 4
