@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
@@ -43,7 +43,12 @@ class Pages:
                 *self._more,
                 *(Route(path, page, methods=["GET"], max_body_size=0) for path, page in pages.items()),
             ],
-            exception_handlers={HTTPException: _refused, RoutineLoadError: _failed, Exception: _broken},
+            exception_handlers={
+                HTTPException: _refused,
+                ClientDisconnect: _left,
+                RoutineLoadError: _failed,
+                Exception: _broken,
+            },
         )
         application.router.redirect_slashes = False
         return application
@@ -144,6 +149,11 @@ async def _refused(request: Request, error: Exception) -> Response:
         allowed = ", ".join(sorted((error.headers or {}).get("Allow", "GET").replace(" ", "").split(",")))
         return _error(405, f"{request.method[:20]} is not allowed here; allowed: {allowed}")
     return _error(error.status_code, error.detail)
+
+
+async def _left(_request: Request, _seen: Exception) -> Response:
+    """Nobody hears this answer: who asked went away before the end of the body."""
+    return _error(400, "the request ended before its body did")
 
 
 async def _failed(_request: Request, error: Exception) -> Response:
