@@ -1,8 +1,8 @@
 """The stage: threads that run one at a time, in an order that a seed decides, on a clock that nobody waits for.
 
-The code under test is blocking code of several threads beside an asyncio loop. Here each of its threads is a real one
-that runs only while it holds the baton; it gives the baton back at every ``pause`` (ports, failpoints, locks). Which of
-those that can go on gets it next is the seed's choice, so that a seed always plays the same story.
+The code under test is blocking code of several threads beside an asyncio loop. Here each of its threads is a greenlet,
+which stands still at every ``pause`` (ports, failpoints, locks). Which of those that can go on is next is the seed's
+choice, so that a seed always plays the same story.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import asyncio
 import concurrent.futures
 import random
 import selectors
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+
+import greenlet
 
 from routine_load.scheduler.agenda import Agenda
 
@@ -45,8 +46,7 @@ class Stage:
         self.loop: StageLoop | None = None
         self.agenda: StageAgenda | None = None
         self._threads: list[_Actor] = []
-        self._back = threading.Semaphore(0)
-        self._here = threading.local()
+        self._on: _Actor | None = None
 
     # clock
 
@@ -63,12 +63,12 @@ class Stage:
 
     def pause(self, ready: Callable[[], bool] = lambda: True, until: float | None = None) -> bool:
         """Let others go first; go on once ``ready``, or at ``until``. Says whether it is ready."""
-        actor = getattr(self._here, "actor", None)
+        actor = self._on
         if actor is None:  # the loop's own callbacks do not wait
             return True
         self.check_alive(actor.process)
         actor.ready, actor.until = ready, until
-        actor.yield_to(self._back)
+        actor.stand_still()
         self.check_alive(actor.process)
         return ready()
 
@@ -132,8 +132,9 @@ class Stage:
             raise self.loop.faults[0]
 
     def _give(self, actor: _Actor) -> None:
-        actor.go.release()
-        self._back.acquire()
+        self._on = actor
+        actor.go_on()
+        self._on = None
         if actor.ended and actor in self._threads and actor.process == self.alive:
             self._threads.remove(actor)
         if actor.failure is not None:
@@ -156,21 +157,22 @@ class _Actor:
         self.until: float | None = None
         self.process = process
         self.slow = stage.dice.random() < _SLOW  # a thread that nearly stands still while others go on
-        self.go = threading.Semaphore(0)
         self.ended = False
         self.failure: BaseException | None = None
-        threading.Thread(target=self._run, args=(stage, work), daemon=True).start()
+        self._greenlet = greenlet.greenlet(lambda: self._run(stage, work))
 
     def may_go(self, now: float) -> bool:
         return (self.until is not None and self.until <= now) or self.ready()
 
-    def yield_to(self, back: threading.Semaphore) -> None:
-        back.release()
-        self.go.acquire()
+    def go_on(self) -> None:
+        self._greenlet.parent = greenlet.getcurrent()
+        self._greenlet.switch()
+
+    def stand_still(self) -> None:
+        assert self._greenlet.parent is not None
+        self._greenlet.parent.switch()
 
     def _run(self, stage: Stage, work: Callable[[], None]) -> None:
-        self.go.acquire()
-        stage._here.actor = self
         try:
             if self.process == stage.alive:
                 work()
@@ -179,7 +181,6 @@ class _Actor:
         except BaseException as failure:
             self.failure = failure if self.process == stage.alive else None
         self.ended = True
-        stage._back.release()
 
 
 class _NothingToHear(selectors.SelectSelector):
