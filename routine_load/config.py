@@ -45,6 +45,8 @@ class Settings:
     tick_ms: int = 200
     partition_refresh_s: float = 5.0
     linger_ms: int = 200
+    early_commit: bool = True
+    """Whether new jobs commit once they have caught up, where nothing else is said; or keep their vendor's timing."""
     drain_timeout_s: float = 20.0
     abort_backoff_s: float = 1.0
     abort_backoff_max_s: float = 30.0

@@ -63,6 +63,7 @@ class DefineContext:
     timezone: str
     uuid: str
     send_batch_parallelism: int = 1
+    early_commit: bool = True
 
     @property
     def for_properties(self) -> PropertyContext:
@@ -71,6 +72,7 @@ class DefineContext:
             config=self.config,
             timezone=self.timezone,
             send_batch_parallelism=self.send_batch_parallelism,
+            early_commit=self.early_commit,
         )
 
 

@@ -13,7 +13,7 @@ from routine_load.ids import Compat, PartitionId
 from routine_load.jobs.definition import JobDefinition
 from routine_load.jobs.properties import JobProperties, UpdateMode
 from routine_load.jobs.registry import REGISTRY, REGISTRY_PREFIX
-from routine_load.jobs.show_properties import boolean, java_double
+from routine_load.jobs.show_properties import boolean, java_double, pace_text
 from routine_load.jobs.source import (
     DEFAULT_OFFSETS,
     DISCOVERY,
@@ -177,6 +177,7 @@ def _where_used(properties: JobProperties) -> Pairs:
         ("empty_field_as_null", _if_true(properties.empty_field_as_null)),
         ("load_to_single_tablet", _if_true(properties.load_to_single_tablet)),
         ("push_down", _if_true(properties.push_down)),
+        *pace_text(properties).items(),
     ]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from routine_load.errors import PropertyError
 from routine_load.ids import Compat
-from routine_load.jobs import properties_doris, properties_starrocks
+from routine_load.jobs import properties_doris, properties_pace, properties_starrocks
 from routine_load.jobs.frontend_config import FrontendConfig
 from routine_load.jobs.property_rules import DEFAULT, Rule, Values, last_values, read
 from routine_load.sql.statements import Property
@@ -54,6 +54,9 @@ class JobProperties:
     """What PROPERTIES decides. Sizes in bytes, times in seconds; ``enclose``/``escape`` are one character or empty.
 
     ``task_consume_second`` and ``task_timeout_second`` are None where the vendor has no such default (Doris).
+    Ours: ``priority`` is the job's share of what is short, ``rate_limit`` bytes a second (0: none), ``freshness_ms``
+    how long rows of a caught-up job may wait for more (None: the service's linger); without ``early_commit`` it keeps
+    its vendor's timing.
     """
 
     desired_concurrent_number: int
@@ -89,16 +92,22 @@ class JobProperties:
     workload_group: str = ""
     warehouse: str = ""
     push_down: bool = False
+    priority: int = properties_pace.PRIORITY
+    rate_limit: int = 0
+    freshness_ms: int | None = None
+    early_commit: bool = True
 
     def batch_limits(self, compat: Compat, config: FrontendConfig, lag: int = 0) -> BatchLimits:
         """StarRocks: consume seconds and the front end's bytes, rows do not limit; Doris: interval, rows, size.
 
-        In both modes ``max_batch_interval`` bounds how long rows may wait for their commit. ``lag`` are the messages
-        that wait for the task: where they are many, Doris' batches are larger (adaptive batches).
+        In both modes ``max_batch_interval`` bounds how long rows may wait for their commit, except that StarRocks' own
+        timing (without ``early_commit``) knows the consume seconds only. ``lag`` are the messages that wait for the
+        task: where they are many, Doris' batches are larger (adaptive batches).
         """
         seconds: float = self._interval_s(config, lag) if compat is Compat.DORIS else self.max_batch_interval_s
         if self.task_consume_second:
-            seconds = min(seconds, self.task_consume_second)
+            alone = compat is Compat.STARROCKS and not self.early_commit
+            seconds = self.task_consume_second if alone else min(seconds, self.task_consume_second)
         if compat is Compat.STARROCKS:
             return BatchLimits(seconds=seconds, rows=NO_LIMIT, bytes=config.max_routine_load_batch_size)
         adapts = self._adapts(lag)
@@ -136,6 +145,7 @@ class PropertyContext:
     config: FrontendConfig
     timezone: str = "Asia/Shanghai"
     send_batch_parallelism: int = 1
+    early_commit: bool = True
 
 
 def default_properties(context: PropertyContext) -> JobProperties:
@@ -148,6 +158,7 @@ def default_properties(context: PropertyContext) -> JobProperties:
             max_batch_bytes=1_024 * _MIB,
             timezone=context.timezone,
             send_batch_parallelism=context.send_batch_parallelism,
+            early_commit=context.early_commit,
         )
     return JobProperties(
         desired_concurrent_number=context.config.max_routine_load_task_concurrent_num,
@@ -157,6 +168,7 @@ def default_properties(context: PropertyContext) -> JobProperties:
         timezone=context.timezone,
         task_consume_second=context.config.routine_load_task_consume_second,
         task_timeout_second=context.config.routine_load_task_timeout_second,
+        early_commit=context.early_commit,
     )
 
 
@@ -176,8 +188,8 @@ def alter_properties(
 
 def _rules(compat: Compat) -> tuple[Rule, ...]:
     if compat is Compat.DORIS:
-        return properties_doris.OWN + properties_starrocks.LENT_TO_DORIS
-    return properties_starrocks.OWN + properties_doris.LENT_TO_STARROCKS
+        return properties_doris.OWN + properties_starrocks.LENT_TO_DORIS + properties_pace.OWN
+    return properties_starrocks.OWN + properties_doris.LENT_TO_STARROCKS + properties_pace.OWN
 
 
 def _apply(current: JobProperties, values: Values, context: PropertyContext) -> JobProperties:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from routine_load.ids import Compat
 from routine_load.jobs.definition import JobDefinition
 from routine_load.jobs.properties import JobFormat, JobProperties, UpdateMode
+from routine_load.jobs.properties_pace import PRIORITY, freshness_text
 from routine_load.sql.doris_casts import Columns, printed_for
 from routine_load.sql.expression_text import printed
 from routine_load.sql.statements import Expression, LoadClauses
@@ -29,7 +30,7 @@ def job_properties(
         shown = _doris(definition, concurrency) | _doris_expressions(definition.clauses, columns)
     else:
         shown = _starrocks(definition, concurrency)
-    return shown | metadata_text(definition.clauses)
+    return shown | metadata_text(definition.clauses) | pace_text(definition.properties)
 
 
 def java_double(number: float) -> str:
@@ -59,6 +60,17 @@ def metadata_text(clauses: LoadClauses) -> dict[str, str]:
     """What INCLUDE METADATA says; nothing where a job has none, which is what the originals print."""
     items = [f"{column.field} AS {column.name}" for column in clauses.metadata or ()]
     return {"metadata": ",".join(items)} if items else {}
+
+
+def pace_text(properties: JobProperties) -> dict[str, str]:
+    """Our own properties of time and speed, where they are not at their defaults: a vendor's job has none of them."""
+    pairs = (
+        ("priority", "" if properties.priority == PRIORITY else str(properties.priority)),
+        ("rate_limit", str(properties.rate_limit or "")),
+        ("freshness", freshness_text(properties.freshness_ms)),
+        ("early_commit", "" if properties.early_commit else "false"),
+    )
+    return {key: value for key, value in pairs if value}
 
 
 def _expression(expression: Expression | None) -> str:

@@ -31,7 +31,7 @@ from routine_load.sql.statements import (
 from routine_load.statements.context import Context
 from routine_load.statements.ports import Session
 from routine_load.statements.targets import check_first, check_target, topic_of, validates
-from routine_load.statements.variables import whole_number
+from routine_load.statements.variables import choice, whole_number
 
 _IN_DOUBT = "in_doubt"
 _IN_DOUBT_LABEL = "in_doubt_label"
@@ -54,6 +54,7 @@ def create(statement: CreateRoutineLoad, session: Session, context: Context) -> 
             timezone=session.timezone,
             uuid=str(uuid.uuid4()),
             send_batch_parallelism=whole_number(session, "send_batch_parallelism", 1),
+            early_commit=_commits_early(session, context),
         ),
     )
     job = new_job(definition, context.clock.now(), context.sink.incarnation)
@@ -66,6 +67,12 @@ def create(statement: CreateRoutineLoad, session: Session, context: Context) -> 
     _admit(definition, len(job.progress or definition.source.partitions), context)
     context.scheduler.job_created(context.jobs.insert(job).id)
     return Ok()
+
+
+def _commits_early(session: Session, context: Context) -> bool:
+    """``SET early_commit = 'off'`` gives new jobs their vendor's timing; the setting is the default."""
+    given = choice(session, "early_commit")
+    return context.settings.early_commit if given is None else given == "on"
 
 
 def pause(statement: PauseRoutineLoad, session: Session, context: Context) -> Ok:

@@ -21,8 +21,14 @@ from routine_load.statements.lists import fixed_list
 from routine_load.statements.ports import DEFAULT_TIME_ZONE, Session
 from routine_load.statements.variable_values import BY_VENDOR, selected, shown
 
-_CHOICES: dict[str, tuple[str, ...]] = {"validate": ("on", "off"), "show_create_offsets": ("create", "current")}
-"""Ours: whether CREATE and ALTER check what the originals check later; which offsets SHOW CREATE tells."""
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "validate": ("on", "off"),
+    "show_create_offsets": ("create", "current"),
+    "early_commit": ("on", "off"),
+}
+"""Ours: whether CREATE and ALTER check what the originals check later; which offsets SHOW CREATE tells; whether jobs
+that are created commit as soon as they have caught up, or in their vendor's rhythm.
+"""
 _SPELLINGS = {"true": "on", "1": "on", "false": "off", "0": "off"}
 _OTHER_QUOTING = frozenset({"no_backslash_escapes", "ansi_quotes", "ansi"})
 _SET_MAX = 256

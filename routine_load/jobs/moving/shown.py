@@ -48,6 +48,7 @@ _NO_PROPERTY: Final = frozenset(
         *("currentTaskConcurrentNum", "current_concurrent_number", "partial_update_mode"),
     }
 )
+_OURS: Final = frozenset({"priority", "rate_limit", "freshness", "early_commit"})
 _JSON_ONLY: Final = frozenset({"jsonpaths", "json_root", "strip_outer_array", "num_as_string", "fuzzy_parse"})
 _CSV_ONLY: Final = frozenset({"trim_space", "enclose", "escape", "empty_field_as_null"})
 
@@ -73,6 +74,7 @@ def read_shown(told: Mapping[str, Any], compat: Compat) -> Shown:
     texts = {key: _text(value) for key, value in told.items()}
     doris = compat is Compat.DORIS
     names = {key: key for key in _DORIS_SAME} if doris else {key: key for key in _STARROCKS_SAME} | _STARROCKS_NAMES
+    names |= {key: key for key in _OURS}
     found = {names[key]: value for key, value in texts.items() if key in names}
     found = _without_defaults(found, doris=doris)
     separator, delimiter = ("column_separator", "line_delimiter") if doris else ("columnSeparator", "rowDelimiter")

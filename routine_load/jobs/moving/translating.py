@@ -50,7 +50,7 @@ _OTHER_ROWS: Final = {
 }
 """By the vendor that lacks them, with the value at which nothing is lost."""
 
-_OURS: Final = {"push_down": "false"}
+_OURS: Final = {"push_down": "false", "priority": "10", "rate_limit": "0", "freshness": "", "early_commit": "true"}
 _EXPRESSIONS: Final = "expressions stand as they were written: a function may mean something else there"
 
 
