@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Final
+from typing import Final, cast
 
-from lark import Lark, Token, Tree
+from lark import Lark, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 from lark.lexer import PatternRE, PatternStr, TerminalDef
 
@@ -23,7 +23,8 @@ from routine_load.sql.expression_tokens import position_in
 from routine_load.sql.expressions import parse_expression, shifted
 from routine_load.sql.splitting import Piece, first_words, split
 from routine_load.sql.statements import EngineStatement, Statement
-from routine_load.sql.trees import start_of
+from routine_load.sql.table_parser import TableParser
+from routine_load.sql.trees import Node, start_of
 
 STATEMENT_MAX: Final = 256 * 1024
 
@@ -112,10 +113,18 @@ def _placed(error: RoutineLoadError, begin: Position) -> RoutineLoadError:
     return type(error)(message, position=place)
 
 
-def _tree(piece: Piece) -> Tree[Token]:
-    """The parse tree. Lark's own errors quote the statement, which may hold passwords, so they are not chained."""
+@cache
+def _table() -> TableParser:
+    return TableParser(grammar())
+
+
+def _tree(piece: Piece) -> Node:
+    """The parse tree, or what Lark itself says of a text that has none.
+
+    Lark's own errors quote the statement, which may hold passwords, so they are not chained.
+    """
     try:
-        return grammar().parse(piece.text)
+        return _table().tree(piece.text) or cast("Node", grammar().parse(piece.text))
     except UnexpectedInput as error:
         raise _syntax_error(error, piece.text) from None
 

@@ -9,17 +9,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from lark import Token, Tree
+from lark import Tree
 
 from routine_load.errors import AnalysisError, LimitExceeded, Position
 from routine_load.ids import Compat
 from routine_load.sql.expressions import read_expression
 from routine_load.sql.literals import name_value, string_value
 from routine_load.sql.statement_parts import Expression, JobName, Property, SortKey
+from routine_load.sql.table_parser import Leaf
 
 PROPERTIES_MAX: Final = 1024
 
-Node = Tree[Token]
+Node = Tree[Leaf]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def need(tree: Node | None, rule: str) -> Node:
 
 
 def tokens(tree: Node) -> list[str]:
-    return [str(part) for part in tree.children if isinstance(part, Token)]
+    return [str(part) for part in tree.children if not isinstance(part, Tree)]
 
 
 def token(tree: Node) -> str:
@@ -114,7 +115,7 @@ def dotted(tree: Node) -> str:
     return ".".join(name_text(node) for node in nodes(tree) if node.data == "name")
 
 
-def text_or_name(part: Node | Token) -> str:
+def text_or_name(part: Node | Leaf) -> str:
     return name_text(part) if isinstance(part, Tree) else string_value(str(part))
 
 
@@ -154,9 +155,9 @@ def start_of(tree: Node) -> int | None:
     return first.start_pos if first is not None else None
 
 
-def _edge(tree: Node, end: int) -> Token | None:
+def _edge(tree: Node, end: int) -> Leaf | None:
     """The first (0) or last (-1) token of a tree that keeps its edges."""
-    part: Node | Token = tree
+    part: Node | Leaf = tree
     while isinstance(part, Tree):
         if not part.children:
             return None
