@@ -219,7 +219,9 @@ class TwoPhaseSink:
             if done.reply.outcome is not Outcome.DONE and not done.is_empty:
                 return happened(intent, Event.GIVE_UP, reason=done.reply.text or f"label {part.label}: not prepared")
             prepared.append((part, done))
+        failpoint("commit.report.before")
         report = _report(intent.record.counts, prepared)
+        failpoint("commit.report.after")
         if not report.parts:
             return happened(intent, Event.NOTHING_TO_LOAD, report)
         for part, done in prepared:

@@ -1,7 +1,8 @@
 """Named points at which tests cut the process or make a step fail.
 
 Disarmed, a failpoint costs one comparison and one dictionary look-up. ``arm`` is called at start only
-(``RL_FAILPOINTS``) or by tests.
+(``RL_FAILPOINTS``) or by tests. ``CUTS`` are what a batch and its job pass on their way, each ``.before`` and
+``.after``; ``POINTS`` are all names there are.
 """
 
 from __future__ import annotations
@@ -9,8 +10,59 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from typing import Final
 
 from routine_load.errors import RoutineLoadError
+
+CUTS: Final = (
+    "lease.acquire",
+    "lease.renew",
+    "recovery.scan",
+    "recovery.resolve",
+    "job.claim",
+    "job.place",
+    "task.plan",
+    "task.dispatch",
+    "source.assign",
+    "source.poll",
+    "transform.decode",
+    "transform.filter",
+    "commit.commit",
+    "commit.intend",
+    "commit.prepare",
+    "commit.begin",
+    "commit.load",
+    "commit.report",
+    "commit.decide",
+    "commit.send",
+    "commit.finish",
+    "commit.abandon",
+    "commit.rollback",
+    "offsets.publish",
+    "commit.mirror",
+    "backend.commit",
+    "job.pause",
+    "job.resume",
+    "job.alter",
+    "job.version",
+)
+"""``commit.commit`` is the whole of a batch's commit; ``commit.send`` tells a cluster to commit a label."""
+
+_OF_CLIENTS: Final = (
+    "transaction.prepare",
+    "transaction.commit",
+    "transaction.finish",
+    "transaction.abort",
+    "prepared.prepare",
+)
+POINTS: Final = frozenset(f"{cut}.{side}" for cut in (*CUTS, *_OF_CLIENTS) for side in ("before", "after")) | {
+    "transaction.recover.before",
+    "prepared.abort.before",
+    "prepared.commit.locked",
+    "prepared.commit.merged",
+    "prepared.commit.dropped",
+    "prepared.commit.after",
+}
 
 
 class InjectedFailure(RoutineLoadError):
@@ -28,6 +80,8 @@ def arm(text: str) -> None:
         verb, _, count = action.partition("@")
         if verb not in {"kill", "fail"}:
             raise ValueError(f"failpoint {name!r}: action {verb!r} is not kill or fail")
+        if name not in POINTS:
+            raise ValueError(f"there is no failpoint {name!r}")
         _armed[name] = (verb, int(count or 1))
 
 

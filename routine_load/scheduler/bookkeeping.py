@@ -66,7 +66,10 @@ class Bookkeeper:
         """Bring every live job up to the sink; returns them. Runs before anything is scheduled."""
         rejects = set(self.sink.open_rejects())
         recovered = []
-        for job in self.jobs.all_live():
+        failpoint("recovery.scan.before")
+        live = self.jobs.all_live()
+        failpoint("recovery.scan.after")
+        for job in live:
             rejects.update(record.rejects for record in self.sink.commits_after(job.id, 0) if record.rejects)
             failpoint("recovery.resolve.before")
             recovered.append(self.jobs.modify(job.id, self._recovered))
@@ -122,8 +125,10 @@ class Bookkeeper:
             return None
         if job.sink_incarnation != self.sink.incarnation:
             raise InDoubt(self._told_replaced(job))
+        failpoint("job.claim.before")
         self.sink.settle(job_id)
         job = self.catch_up(job_id)
+        failpoint("job.claim.after")
         if job.is_unchecked:
             job = self._checked(job, planner, is_current)
         if job.placing:

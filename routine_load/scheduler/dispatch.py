@@ -142,7 +142,7 @@ class Dispatcher:
     def _execute(self, run: JobRun, part: Slice, task: Task, control: TaskControl) -> None:
         """In the backend's thread: run the task and book what it committed."""
         try:
-            failpoint("task.dispatch")
+            failpoint("task.dispatch.before")
             report = self._parts.runner.run(task, control)
         except RoutineLoadError as error:
             self._agenda.call(self._failed, run, part, control, error)
@@ -151,6 +151,7 @@ class Dispatcher:
             self._agenda.call(self._failed, run, part, control, unknown_fault(error))
         else:
             self._book(run, part, control, report, 1)
+            failpoint("task.dispatch.after")
 
     def _book(self, run: JobRun, part: Slice, control: TaskControl, report: TaskReport, attempt: int) -> None:
         """What is committed stays committed: it is booked as soon as the metadata takes it, and the slice waits."""

@@ -14,6 +14,7 @@ from routine_load.jobs.budget import TOO_MANY_FILTERED
 from routine_load.loads.path import LoadPath, LoadTransaction, Progressed, Routes
 from routine_load.loads.values import LoadSpec
 from routine_load.observe import events
+from routine_load.observe.failpoints import failpoint
 from routine_load.observe.logs import logger
 from routine_load.tasks.backlog import Backlog, BacklogVisit
 from routine_load.tasks.control import TaskControl
@@ -106,7 +107,9 @@ class TaskRunner:
                     return TaskReport(
                         outcome=TaskOutcome.NOTHING, positions=dict(task.start), caught_up=False, held_back=True
                     )
+                failpoint("source.assign.before")
                 with self.source.open(task.kafka, task.start) as consumption:
+                    failpoint("source.assign.after")
                     attempt = _Attempt(self, task, control, consumption, visit)
                     return attempt.run()
         except Exception as error:
@@ -176,6 +179,7 @@ class _Attempt:
             if lingering and self._linger.expired:
                 return None
             wait = min(_POLL_S, self._deadline.remaining, self._linger.remaining if lingering else _POLL_S)
+            failpoint("source.poll.before")
             chunk = consumption.poll(
                 max_rows=min(rows, limits.rows_max - self._rows),
                 max_bytes=min(
@@ -183,6 +187,7 @@ class _Attempt:
                 ),
                 deadline=Deadline.after(wait, self._runner.clock),
             )
+            failpoint("source.poll.after")
             if chunk is not None:
                 return chunk
             if consumption.caught_up and self._rows == 0:
@@ -207,7 +212,9 @@ class _Attempt:
             )
         )
         self.committed = self._report(TaskOutcome.COMMITTED, record)
+        failpoint("offsets.publish.before")
         self._runner.tell(task.kafka, positions)
+        failpoint("offsets.publish.after")
         return self.committed
 
     def _report(self, outcome: TaskOutcome, record: CommitRecord | None = None) -> TaskReport:

@@ -371,7 +371,11 @@ def test_a_task_that_exceeds_its_timeout_is_given_up_and_repeated(house):
     stuck, go = threading.Event(), threading.Event()
 
     def hold(point: str) -> None:
-        if point == "task.dispatch" and not stuck.is_set() and threading.current_thread().name.startswith("backend"):
+        if (
+            point == "task.dispatch.before"
+            and not stuck.is_set()
+            and threading.current_thread().name.startswith("backend")
+        ):
             stuck.set()
             go.wait(WAIT_S)
 

@@ -22,7 +22,7 @@ from tests.sim.sim_cluster import ClusterSink
 from tests.sim.sim_play import Play
 from tests.sim.sim_stage import Hang, Violation
 
-SEEDS = max(40, int(os.environ.get("RL_SIM_SEEDS", "200")) // 5)
+SEEDS = max(40, int(os.environ.get("RL_SIM_SEEDS", "800")) // 4)
 S, E, F = IntentState, Event, Effect
 
 
@@ -45,7 +45,7 @@ def test_whatever_the_cluster_does_every_record_is_loaded_rejected_or_unselected
         story = play(seed, tmp_path)
         failed += story.faults.failed
         doubts += story.sink.doubted
-    if len(wanted) >= 40:
+    if len(wanted) >= 200:
         points = {f"target.{request}" for request in ("state", "prepare", "commit")} | {"intents"}
         points |= {f"commit.{step}.after" for step in ("intend", "prepare", "decide", "send")}
         assert points - set(failed) == set()

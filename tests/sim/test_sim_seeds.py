@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.sim.sim_play import Play
 from tests.sim.sim_store import Batch
 
-SEEDS = int(os.environ.get("RL_SIM_SEEDS", "200"))
+SEEDS = int(os.environ.get("RL_SIM_SEEDS", "800"))
 
 
 def play(seed: int, directory: Path) -> Play:
@@ -33,8 +33,8 @@ def test_whatever_fails_every_record_is_loaded_rejected_or_unselected_once(tmp_p
         failed += play(seed, tmp_path).faults.failed
     if len(wanted) >= 200:
         points = {"commit.commit.before", "commit.commit.after", "commit.mirror.before", "commit.mirror.after"}
-        points |= {"job.pause.before", "job.resume.after", "job.alter.after", "job.place.after", "task.dispatch"}
-        points |= {"recovery.resolve.before", "transform.decode", "source.poll", "sink.commit", "store.write"}
+        points |= {"job.pause.before", "job.resume.after", "job.alter.after", "job.place.after", "task.dispatch.before"}
+        points |= {"recovery.resolve.before", "transform.decode.before", "source.poll", "sink.commit", "store.write"}
         assert points - set(failed) == set()
 
 

@@ -16,6 +16,7 @@ from routine_load.engines.cluster.target import COMMIT_S, ClusterTarget, Load, b
 from routine_load.errors import ClusterRefused, TargetUnavailable
 from routine_load.ids import NO_TXN, Label, TxnId
 from routine_load.loads.ports import PartBody
+from routine_load.observe.failpoints import failpoint
 from routine_load.sql.literals import quote_name, quote_string
 
 _COMMITTED: Final = re.compile(r"transaction \[\d+\] is already \b(?:COMMITTED|committed|VISIBLE|visible)\b")
@@ -34,6 +35,7 @@ class DorisTarget(ClusterTarget):
             "timeout": str(address.load_timeout_s),
         }
         with self._spooled(load.chunks) as (read, length):
+            failpoint("commit.load.before")
             answer = self._parts.wire.send(
                 Request(
                     method="PUT",
@@ -45,6 +47,7 @@ class DorisTarget(ClusterTarget):
                     timeout_s=address.load_timeout_s,
                 )
             )
+            failpoint("commit.load.after")
         if not answer.from_node or answer.text("status") != "Success":
             return Prepared(
                 reply=Reply.refused(brief(answer)),

@@ -14,6 +14,7 @@ from routine_load.commit.labels import Part, Prepared, Reply
 from routine_load.engines.cluster.http import Answer, Request
 from routine_load.engines.cluster.target import COMMIT_S, QUESTION_S, ClusterTarget, Load, brief
 from routine_load.loads.ports import PartBody
+from routine_load.observe.failpoints import failpoint
 
 LOAD_BYTES: Final = 32 * 1024 * 1024
 """A load ends behind the chunk that reaches this: a node keeps the JSON of one in memory."""
@@ -32,11 +33,15 @@ _UNKNOWN_DATABASE: Final = re.compile(r"unknown database|Database\[.*\] does not
 class StarRocksTarget(ClusterTarget):
     def _prepare(self, part: Part, body: PartBody, load: Load) -> Prepared:
         limits = self._parts.address
+        failpoint("commit.begin.before")
         begun = self._call("begin", part, {"timeout": str(limits.load_timeout_s)}, QUESTION_S)
+        failpoint("commit.begin.after")
         if begun.text("status") != "OK":
             return Prepared(reply=Reply.refused(f"begin: {brief(begun)}"))
         for chunks in _loads(load.chunks):
+            failpoint("commit.load.before")
             loaded = self._load(part, load.headers, chunks)
+            failpoint("commit.load.after")
             if loaded.text("status") not in {"OK", "Success"} or not loaded.from_node:
                 return Prepared(reply=Reply.refused(f"load: {brief(loaded)}"))
         timeout = {"prepared_timeout": str(limits.prepared_timeout_s)}

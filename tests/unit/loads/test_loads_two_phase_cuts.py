@@ -28,7 +28,7 @@ JOB, P0 = JobId(7), PartitionId(0)
 RECORDS, AT_ONCE, TRIES_MAX = 6, 3, 40
 POINTS = [
     f"commit.{step}.{side}"
-    for step in ("intend", "prepare", "decide", "send", "finish", "rollback", "abandon")
+    for step in ("intend", "prepare", "report", "decide", "send", "finish", "rollback", "abandon")
     for side in ("before", "after")
 ]
 
