@@ -1,8 +1,8 @@
 """The log of commits in two phases in the metadata database (``commit.intents.IntentLog``): progress, intents, ranges.
 
 Every write is one transaction that first asks whether this coordinator is still the newest one, and names the state
-that it changes. Locks are taken in one order, so that no two wait for each other: the epoch, which writers share and a
-new coordinator takes; intents; a job's progress; its labels; the sequence of all commits. Refuses to know the target,
+that it changes. Locks are taken in one order, so that no two wait for each other: the lease, which writers share and a
+new leader takes; intents; a job's progress; its labels; the sequence of all commits. Refuses to know the target,
 and what the states mean for each other.
 """
 
@@ -21,18 +21,18 @@ from routine_load.commit.intents import Epoch, Intent, Report, part_label
 from routine_load.commit.labels import Part
 from routine_load.commit.protocol import IntentState
 from routine_load.commit.values import CommitRecord, OffsetRange
-from routine_load.errors import CommitUnsettled, LeadershipLost, StaleRange
+from routine_load.errors import CommitUnsettled, StaleRange
 from routine_load.ids import JobId, Label, PartitionId, TableRef
 from routine_load.jobs.codec import decode, encode
 from routine_load.store.counters import counted, counter, set_counter, start
 from routine_load.store.database import Database
+from routine_load.store.lease import check_epoch, seize
 from routine_load.store.tables import commit_intent, commit_range, partition_progress
 
 KEPT_INTENTS: Final = 100
 """Newest final intents of a job that ``forget_records`` leaves, for people to look at."""
 
 _OPEN: Final = tuple(state.value for state in IntentState if state.is_open)
-_EPOCH: Final = "epoch"
 _SEQUENCE: Final = "sequence"
 _SKIPPED: Final = 1_000_000
 _REASON_MAX: Final = 4096
@@ -42,13 +42,16 @@ _Records = list[CommitRecord]
 
 
 class IntentStore:
-    """Thread-safe. Making one makes its coordinator the newest: whoever wrote before it writes no more."""
+    """Thread-safe. It writes under one epoch, that of a leader's term; once there is a newer one, it writes no more.
 
-    def __init__(self, database: Database, cluster: str, now_ms: Callable[[], int]) -> None:
+    Without an epoch it makes one, which is the newest: whoever wrote before it writes no more.
+    """
+
+    def __init__(self, database: Database, cluster: str, now_ms: Callable[[], int], epoch: Epoch | None = None) -> None:
         self._database = database
         self._now_ms = now_ms
+        self.epoch = seize(database) if epoch is None else epoch
         with database.writing() as connection:
-            self.epoch = Epoch(counted(connection, _EPOCH))  # from here on, no other coordinator makes itself newest
             start(connection, _SEQUENCE)
             identity = counter(connection, "identity") or set_counter(connection, "identity", secrets.randbits(32) | 1)
         self._prefix = f"{cluster}-{identity:08x}"
@@ -219,9 +222,7 @@ class IntentStore:
     def _writing(self) -> Iterator[sa.Connection]:
         """Raises LeadershipLost: a newer coordinator has begun to write."""
         with self._database.writing() as connection:
-            newest = counter(connection, _EPOCH, shared=True)
-            if newest != self.epoch:
-                raise LeadershipLost(f"another coordinator commits now: its epoch is {newest}, mine {self.epoch}")
+            check_epoch(connection, self.epoch)
             yield connection
 
     def _insert(self, connection: sa.Connection, intent: Intent) -> None:

@@ -7,7 +7,8 @@ version. Refuses to know why a job changes.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from routine_load.jobs.job import Job
 from routine_load.jobs.record import definition_text, read_definition, read_job, record_text
 from routine_load.jobs.versions import JobVersion, Revision, first_version
 from routine_load.store.database import Database
+from routine_load.store.lease import Fence
 from routine_load.store.secrets import SecretBox
 from routine_load.store.tables import jobs
 from routine_load.store.versions import keep_version, read_versions
@@ -42,9 +44,10 @@ class JobStore:
     and reads those that changed.
     """
 
-    def __init__(self, database: Database, secrets: SecretBox) -> None:
+    def __init__(self, database: Database, secrets: SecretBox, fence: Fence | None = None) -> None:
         self._database = database
         self._secrets = secrets
+        self._fence = fence or Fence()
         self._cache: dict[JobId, Job] = {}
         self.saved: Callable[[Job, Job], None] = lambda _before, _after: None
         """Told of each change that was saved; must be quick and not fail."""
@@ -135,6 +138,13 @@ class JobStore:
 
     # -- writing -------------------------------------------------------------
 
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        """Invariant: only the leader changes jobs. Raises LeadershipLost."""
+        with self._database.writing() as connection:
+            self._fence.check(connection)
+            yield connection
+
     def insert(self, job: Job) -> Job:
         """Keep a new job and give it an id. Raises JobExists.
 
@@ -152,7 +162,7 @@ class JobStore:
             "record": record_text(job),
             "version": 1,
         }
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             if connection.execute(sa.select(jobs.c.id).where(mine)).first() is not None:
                 raise JobExists(taken)
             try:
@@ -182,7 +192,7 @@ class JobStore:
         if known is None or known.version != job.version or known.definition != job.definition:
             values["definition"] = definition_text(job.definition, self._secrets.seal)
         same = sa.and_(jobs.c.id == job.id, jobs.c.version == job.version)
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             if connection.execute(sa.update(jobs).where(same).values(values)).rowcount != 1:
                 raise StaleVersion(
                     f"routine load job {job.database}.{job.name} was changed meanwhile (version {job.version} is old)"
@@ -210,7 +220,7 @@ class JobStore:
 
     def delete_final(self, job_id: JobId) -> None:
         """Forget a job that has ended, with all its versions. Invariant: a job that lives is never deleted."""
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             connection.execute(sa.delete(jobs).where(jobs.c.id == job_id, jobs.c.live_name.is_(None)))
         self._cache.pop(job_id, None)
 

@@ -7,12 +7,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+from routine_load.commit.intents import Epoch
 from routine_load.store.connections import CONNECTIONS_MAX
+from routine_load.store.coordinators import CoordinatorStore
 from routine_load.store.database import Database
 from routine_load.store.files import SmallFileStore
 from routine_load.store.grants import GrantStore
 from routine_load.store.intents import IntentStore
 from routine_load.store.jobs import JobStore
+from routine_load.store.lease import Fence, LeaseStore
+from routine_load.store.sealed import shared_box
 from routine_load.store.secrets import SecretBox
 from routine_load.store.settings import SettingStore
 from routine_load.store.users import UserStore, VerifierValue
@@ -25,9 +29,11 @@ class Metadata:
 
     def __init__(self, url: str, secrets: SecretBox, connections_max: int = CONNECTIONS_MAX) -> None:
         self._database = Database(url, connections_max)
-        self.jobs = JobStore(self._database, secrets)
+        self.fence = Fence()
+        self.jobs = JobStore(self._database, secrets, self.fence)
         self.settings = SettingStore(self._database)
         self.grants = GrantStore(self._database)
+        self.coordinators = CoordinatorStore(self._database)
 
     def users(self, make: Callable[[bytes, str], V]) -> UserStore[V]:
         """The users, with verifiers of the door's own type."""
@@ -37,9 +43,19 @@ class Metadata:
         """What CREATE FILE made, with contents in this folder. Raises MetadataError."""
         return SmallFileStore(self._database, folder)
 
-    def intents(self, cluster: str, now_ms: Callable[[], int]) -> IntentStore:
-        """The log of commits in two phases, which is this coordinator's from now on. Raises MetadataError."""
-        return IntentStore(self._database, cluster, now_ms)
+    def lease(self, holder: str, ttl_s: float) -> LeaseStore:
+        """The leader's lease, as one coordinator sees it."""
+        return LeaseStore(self._database, holder, ttl_s)
+
+    def shared_box(self, secrets: SecretBox, told: str) -> SecretBox:
+        """What coordinators seal their messages to each other with. Raises MetadataError, naming ``told``, where the
+        coordinators before this one sealed with another key.
+        """
+        return shared_box(self._database, secrets, told)
+
+    def intents(self, cluster: str, now_ms: Callable[[], int], epoch: Epoch | None = None) -> IntentStore:
+        """The log of commits in two phases, written under an epoch, or under a new one. Raises MetadataError."""
+        return IntentStore(self._database, cluster, now_ms, epoch)
 
     def close(self) -> None:
         self._database.close()

@@ -52,6 +52,11 @@ class SecretBox:
         finally:
             draft.unlink()
 
+    @staticmethod
+    def new_key() -> str:
+        """A key that nobody has."""
+        return Fernet.generate_key().decode()
+
     @classmethod
     def ephemeral(cls) -> SecretBox:
         """A box whose key lives no longer than the process, for databases that do not either."""

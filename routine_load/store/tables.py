@@ -173,3 +173,42 @@ partition_progress = sa.Table(
     **MARIADB,
 )
 """Where each partition of a job goes on: one row, one truth. ``open_label`` is the one batch that is under way."""
+
+leader_lease = sa.Table(
+    "leader_lease",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("holder", sa.String(64), nullable=False),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("expires_at_ms", sa.BigInteger, nullable=False),
+    sa.CheckConstraint("epoch >= 0", name="epoch_not_negative"),
+    **MARIADB,
+)
+"""Who leads until when, by the database's own clock: one row."""
+
+coordinators = sa.Table(
+    "coordinators",
+    metadata,
+    sa.Column("number", _ID, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.String(64), nullable=False),
+    sa.Column("host", sa.String(NAME_MAX), nullable=False),
+    sa.Column("query_port", sa.Integer, nullable=True),
+    sa.Column("http_port", sa.Integer, nullable=True),
+    sa.Column("version", sa.String(64), nullable=False),
+    sa.Column("target", sa.String(NAME_MAX), nullable=False),
+    sa.Column("started_at_ms", sa.BigInteger, nullable=False),
+    sa.Column("seen_at_ms", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("id"),
+    sqlite_autoincrement=True,
+    **MARIADB,
+)
+"""Coordinators that share this database, and when each was seen last, by the database's own clock."""
+
+sealed_values = sa.Table(
+    "sealed_values",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("value", TEXT, nullable=False),
+    **MARIADB,
+)
+"""What coordinators share and nobody else may know, sealed with the key that is not in the database."""
