@@ -34,8 +34,17 @@ _REFUSED: Final = {
     "OVER": "window functions are not allowed in a load expression",
     "DISTINCT": "DISTINCT is not allowed in a load expression",
 }
+_TEMPORAL: Final = frozenset({"DATE", "DATETIME", "TIMESTAMP"})
+_WORDS: Final = _KEYWORDS | _CALLED_WITHOUT_PARENTHESES | _REFUSED.keys() | _TEMPORAL | {"AS", "FROM"}
+"""Any other word is a name wherever it stands."""
 _OPENING: Final = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE}
 _CLOSING: Final = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END}
+_PREFIXES: Final = {TokenType.NOT, TokenType.DASH, TokenType.TILDE, TokenType.PLUS}
+_NEVER_WORDS: Final = frozenset(
+    {TokenType.COMMA, TokenType.EQ, TokenType.NEQ, TokenType.LT, TokenType.LTE, TokenType.GT, TokenType.GTE}
+    | {TokenType.STAR, TokenType.PLUS, TokenType.DASH, TokenType.SLASH, TokenType.NUMBER, TokenType.IDENTIFIER}
+)
+"""Kinds that no word has, and that mean here what they mean to sqlglot."""
 _REFUSED_TYPES: Final = {
     TokenType.PARAMETER: "parameters and variables are not allowed in a load expression",
     TokenType.SESSION_PARAMETER: "variables are not allowed in a load expression",
@@ -53,7 +62,8 @@ def narrowed(tokenizer: Tokenizer, text: str) -> list[Token]:
         raise StatementSyntaxError("a quoted text or a comment does not end") from error
     if len(raw) > TOKENS_MAX:
         raise AnalysisError(f"the expression has {len(raw)} tokens, at most {TOKENS_MAX} are allowed")
-    _check_nesting(text, raw)
+    if len(raw) > NESTING_MAX:
+        _check_nesting(text, raw)
     return _Narrowing(text, raw).tokens()
 
 
@@ -70,7 +80,7 @@ def _check_nesting(text: str, raw: list[Token]) -> None:
             depth += 1
         elif token.token_type in _CLOSING:
             depth -= 1
-        if token.token_type in {TokenType.NOT, TokenType.DASH, TokenType.TILDE, TokenType.PLUS}:
+        if token.token_type in _PREFIXES:
             prefix += 1
         else:
             prefix = 0
@@ -91,7 +101,10 @@ class _Narrowing:
     def tokens(self) -> list[Token]:
         narrowed_tokens: list[Token] = []
         for index, token in enumerate(self._raw):
-            narrowed_tokens.extend(self._one(index, token))
+            if token.token_type in _NEVER_WORDS and not token.comments:
+                narrowed_tokens.append(token)
+            else:
+                narrowed_tokens += self._one(index, token)
         return narrowed_tokens
 
     def _one(self, index: int, token: Token) -> list[Token]:
@@ -108,7 +121,7 @@ class _Narrowing:
             self._calls.pop()
             if self._types_from_depth is not None and len(self._calls) < self._types_from_depth:
                 self._types_from_depth = None
-        if kind is TokenType.IDENTIFIER or not (source[:1].isalpha() or source[:1] == "_"):
+        if kind in _NEVER_WORDS or not (source[:1].isalpha() or source[:1] == "_"):
             return [_as(token, kind, token.text)]
         if kind in {TokenType.HEX_STRING, TokenType.BIT_STRING, TokenType.BYTE_STRING, TokenType.NATIONAL_STRING}:
             return [_as(token, kind, token.text)]
@@ -116,9 +129,10 @@ class _Narrowing:
 
     def _word(self, index: int, token: Token, source: str) -> list[Token]:
         word = source.upper()
+        in_type = self._types_from_depth is not None
+        if in_type or word not in _WORDS:
+            return [_as(token, token.token_type, token.text) if in_type else _as(token, TokenType.VAR, source)]
         following = self._raw[index + 1].token_type if index + 1 < len(self._raw) else None
-        if self._types_from_depth is not None:
-            return [_as(token, token.token_type, token.text)]
         opened = index > 0 and self._raw[index - 1].token_type is TokenType.L_PAREN
         if word in _REFUSED and (word == "SELECT" or following is TokenType.L_PAREN or (word == "DISTINCT" and opened)):
             raise AnalysisError(_REFUSED[word], position=position_in(self._text, token.start))
@@ -128,7 +142,7 @@ class _Narrowing:
         if word == "FROM" and self._calls and self._calls[-1] == "EXTRACT":
             return [_as(token, TokenType.FROM, token.text)]
         is_keyword = word in _KEYWORDS and not (word in {"MOD", "LIKE", "REGEXP"} and self._is_call(index, following))
-        if is_keyword or (word in {"DATE", "DATETIME", "TIMESTAMP"} and following is TokenType.STRING):
+        if is_keyword or (word in _TEMPORAL and following is TokenType.STRING):
             return [_as(token, token.token_type, token.text)]
         name = _as(token, TokenType.VAR, source)
         if word in _CALLED_WITHOUT_PARENTHESES and following is not TokenType.L_PAREN:

@@ -23,7 +23,7 @@ Which function names exist is not known here; the caller hands them in.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from typing import Any, ClassVar, Final, cast
 
 from sqlglot import exp
@@ -54,6 +54,8 @@ NODES: Final[frozenset[type[exp.Expr]]] = frozenset(
         *(exp.In, exp.Between, exp.Like, exp.Is, exp.Interval, exp.Var, exp.Lambda),
     }
 )
+_Node = tuple[exp.Expr, int]
+"""A node and how deep it is; the whole tree is 1 deep."""
 _LEAVES: Final[frozenset[type[exp.Expr]]] = frozenset({exp.Identifier, exp.Literal, exp.Null, exp.Boolean, exp.Var})
 _CONNECTORS: Final[frozenset[type[exp.Expr]]] = frozenset({exp.And, exp.Or})
 _AGGREGATES: Final = frozenset(
@@ -133,6 +135,11 @@ def parse_expression(text: str) -> exp.Expr:
     Raises StatementSyntaxError where it is no expression, AnalysisError where it is one that a load may not contain;
     positions count from the start of the text.
     """
+    return _checked_nodes(text)[0][0]
+
+
+def _checked_nodes(text: str) -> list[_Node]:
+    """The tree's nodes, the whole tree first."""
     if len(text) > TEXT_MAX:
         raise AnalysisError(f"the expression has {len(text)} characters, at most {TEXT_MAX} are allowed")
     tokens = narrowed(_DIALECT.tokenizer(), text)
@@ -142,31 +149,36 @@ def parse_expression(text: str) -> exp.Expr:
         parsed = _DIALECT.parser().parse_into(exp.Condition, tokens, text)
         if len(parsed) != 1 or parsed[0] is None:
             raise StatementSyntaxError("this is not one expression")
-        tree = _normalised(parsed[0])
-        _check(tree, text)
+        nodes = _with_depth(_normalised(parsed[0]))
+        _check(nodes, text)
     except ParseError as error:
         raise _syntax_error(error, text, tokens) from None  # sqlglot quotes the text, which may hold a secret
     except RecursionError as error:
         raise AnalysisError(f"the expression is nested more than {NESTING_MAX} levels deep") from error
-    return tree
+    return nodes
 
 
 def read_expression(text: str, position: Position | None = None) -> Expression:
     """The island as a statement value: exact text and columns; ``position`` is where it begins in the statement."""
     try:
-        tree = parse_expression(text)
+        nodes = _checked_nodes(text)
     except (AnalysisError, StatementSyntaxError) as error:
         raise type(error)(error.message, position=shifted(error.position, position)) from error
-    return Expression(text=text, columns=column_names(tree), position=position)
+    return Expression(text=text, columns=_column_names(nodes), position=position)
 
 
 def column_names(tree: exp.Expr) -> tuple[str, ...]:
     """Columns the tree reads, in order of appearance, once each (names compare case-insensitively)."""
-    found = (node for node, _ in _with_depth(tree) if type(node) is exp.Column)
-    columns = sorted(found, key=lambda column: column.this.meta.get("start", 0))
+    return _column_names(_with_depth(tree))
+
+
+def _column_names(nodes: list[_Node]) -> tuple[str, ...]:
+    names = [node.this for node, _ in nodes if type(node) is exp.Column]
+    if len(names) > 1:
+        names.sort(key=lambda name: name.meta.get("start", 0))
     first: dict[str, str] = {}
-    for column in columns:
-        first.setdefault(column.name.lower(), column.name)
+    for name in names:
+        first.setdefault(name.name.lower(), name.name)
     return tuple(first.values())
 
 
@@ -214,7 +226,7 @@ def _syntax_error(error: ParseError, text: str, tokens: list[Token]) -> Statemen
 
 def _normalised(tree: exp.Expr) -> exp.Expr:
     """The tree in the promised shape, rewritten from the leaves up."""
-    for node, _ in reversed(list(_with_depth(tree))):
+    for node, _ in reversed(_with_depth(tree)):
         if type(node) in _CONNECTORS:
             rewritten = _balanced(node)
         elif type(node) in _REWRITES or node.args.get("negate"):
@@ -289,8 +301,8 @@ _REWRITES: Final[dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]]] = {
 }
 
 
-def _check(tree: exp.Expr, text: str) -> None:
-    for node, depth in _with_depth(tree):
+def _check(nodes: list[_Node], text: str) -> None:
+    for node, depth in nodes:
         if depth > DEPTH_MAX:
             raise AnalysisError(f"the expression is more than {DEPTH_MAX} operations deep")
         reason = _refusal(node)
@@ -348,11 +360,18 @@ _RULES: Final[dict[type[exp.Expr], Callable[[exp.Expr], str | None]]] = {
 }
 
 
-def _with_depth(tree: exp.Expr) -> Iterator[tuple[exp.Expr, int]]:
-    """Nodes with their depth, without recursion."""
-    waiting = [(tree, 1)]
+def _with_depth(tree: exp.Expr) -> list[_Node]:
+    """Nodes with their depth, a node before what is in it, without recursion."""
+    found: list[_Node] = []
+    waiting: list[_Node] = [(tree, 1)]
     while waiting:
         node, depth = waiting.pop()
-        yield node, depth
-        if type(node) not in _LEAVES:
-            waiting.extend([(child, depth + 1) for child in node.iter_expressions()])
+        found.append((node, depth))
+        if type(node) in _LEAVES:
+            continue
+        for value in node.args.values():
+            if isinstance(value, exp.Expr):
+                waiting.append((value, depth + 1))
+            elif isinstance(value, list):
+                waiting += [(each, depth + 1) for each in value if isinstance(each, exp.Expr)]
+    return found
