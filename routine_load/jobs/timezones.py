@@ -63,6 +63,8 @@ def epoch_ms(text: str, time_zone: str) -> int | None:
 
     A bare date is midnight; a time that the zone skips or repeats is taken by the earlier offset.
     """
+    if "-" not in text:  # a number, as most offsets are
+        return None
     for form in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"):
         try:
             local = datetime.strptime(text, form).replace(tzinfo=zone(time_zone))

@@ -24,6 +24,8 @@ _PIECES: Final = re.compile(
     rf"(?P<string>{_STRING})|(?P<remark>{_REMARK})|(?P<end>;)|(?P<broken>['\"`]|/\*)|(?P<text>[^'\"`;/*#-]+|.)",
     re.DOTALL,
 )
+_ONE: Final = re.compile(rf"(?:[^'\"`;/#\ufeff-]++|-(?!-)|/(?!\*)|{_STRING})*+", re.DOTALL)
+"""A text that is one statement without comments, as most are: nothing in it ends and nothing becomes a blank."""
 _LEADING: Final = re.compile(rf"(?:[\s\ufeff]+|{_REMARK})*", re.DOTALL)
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _VISIBLE: Final = re.compile(r"[^\r\n]")
@@ -122,6 +124,8 @@ class _Scan:
 
 
 def _scanned(text: str) -> _Scan:
+    if _ONE.fullmatch(text):
+        return _Scan(text, [], [])
     parts: list[str] = []
     ends: list[int] = []
     executables: list[tuple[int, int]] = []
