@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from routine_load.commit.intents import Epoch
+from routine_load.store.backends import BackendStore
 from routine_load.store.connections import CONNECTIONS_MAX
 from routine_load.store.coordinators import CoordinatorStore
 from routine_load.store.database import Database
@@ -34,6 +35,7 @@ class Metadata:
         self.settings = SettingStore(self._database)
         self.grants = GrantStore(self._database)
         self.coordinators = CoordinatorStore(self._database)
+        self.backends = BackendStore(self._database)
 
     def users(self, make: Callable[[bytes, str], V]) -> UserStore[V]:
         """The users, with verifiers of the door's own type."""

@@ -212,3 +212,16 @@ sealed_values = sa.Table(
     **MARIADB,
 )
 """What coordinators share and nobody else may know, sealed with the key that is not in the database."""
+
+backends = sa.Table(
+    "backends",
+    metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("host", sa.String(NAME_MAX), nullable=False),
+    sa.Column("port", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.UniqueConstraint("host", "port"),
+    sa.CheckConstraint("state IN ('ADDED', 'DECOMMISSIONED', 'DROPPED')", name="state_known"),
+    **MARIADB,
+)
+"""Backends in processes of their own; one that was dropped keeps its row, so that it does not come back by itself."""

@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 from routine_load.errors import MetadataError
 from routine_load.store.database import Database, create_engine, migrate, migration_config
 
-_SAMPLES = {"state": "FINISHED", "live_name": "1", "name": "1"}
+_STATES = {"backends": "DROPPED"}
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ def fill(connection) -> None:
             connection.execute(table.insert(), {c.name: _sample(table, c, number) for c in table.columns})
 
 
-def _sample(_table: sa.Table, column: sa.Column, number: int):
+def _sample(table: sa.Table, column: sa.Column, number: int):
     if column.name == "state":
-        return "FINISHED"
+        return _STATES.get(table.name, "FINISHED")
     if isinstance(column.type, sa.Boolean):
         return bool(number % 2)
     if isinstance(column.type, sa.Integer):
