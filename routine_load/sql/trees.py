@@ -5,7 +5,6 @@ Owns what statements share: names, property lists, expressions, LIMIT. Refuses t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -70,12 +69,15 @@ class Reading:
         return self.text[first.start_pos : last.end_pos]
 
 
-def nodes(tree: Node | None) -> Iterator[Node]:
-    return (part for part in (tree.children if tree else ()) if isinstance(part, Tree))
+def nodes(tree: Node | None) -> list[Node]:
+    return [part for part in tree.children if isinstance(part, Tree)] if tree else []
 
 
 def child(tree: Node | None, rule: str) -> Node | None:
-    return next((node for node in nodes(tree) if node.data == rule), None)
+    for part in tree.children if tree else ():
+        if isinstance(part, Tree) and part.data == rule:
+            return part
+    return None
 
 
 def has(tree: Node, rule: str) -> bool:
@@ -94,7 +96,7 @@ def tokens(tree: Node) -> list[str]:
 
 def token(tree: Node) -> str:
     """The last token under this rule: what stands before it are keywords."""
-    return tokens(tree)[-1]
+    return next(str(part) for part in reversed(tree.children) if not isinstance(part, Tree))
 
 
 def _text(source: str) -> str:
