@@ -33,6 +33,10 @@ class Settings:
     metadata_url: str | None = field(default=None, repr=False)
     """It may hold a password."""
     metadata_connections_max: int = 16
+    key_file: Path | None = None
+    """The key that secrets in the metadata are sealed with; coordinators of one metadata database share one."""
+    lease_ttl_s: float = 15.0
+    """How long a leader that says nothing stays leader. It renews three times as often."""
     target: str = "duckdb"
     compat: Compat = Compat.STARROCKS
     cluster: str = "rl"
@@ -101,6 +105,10 @@ class Settings:
     @property
     def warehouse_path(self) -> Path:
         return self.data_dir / "warehouse.duckdb"
+
+    @property
+    def secret_key_path(self) -> Path:
+        return self.key_file or self.data_dir / "secret.key"
 
     @property
     def small_files_dir(self) -> Path:

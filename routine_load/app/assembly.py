@@ -14,6 +14,7 @@ from routine_load.app.cluster import Cluster
 from routine_load.app.compiler import Compiler
 from routine_load.app.directory import DirectoryLock
 from routine_load.app.frontend_config import LiveFrontendConfig
+from routine_load.app.leading import Membership, Rule, timing_of
 from routine_load.app.metrics import Metrics, TimedMetadata, count_pauses
 from routine_load.app.users import Accounts
 from routine_load.backends.local import LocalBackends
@@ -34,6 +35,7 @@ from routine_load.observe.metrics import Counters
 from routine_load.scheduler.agenda import Agenda
 from routine_load.scheduler.bookkeeping import Bookkeeper
 from routine_load.scheduler.cleaning import Cleaner
+from routine_load.scheduler.leadership import Leadership
 from routine_load.scheduler.parts import Parts
 from routine_load.scheduler.planning import Planner
 from routine_load.scheduler.ports import KafkaMetadata
@@ -55,7 +57,7 @@ from routine_load.statements.service import Processes, Service
 from routine_load.statements.stream_load.service import StreamLoads
 from routine_load.statements.system_tables import system_tables
 from routine_load.statements.tool_tables import tool_tables
-from routine_load.store import KEY_FILE, Metadata, SecretBox, open_metadata
+from routine_load.store import Metadata, SecretBox, open_metadata
 from routine_load.tasks.backlog import Backlog
 from routine_load.tasks.run import TaskRunner
 
@@ -103,6 +105,7 @@ class Foundation:
     settings: Settings
     clock: Clock
     store: Metadata
+    member: Membership
     accounts: Accounts
     engine: DuckDbEngine
     reject_log: RejectLog
@@ -117,9 +120,10 @@ class Foundation:
         """Lock the directory, open and migrate the metadata, open the engine. Raises RoutineLoadError."""
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         stack.enter_context(DirectoryLock(settings.data_dir / "lock"))
-        secrets = SecretBox.at(settings.data_dir / KEY_FILE)
+        secrets = SecretBox.at(settings.secret_key_path)
         url, connections_max = settings.metadata_database_url, settings.metadata_connections_max
         store = stack.enter_context(open_metadata(url, secrets, connections_max))
+        member = Membership.of(settings, store, secrets)
         engine = DuckDbEngine.open(
             settings.warehouse_path,
             error_log_dir=settings.error_log_dir,
@@ -132,6 +136,7 @@ class Foundation:
             settings=settings,
             clock=clock,
             store=store,
+            member=member,
             accounts=Accounts.of(store),
             engine=engine,
             reject_log=RejectLog(settings.error_log_dir, raw_bytes_max=settings.rejected_row_bytes_max),
@@ -174,8 +179,7 @@ class Assembly:
 
     foundation: Foundation
     backends: LocalBackends
-    scheduler: Scheduler
-    cleaner: Cleaner
+    leadership: Leadership
     metrics: Metrics
     service: Service
     transactions: Transactions
@@ -213,13 +217,24 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
         base.cluster.nodes.changed = scheduler.nodes_changed
     base.frontend_config.listen(lambda _: cleaner.soon())
     processes = Processes()
+    privileges = Privileges(base.store.grants)
+    rule = Rule(
+        store=base.store,
+        scheduler=scheduler,
+        cleaner=cleaner,
+        frontend_config=base.frontend_config,
+        privileges=privileges,
+        cluster=base.cluster,
+        me=base.member.id,
+    )
+    leadership = Leadership(base.member.lease, rule, base.clock, timing_of(base.settings))
     context = Context(
         settings=base.settings,
         engine=base.tables,
         sink=base.sink,
         jobs=base.store.jobs,
         users=base.accounts,
-        privileges=Privileges(base.store.grants),
+        privileges=privileges,
         metadata=kafka.metadata,
         compiler=compiler,
         scheduler=scheduler,
@@ -248,8 +263,7 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
     return Assembly(
         foundation=base,
         backends=backends,
-        scheduler=scheduler,
-        cleaner=cleaner,
+        leadership=leadership,
         metrics=metrics,
         service=Service(context, processes),
         transactions=transactions,

@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from routine_load import __version__
 from routine_load.app.assembly import Addresses, Assembly, Foundation, assemble
+from routine_load.app.leading import begin, told_target
 from routine_load.clock import Clock, SystemClock
 from routine_load.config import Settings
 from routine_load.engines.cluster.address import read_target
@@ -36,6 +37,7 @@ from routine_load.server.http import (
 from routine_load.server.mysql import MySqlDoor, self_signed
 from routine_load.server.ports import MySqlLimits, TlsFiles
 from routine_load.statements.service import Service
+from routine_load.store.coordinators import Member
 
 log = logger("app")
 
@@ -127,12 +129,10 @@ class Coordinator:
         assembly = assemble(base, addresses, self._stack)
         self.service = assembly.service
         if base.cluster is not None:
-            base.cluster.start()
-        self._on_loop(assembly.scheduler.start())
-        if base.cluster is not None:
-            base.cluster.sink.go_on()
-        assembly.cleaner.soon()
-        self._stack.callback(lambda: self._on_loop(assembly.scheduler.stop(self._settings.drain_timeout_s)))
+            base.cluster.nodes.start()
+        leadership = assembly.leadership
+        self._stack.callback(lambda: self._on_loop(leadership.stop(self._settings.drain_timeout_s)))
+        self._on_loop(begin(leadership, shared=base.member.is_shared))
         ticking = threading.Thread(target=self._tick, args=(assembly.transactions,), name="transactions", daemon=True)
         ticking.start()
         self._stack.callback(ticking.join)
@@ -140,6 +140,8 @@ class Coordinator:
         purging.start()
         self._stack.callback(purging.join)
         self._on_loop(self._open_doors(assembly))
+        if base.member.is_shared:
+            base.store.coordinators.enter(self._as_member(base))
 
     async def _open_doors(self, assembly: Assembly) -> None:
         settings, base = self._settings, assembly.foundation
@@ -235,6 +237,17 @@ class Coordinator:
         if self._ports[1] is None:
             return str(self._settings.error_log_dir / f"{opaque_id}.parquet")
         return f"http://{self._settings.told_host}:{self._ports[1]}/api/_load_error_log?file={opaque_id}"
+
+    def _as_member(self, base: Foundation) -> Member:
+        return Member(
+            id=base.member.id,
+            host=self._settings.told_host,
+            query_port=self._ports[0],
+            http_port=self._ports[1],
+            version=__version__,
+            target=told_target(self._settings),
+            started_at_ms=self._started_ms,
+        )
 
     def _purge(self, base: Foundation) -> None:
         """In a thread: forget rejected rows whose time has passed, until the coordinator leaves."""

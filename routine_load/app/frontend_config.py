@@ -30,6 +30,7 @@ class LiveFrontendConfig:
         # who sets waits for who sets, so that what is kept is what is in force; who asks waits for nobody
         self._setting = threading.Lock()
         self._kept = kept
+        self._file = dict(file)
         self._overrides = {**file, **kept.all()}
         self._configs = {compat: FrontendConfig.of(compat, self._overrides) for compat in Compat}
         self._listeners: list[Callable[[str], None]] = []
@@ -52,6 +53,20 @@ class LiveFrontendConfig:
                 listeners = list(self._listeners)
         for listener in listeners:
             listener(name)
+
+    def read_again(self) -> None:
+        """Another coordinator may have changed settings. Raises MetadataError, UnknownConfig, ConfigRefused."""
+        with self._setting:
+            kept = {**self._file, **self._kept.all()}
+            with self._lock:
+                changed = [name for name in kept if kept[name] != self._overrides.get(name)]
+                if not changed:
+                    return
+                self._configs = {each: FrontendConfig.of(each, kept) for each in Compat}
+                self._overrides, listeners = kept, list(self._listeners)
+        for name in changed:
+            for listener in listeners:
+                listener(name)
 
     def listen(self, listener: Callable[[str], None]) -> None:
         """Tell ``listener`` the name of each setting that was changed, from the thread that changed it."""

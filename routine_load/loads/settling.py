@@ -51,12 +51,24 @@ class Settler:
         self._attempts: dict[Label, int] = {}
         self._left: set[Label] = set()
         self._ends = False
+        self._term = 0
         self._thread: threading.Thread | None = None
 
     def start(self, first: Callable[[], object] = lambda: None) -> None:
         """``first`` is done before any visit, on the same thread; what it raises is logged."""
-        self._thread = threading.Thread(target=self._run, args=(first,), name="commit-settler", daemon=True)
+        arguments = (first, self._term)
+        self._thread = threading.Thread(target=self._run, args=arguments, name="commit-settler", daemon=True)
         self._thread.start()
+
+    def halt(self, driver: Driver) -> None:
+        """Forget every visit; those of the next term go by this driver. One that is under way is not waited for."""
+        with self._changed:
+            self._term += 1
+            self._driver = driver
+            self._due.clear()
+            self._left.clear()
+            self._attempts.clear()
+            self._changed.notify_all()
 
     def close(self) -> None:
         """No visit begins any more; one that is under way is waited for."""
@@ -95,16 +107,16 @@ class Settler:
             if not mine:
                 return None
             attempt = self._attempts[label] = self._attempts.get(label, 0) + 1
-            settled = self._driver.settle(label, attempt)
+            settled = self._driver.settle(label, attempt)  # the whole visit by one driver
             if not settled.state.is_open or settled.state is IntentState.IN_DOUBT:
                 self._attempts.pop(label, None)
             return settled
 
-    def work(self) -> float:
+    def work(self, term: int | None = None) -> float:
         """Make the visits that are due; how many seconds until the next one."""
         while True:
             with self._changed:
-                if self._ends or not self._due:
+                if self._is_over(term) or not self._due:
                     return _IDLE_S
                 after_s = self._due[0].at - self._clock.monotonic()
                 if after_s > 0:
@@ -132,15 +144,18 @@ class Settler:
             log.info(events.COMMIT_SETTLED, label=due.label, job_id=due.job_id, state=settled.state)
             self.settled(due.job_id)
 
-    def _run(self, first: Callable[[], object]) -> None:
+    def _is_over(self, term: int | None) -> bool:
+        return self._ends or term not in {None, self._term}
+
+    def _run(self, first: Callable[[], object], term: int) -> None:
         try:
             first()
         except Exception:  # the visits do not depend on it
             log.exception(events.COMMIT_WAITS)
         while True:
-            after_s = self.work()
+            after_s = self.work(term)
             with self._changed:
-                if self._ends:
+                if self._is_over(term):
                     return
                 # what was left meanwhile may be due before
                 soonest = self._due[0].at - self._clock.monotonic() if self._due else after_s

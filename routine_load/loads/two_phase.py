@@ -48,18 +48,28 @@ _COMMITTED = frozenset({LabelState.COMMITTED, LabelState.VISIBLE})
 
 
 class TwoPhaseSink:
-    """Thread-safe (``loads.ports.Sink``). ``start`` it before the jobs are recovered, then let it ``go_on``."""
+    """Thread-safe (``loads.ports.Sink``). ``start`` it before the jobs are recovered, then let it ``go_on``.
+
+    Each term of a leader has a log of its own (``lead``). A batch is committed through the log of the term in which it
+    was begun: one that outlives its term is refused there.
+    """
 
     def __init__(self, target: Target, intents: IntentLog, spool: SpoolPlace, clock: Clock) -> None:
         self._target = target
         self._log = intents
         self._spool = spool
+        empty_spool(spool.folder)
         self._driver = Driver(log=intents, labels=target, where=target.name)
         self.settler = Settler(self._driver, clock)
 
+    def lead(self, intents: IntentLog) -> None:
+        """A term begins, or ended: from here on this log is written, and nothing that was left to the settler stays."""
+        self._log = intents
+        self._driver = Driver(log=intents, labels=self._target, where=self._target.name)
+        self.settler.halt(self._driver)
+
     def start(self) -> None:
-        """Clear the spool, and leave every commit that is open to the settler. Raises MetadataError."""
-        empty_spool(self._spool.folder)
+        """Leave every commit that is open to the settler. Raises MetadataError."""
         for intent in self._log.open_intents():
             if intent.state is not IntentState.IN_DOUBT:
                 self.settler.leave(intent.label, intent.job_id)
@@ -92,7 +102,7 @@ class TwoPhaseSink:
         return self._target.table(ref)
 
     def begin(self, label: Label, job_id: JobId, *, many_tables: bool = False) -> TwoPhaseTransaction:  # noqa: ARG002 - a batch has its labels from its intent
-        return TwoPhaseTransaction(self, job_id, Spool(self._spool.folder, self._spool.bytes_max))
+        return TwoPhaseTransaction(self, job_id, Spool(self._spool.folder, self._spool.bytes_max), self._driver)
 
     def progress(self, job_id: JobId) -> dict[PartitionId, int]:
         return self._log.progress(job_id)
@@ -162,12 +172,17 @@ class TwoPhaseSink:
 
     # -- one batch ----------------------------------------------------------------------------------------------------
 
-    def commit_batch(self, record: CommitRecord, bodies: Mapping[TableRef, SpooledRows]) -> CommitRecord:
-        """Raises StaleRange and SinkError (nothing of it is visible), CommitUnsettled and InDoubt (nobody knows)."""
+    def commit_batch(
+        self, record: CommitRecord, bodies: Mapping[TableRef, SpooledRows], driver: Driver
+    ) -> CommitRecord:
+        """Raises StaleRange and SinkError (nothing of it is visible), CommitUnsettled and InDoubt (nobody knows).
+
+        ``driver`` is that of the term in which the batch was begun. Raises LeadershipLost where that is over.
+        """
         failpoint("commit.intend.before")
         try:
-            intent = self._log.intend(record, tuple(bodies)) if bodies else None
-            finished = self._log.finish_without_target(record) if intent is None else None
+            intent = driver.log.intend(record, tuple(bodies)) if bodies else None
+            finished = driver.log.finish_without_target(record) if intent is None else None
         except MetadataError as error:
             # whether it was written, whoever plans the job sees
             raise CommitUnsettled(f"the metadata has to say what became of a batch: {error.message}") from error
@@ -178,7 +193,7 @@ class TwoPhaseSink:
         with self.settler.working_on(intent.label):
             try:
                 failpoint("commit.intend.after")
-                settled = self._carry(intent, list(bodies.values()))
+                settled = self._carry(intent, list(bodies.values()), driver)
             except LeadershipLost:
                 raise
             except Exception as error:  # whatever it is, the intent is open: it has to be brought to its end
@@ -198,9 +213,9 @@ class TwoPhaseSink:
             return CommitUnsettled(self._waits(intent, settled.text, settled.state))
         return SinkError(settled.text or f"{self._target.name} has aborted label {intent.label}")
 
-    def _carry(self, intent: Intent, bodies: Sequence[SpooledRows]) -> Settled:
+    def _carry(self, intent: Intent, bodies: Sequence[SpooledRows], driver: Driver) -> Settled:
         """From an intent to its end, or as far as it gets now."""
-        happened = self._driver.happened
+        happened = driver.happened
         try:
             for part in intent.parts:
                 state = self._target.state(part.table.database, part.label)
@@ -249,6 +264,7 @@ class TwoPhaseTransaction:
     _sink: TwoPhaseSink
     _job_id: JobId
     _spool: Spool
+    _driver: Driver
     _spent: bool = field(default=False)
 
     @property
@@ -277,7 +293,7 @@ class TwoPhaseTransaction:
             txn_id=commit.txn_id,
         )
         try:
-            return self._sink.commit_batch(record, self._spool.tables)
+            return self._sink.commit_batch(record, self._spool.tables, self._driver)
         finally:
             self._spool.close()
 

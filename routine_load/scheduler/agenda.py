@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from routine_load.clock import Clock
+from routine_load.errors import LeadershipLost
 from routine_load.observe import events
 from routine_load.observe.logs import logger
 from routine_load.scheduler.ticker import Ticker
@@ -40,25 +41,41 @@ class Agenda:
     def __init__(self, clock: Clock, tick_s: float) -> None:
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._ticker = Ticker(tick_s, self._tick)
-        self._threads = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="scheduler")
-        self._asking = ThreadPoolExecutor(max_workers=_ASKING_THREADS, thread_name_prefix="asking-kafka")
+        self._tick_s = tick_s
+        self._ticker: Ticker | None = None
+        self._threads, self._asking = self._pools()
         self._heap: list[_Due] = []
         self._numbers = itertools.count()
         self._background: set[asyncio.Task[None]] = set()
         self.stopping = False
+        self._ended_for_now = False
 
     def open(self) -> None:
-        """Take the running loop; nothing comes due before ``start``."""
+        """Take the running loop; nothing comes due before ``start``. One that was stopped begins anew, empty."""
         self._loop = asyncio.get_running_loop()
+        if self._ended_for_now:
+            self._threads, self._asking = self._pools()
+        self._ended_for_now = self.stopping = False
+
+    def _pools(self) -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:
+        """For bookkeeping, and for asking Kafka."""
+        return (
+            ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="scheduler"),
+            ThreadPoolExecutor(max_workers=_ASKING_THREADS, thread_name_prefix="asking-kafka"),
+        )
 
     def start(self) -> None:
+        self._ticker = Ticker(self._tick_s, self._tick)
         self._ticker.start()
         self._tick()
 
     def stop(self) -> None:
         """Nothing comes due any more; threads end with what they are doing."""
-        self._ticker.stop()
+        self._ended_for_now = self.stopping = True
+        if self._ticker is not None:
+            self._ticker.stop()
+            self._ticker = None
+        self._heap.clear()
         for task in list(self._background):
             task.cancel()
         for threads in (self._threads, self._asking):
@@ -66,6 +83,8 @@ class Agenda:
 
     def due(self, after_s: float, action: Callable[[], None]) -> None:
         """Run ``action`` on the loop after that many seconds; 0 means as soon as the loop is free."""
+        if self._ended_for_now:
+            return
         heapq.heappush(self._heap, _Due(self._clock.monotonic() + after_s, next(self._numbers), action))
         if after_s == 0 and self._loop is not None:
             self._loop.call_soon(self._tick)
@@ -114,6 +133,8 @@ class Agenda:
         def attempted() -> None:
             try:
                 work()
+            except LeadershipLost as error:
+                log.warning(events.LEADERSHIP_LOST, reason=error.message)  # the next leader does it
             except Exception:  # whatever it is, giving up would leave the work undone for ever
                 log.exception(events.SCHEDULER_FAULT, attempt=attempt)
                 self.call(self.due, pause_s(attempt), again)
@@ -125,15 +146,22 @@ class Agenda:
             self.in_background(attempted)
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:
-        """Run a coroutine beside everything else; an exception is logged, not lost."""
+        """Run a coroutine beside everything else; an exception is logged, not lost. After the end, it is dropped."""
         assert self._loop is not None, "the agenda was not opened"
+        if self._ended_for_now:
+            work.close()
+            return
         task = self._loop.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._background.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, LeadershipLost):
+            log.warning(events.LEADERSHIP_LOST, reason=error.message)
+        else:
             log.error(events.SCHEDULER_FAULT, exc_info=error)
 
     def _tick(self) -> None:

@@ -22,6 +22,7 @@ class Roster:
         self._runs: dict[JobId, JobRun] = {}
         self._changes: dict[JobId, int] = {}
         self._numbers = itertools.count(1)
+        self._terms = 0
         self._draining: defaultdict[JobId, list[JobRun]] = defaultdict(list)
         self._last_ends: dict[JobId, tuple[str, dict[PartitionId, int]]] = {}
 
@@ -48,8 +49,14 @@ class Roster:
 
     def still(self, job_id: JobId) -> Callable[[], bool]:
         """Whether nothing has happened to the job since now."""
-        change = self._changes.get(job_id, 0)
-        return lambda: self._changes.get(job_id, 0) == change
+        change, term = self._changes.get(job_id, 0), self._terms
+        return lambda: self._changes.get(job_id, 0) == change and self._terms == term
+
+    def withdraw_all(self) -> None:
+        """Of no job, whether it has a run or not: whatever is under way counts no more."""
+        self._terms += 1
+        for job_id in list(self._runs):
+            self.withdraw(job_id)
 
     def withdraw(self, job_id: JobId) -> None:
         """No new task of the job, and nothing that is under way for it counts any more."""

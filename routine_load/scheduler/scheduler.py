@@ -47,16 +47,20 @@ class Scheduler:
         self._parts = parts
         self._agenda = parts.agenda
         self._doors = Doors()
-        self._roster = Roster(parts.watch.forget)
+        self._roster = Roster(self._run_closed)
         self._plan_failures: defaultdict[JobId, int] = defaultdict(int)
         self._undivided: dict[JobId, Still] = {}
         moves = Moves(consider=self._consider, plan_anew=self._plan_anew, fail=self._fail_job)
         self._dispatcher = Dispatcher(parts, self._roster, moves)
 
+    def _run_closed(self, job_id: JobId) -> None:
+        self._parts.watch.forget(job_id)
+        self._dispatcher.closed(job_id)
+
     # -- life ---------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Recover every live job, then plan those that want to run."""
+        """Recover every live job, then plan those that want to run. After ``stop`` or ``halt``, it begins anew."""
         self._agenda.open()
         for job in await self._agenda.in_thread(self._parts.bookkeeper.recover):
             self._consider(job)
@@ -71,7 +75,14 @@ class Scheduler:
         except TimeoutError:  # what they did not commit is read again after the next start
             log.warning(events.TASKS_LEFT, jobs=len(self._roster.jobs()))
         finally:
-            self._agenda.stop()
+            self.halt()
+
+    def halt(self) -> None:
+        """As ``stop``, and nothing is waited for: another coordinator leads, or is about to."""
+        self._roster.withdraw_all()
+        self._plan_failures.clear()
+        self._undivided.clear()
+        self._agenda.stop()
 
     # -- from any thread ----------------------------------------------------------------------------------------------
 
@@ -229,12 +240,12 @@ class Scheduler:
         job_id = plan.job.id
         if not still() or self._agenda.stopping:
             return
-        run = JobRun.of(plan, self._parts.clock.now())
+        run = JobRun.of(plan, self._parts.clock.now(), self._parts.clock.monotonic())
         self._roster.open(run)
         self._plan_failures.pop(job_id, None)
         log.info(events.JOB_PLANNED, job_id=job_id, tasks=len(run.slices), partitions=len(plan.partitions))
         for part in run.slices:
-            self._dispatcher.slice_due(run, part, 0)
+            self._dispatcher.slice_due(run, part, run.rhythm.first_s)
         self._refresh_later(run)
 
     def _planning_failed(self, job_id: JobId, still: Still, error: RoutineLoadError) -> None:

@@ -124,6 +124,12 @@ class Privileges:
             self._changes += 1
             self._known.pop(user, None)
 
+    def forget_all(self) -> None:
+        """Somebody else may have changed what is kept."""
+        with self._lock:
+            self._changes += 1
+            self._known.clear()
+
     def powers(self, user: str) -> Powers | None:
         """None for an unknown user. What was read while something changed is answered, but not held."""
         known = self._known.get(user)
