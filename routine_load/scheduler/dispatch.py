@@ -28,12 +28,14 @@ from routine_load.observe.failpoints import failpoint
 from routine_load.observe.logs import logger
 from routine_load.observe.metrics import Loaded
 from routine_load.scheduler.parts import Parts
+from routine_load.scheduler.places import Places
+from routine_load.scheduler.ports import Runs
 from routine_load.scheduler.roster import Roster
 from routine_load.scheduler.run import (
-    HELD_BACK_S,
     NO_DATA,
     NO_SLOT,
     NO_SLOT_S,
+    RATE_LIMITED,
     JobRun,
     Slice,
     finished_facts,
@@ -42,7 +44,7 @@ from routine_load.scheduler.run import (
 )
 from routine_load.scheduler.verdict import Step, Verdict, judge, unknown_fault
 from routine_load.tasks.control import TaskControl
-from routine_load.tasks.run import Task, TaskOutcome, TaskReport
+from routine_load.tasks.run import PROBE_ROWS, Task, TaskOutcome, TaskReport
 
 log = logger("scheduler")
 
@@ -64,39 +66,87 @@ class Dispatcher:
         self._agenda = parts.agenda
         self._roster = roster
         self._moves = moves
+        self._places = Places(parts.agenda, self._begin, self._dispatch)
         self._running: Counter[str] = Counter()
 
     def slice_due(self, run: JobRun, part: Slice, after_s: float) -> None:
         if run.closed or part.queued or part.control is not None:
             return
         part.queued = True
-        self._agenda.due(after_s, lambda: self._dispatch(run, part))
+        self._agenda.due(after_s, lambda: self._consider(run, part))
+
+    def closed(self, job_id: JobId) -> None:
+        """The job's run is closed: its slices wait for nothing any more."""
+        self._places.drop(job_id)
+
+    def _consider(self, run: JobRun, part: Slice) -> None:
+        """It is due: its task begins, unless others wait already for the place that it needs."""
+        part.queued = False
+        part.due_at = self._parts.clock.monotonic()
+        if run.closed:
+            return
+        if self._places.waits_for_seats and run.lag_of(part) > PROBE_ROWS:
+            self._places.wait_for_seat(run, part)
+        else:
+            self._dispatch(run, part)
 
     def _dispatch(self, run: JobRun, part: Slice) -> None:
-        part.queued = False
-        if run.closed or part.control is not None or self._agenda.stopping:
-            return
+        if self._places.waits_for_slots or not self._begin(run, part):
+            parts = self._parts
+            run.say(part, NO_SLOT.format(wait=NO_SLOT_S, slots=parts.backends.slots), parts.clock.now())
+            self._places.wait_for_slot(run, part)
+
+    def _begin(self, run: JobRun, part: Slice) -> bool:
+        """Whether a slot was found, or is not needed now."""
         parts = self._parts
+        if run.closed or part.control is not None or self._agenda.stopping:
+            return True
         part.last_scheduled_at = parts.clock.now()
-        if not self._may_begin(run):
-            return
-        batch = parts.planner.batch(run.plan.job, run.lag_of(part))
+        if not self._may_begin(run) or not self._may_read(run, part):
+            return True
         backend = parts.backends.place(run.job_id, part.backend)
         if backend is None:
-            run.say(part, NO_SLOT.format(wait=NO_SLOT_S, slots=parts.backends.slots), parts.clock.now())
-            self.slice_due(run, part, NO_SLOT_S)
-            return
+            self._settle(run, part, 0)
+            return False
+        batch = parts.planner.batch(run.plan.job, run.lag_of(part))
+        if part.granted:
+            batch = batch.within(part.granted)
         part.backend = backend
         part.txn_id = parts.next_txn_id()
         part.started_at = parts.clock.now()
+        part.began_at = parts.clock.monotonic()
         part.message = "task submitted to execute"
         control = part.control = TaskControl()
         run.note_idle()
         self._running[run.database] += 1
         parts.history.began(run.load_of(part))
         self._time(run, part, batch.timeout_s)
-        task = run.task_of(part, batch.limits)
-        parts.backends.run(backend, run.job_id, lambda: self._execute(run, part, task, control))
+        task = replace(run.task_of(part, batch.limits), timeout_s=batch.timeout_s)
+        runner = parts.backends.elsewhere(backend) or parts.runner
+        part.has_backlog = task.has_backlog
+        ended = parts.backends.run(backend, run.job_id, lambda: self._execute(run, part, task, control, runner))
+        ended.add_done_callback(self._slot_left)
+        return True
+
+    def _slot_left(self, _: object) -> None:
+        """From any thread."""
+        if self._places.waits_for_slots:
+            self._agenda.call(self._places.slot_left)
+
+    def _may_read(self, run: JobRun, part: Slice) -> bool:
+        """A job with a rate limit reads what its meter grants, and waits where that is nothing."""
+        if run.meter is None:
+            return True
+        part.granted, wait_s = run.meter.grant(self._parts.clock.monotonic(), len(run.slices))
+        if not part.granted:
+            run.say(part, RATE_LIMITED.format(rate=run.meter.rate), self._parts.clock.now())
+            self.slice_due(run, part, wait_s)
+        return part.granted > 0
+
+    def _settle(self, run: JobRun, part: Slice, loaded: int) -> None:
+        if run.meter is not None and part.granted:
+            run.meter.settle(self._parts.clock.monotonic(), part.granted, loaded)
+            part.granted = 0
 
     def _may_begin(self, run: JobRun) -> bool:
         """StarRocks, Doris: running transactions of a database are bounded; a job that meets the bound is paused."""
@@ -139,11 +189,11 @@ class Dispatcher:
 
     # -- running and ending -------------------------------------------------------------------------------------------
 
-    def _execute(self, run: JobRun, part: Slice, task: Task, control: TaskControl) -> None:
-        """In the backend's thread: run the task and book what it committed."""
+    def _execute(self, run: JobRun, part: Slice, task: Task, control: TaskControl, runner: Runs) -> None:
+        """In the backend's thread: run the task, here or elsewhere, and book what it committed."""
         try:
             failpoint("task.dispatch.before")
-            report = self._parts.runner.run(task, control)
+            report = runner.run(task, control)
         except RoutineLoadError as error:
             self._agenda.call(self._failed, run, part, control, error)
         except Exception as error:
@@ -174,6 +224,7 @@ class Dispatcher:
         self._running[run.database] -= 1
         if not self._running[run.database]:
             del self._running[run.database]
+        part.took_s = self._parts.clock.monotonic() - part.began_at
         self._roster.ended(run, part)
 
     def _finished(self, run: JobRun, part: Slice, control: TaskControl, report: TaskReport, job: Job | None) -> None:
@@ -182,6 +233,9 @@ class Dispatcher:
         remember(self._parts.history, run.label_of(part), report, self._parts.clock.now())
         self._ended(run, part)
         part.ended(report, self._parts.clock.now())
+        self._settle(run, part, 0 if report.record is None else report.record.counts.received_bytes)
+        if part.has_backlog and not report.held_back:
+            self._places.seat_left()
         if report.outcome is not TaskOutcome.CANCELLED:
             run.advance(dict(report.positions))
         if report.record is not None:
@@ -195,23 +249,43 @@ class Dispatcher:
             self._roster.withdraw(run.job_id)
             self._moves.consider(job)
             return
-        if report.caught_up:
-            interval = run.plan.job.definition.properties.max_batch_interval_s
-            run.say(part, NO_DATA.format(interval=interval), self._parts.clock.now())
-            self._parts.watch.watch(
-                run.job_id,
-                run.plan.kafka,
-                {p: run.progress[p] for p in part.partitions},
-                lambda _: self._agenda.call(self.slice_due, run, part, 0),
-            )
-        else:
-            self.slice_due(run, part, HELD_BACK_S if report.held_back else 0)
+        self._next(run, part, report)
+
+    def _next(self, run: JobRun, part: Slice, report: TaskReport) -> None:
+        """When a slice is due whose task ended well."""
+        if report.held_back:
+            self._places.wait_for_seat(run, part)
+            return
+        if not report.caught_up:
+            part.is_spaced = False
+            self.slice_due(run, part, 0)
+            return
+        part.is_spaced = part.is_spaced or report.outcome is TaskOutcome.COMMITTED
+        interval = run.plan.job.definition.properties.max_batch_interval_s
+        run.say(part, NO_DATA.format(interval=interval), self._parts.clock.now())
+        after_s = run.rhythm.caught_up_s(self._since_due(part), is_spaced=part.is_spaced)
+        if after_s is not None:
+            self.slice_due(run, part, after_s)
+            return
+        self._parts.watch.watch(
+            run.job_id,
+            run.plan.kafka,
+            {p: run.progress[p] for p in part.partitions},
+            lambda _: self._agenda.call(self.slice_due, run, part, 0),
+        )
+
+    def _since_due(self, part: Slice) -> float:
+        return self._parts.clock.monotonic() - part.due_at
 
     def _failed(self, run: JobRun, part: Slice, control: TaskControl, error: RoutineLoadError) -> None:
         if part.control is not control:
             return  # it was given up before
         self._ended(run, part)
+        self._settle(run, part, 0)
+        if part.has_backlog:
+            self._places.seat_left()
         part.failures += 1
+        part.is_spaced = True
         part.timed_out = isinstance(error, TaskTimedOut)
         verdict = judge(run.case(error, part.failures, NO_BACKEND if part.backend is None else part.backend))
         now = self._parts.clock.now()
@@ -227,7 +301,7 @@ class Dispatcher:
         run.say(part, f"previous task aborted because of {verdict.text}", now)
         if verdict.step is Step.RETRY:
             self._agenda.in_background(lambda: self._parts.bookkeeper.aborted(run.job_id, verdict.text))
-            self.slice_due(run, part, self._parts.backoff_s(part.failures))
+            self.slice_due(run, part, run.rhythm.failed_s(self._since_due(part), self._parts.backoff_s(part.failures)))
         elif verdict.step is Step.REPLAN:
             self._moves.plan_anew(run.job_id)
         else:

@@ -25,6 +25,7 @@ from routine_load.loads.values import Format, LoadCompiler, LoadSpec, RegistryAd
 from routine_load.scheduler.looks import Ends, Looks, TopicLook, look
 from routine_load.scheduler.offsets import Topic
 from routine_load.scheduler.ports import KafkaMetadata, ResolveFiles
+from routine_load.scheduler.rhythm import Rhythm
 from routine_load.scheduler.run import Batch, Plan
 from routine_load.tasks.ports import KafkaSpec
 from routine_load.tasks.run import BatchLimits
@@ -122,13 +123,14 @@ class Planner:
         definition = job.definition
         config = self.frontend_config(definition.compat)
         limits = definition.properties.batch_limits(definition.compat, config, lag)
+        rhythm = Rhythm(compat=definition.compat, properties=definition.properties)
         return Batch(
             limits=BatchLimits(
                 rows_max=limits.rows,
                 # A transaction of long texts has to fit into the engine's memory, or it is tried for ever.
                 bytes_max=min(limits.bytes, self.settings.batch_bytes_max),
                 consume_s=limits.seconds,
-                linger_s=self.settings.linger_ms / 1000,
+                linger_s=rhythm.linger_s(self.settings.linger_ms / 1000),
                 chunk_rows=self.settings.chunk_rows,
                 chunk_bytes=self.settings.chunk_bytes,
             ),

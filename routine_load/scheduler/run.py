@@ -10,18 +10,19 @@ import asyncio
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 
 from routine_load.commit.values import CommitRecord
 from routine_load.errors import RoutineLoadError
 from routine_load.ids import NO_TXN, BackendId, Compat, JobId, Label, PartitionId, TaskId, TxnId
-from routine_load.jobs.budget import ratio_exceeded
+from routine_load.jobs.budget import RatioLimit
 from routine_load.jobs.job import Job, Message
 from routine_load.jobs.show import NO_BACKEND, two_halves
 from routine_load.loads.history import Load, LoadHistory
 from routine_load.loads.path import Routes
 from routine_load.loads.values import LoadSpec
 from routine_load.observe.metrics import Loaded
+from routine_load.scheduler.rates import Meter
+from routine_load.scheduler.rhythm import Rhythm
 from routine_load.scheduler.verdict import Case, case_of
 from routine_load.tasks.control import TaskControl
 from routine_load.tasks.ports import KafkaSpec
@@ -41,6 +42,8 @@ NO_SLOT = (
     "max_routine_load_task_num_per_be bigger in fe.conf, current value is {slots}"
 )
 NO_SLOT_S = 1
+
+RATE_LIMITED = "the job has loaded what its rate_limit of {rate} bytes a second allows, and waits"
 
 
 def new_task_id() -> TaskId:
@@ -69,6 +72,16 @@ class Slice:
     """When its timeout is looked at next; None: nobody will."""
     timed_out: bool = False
     """Its last task was given up: the next one reads for half the time (StarRocks)."""
+    due_at: float = 0.0
+    began_at: float = 0.0
+    took_s: float = 1.0
+    """When its task was last due and last began, and how long the last one took: what a turn costs."""
+    granted: int = 0
+    """Bytes that its task may load, where the job has a rate limit."""
+    is_spaced: bool = False
+    """A task of it has loaded something, or failed, since it was last behind (Doris: the next one is delayed)."""
+    has_backlog: bool = False
+    """Its task began with one, and had a place to work on it."""
 
     def succeed(self, at: datetime) -> None:
         """Its task is over: a label is used once, so that the next one has a name of its own (StarRocks: successor)."""
@@ -93,6 +106,10 @@ class Batch:
 
     limits: BatchLimits
     timeout_s: int
+
+    def within(self, bytes_max: int) -> Batch:
+        """The same with no more bytes than that."""
+        return replace(self, limits=replace(self.limits, bytes_max=min(self.limits.bytes_max, bytes_max)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,19 +137,35 @@ class JobRun:
     slices: list[Slice]
     progress: dict[PartitionId, int]
     ends: dict[PartitionId, int]
+    meter: Meter | None = None
+    """Keeps to the job's rate limit."""
     said: Message | None = None
     """What its tasks said last that is no abort (StarRocks: OtherMsg)."""
     closed: bool = False
     idle: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
-    def of(cls, plan: Plan, at: datetime) -> JobRun:
-        """A plan's run, with a slice for each of its sets of partitions."""
+    def of(cls, plan: Plan, at: datetime, now: float = 0.0) -> JobRun:
+        """A plan's run, with a slice for each of its sets of partitions; ``now`` is of the monotonic clock."""
         slices = [
             Slice(index=i, partitions=partitions, task_id=new_task_id(), created_at=at)
             for i, partitions in enumerate(plan.slices)
         ]
-        return cls(job_id=plan.job.id, plan=plan, slices=slices, progress=dict(plan.progress), ends=dict(plan.ends))
+        rate = plan.job.definition.properties.rate_limit
+        return cls(
+            job_id=plan.job.id,
+            plan=plan,
+            slices=slices,
+            progress=dict(plan.progress),
+            ends=dict(plan.ends),
+            meter=Meter(rate, now) if rate else None,
+        )
+
+    @property
+    def rhythm(self) -> Rhythm:
+        """When its slices are due."""
+        definition = self.plan.job.definition
+        return Rhythm(compat=definition.compat, properties=definition.properties)
 
     @property
     def running(self) -> int:
@@ -199,7 +232,7 @@ class JobRun:
             fails_at_parse_error=definition.properties.pause_on_fatal_parse_error
             and definition.compat is Compat.STARROCKS,
             txn_id=part.txn_id if part.txn_id is not None else NO_TXN,
-            refuses=partial(ratio_exceeded, properties=definition.properties, compat=definition.compat),
+            refuses=RatioLimit(max_filter_ratio=definition.properties.max_filter_ratio, compat=definition.compat),
         )
 
     def case(self, error: RoutineLoadError, failures: int, backend: BackendId = NO_BACKEND) -> Case:
