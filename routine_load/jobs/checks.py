@@ -12,6 +12,7 @@ from routine_load.ids import Compat
 from routine_load.jobs.definition import JobDefinition
 from routine_load.jobs.partial_update import check_definition, check_merge_type
 from routine_load.jobs.properties import UpdateMode
+from routine_load.sql.automatic_partitions import may_come, with_named
 from routine_load.sql.schema import KeyModel, Table, TypeName
 
 _TEXTS = frozenset({TypeName.CHAR, TypeName.VARCHAR, TypeName.STRING, TypeName.VARBINARY})
@@ -73,8 +74,8 @@ def check_merge_condition(condition: str | None, table: Table) -> None:
 
 def check_partitions(partitions: Sequence[str] | None, table: Table, *, temporary: bool) -> None:
     """The partitions that are named are there."""
-    names = tuple(partition.name for partition in table.temporary) if temporary else table.partition_names
+    names = tuple(p.name for p in table.temporary) if temporary else with_named(table, partitions or ()).partition_names
     known = {name.lower() for name in names}
     for name in partitions or ():
-        if name.lower() not in known:
+        if name.lower() not in known and (temporary or not may_come(table, name)):
             raise ExecutionError(f"Partition {name} does not exist")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from routine_load.errors import AnalysisError
 from routine_load.loads.values import LoadSpec
+from routine_load.sql.automatic_partitions import is_by_values, may_come, name_of_values, with_named
 from routine_load.sql.schema import MAXVALUE, MINVALUE, Bound, Column, PartitionKind, Table, TablePartition
 from routine_load.transform.convert import Rules, convert
 from routine_load.transform.typed import Kind, Typed, derived, quoted
@@ -15,8 +16,23 @@ _Range = tuple[Bound | None, Bound | None]
 
 def in_partitions(table: Table, spec: LoadSpec, scope: Mapping[str, Typed], rules: Rules) -> Typed | None:
     """Condition that a row has a partition; None where every row has one. Raises AnalysisError for an unknown name."""
+    if spec.partitions is not None and not spec.temporary_partitions:
+        if is_by_values(table):
+            return _by_name(table, spec.partitions, scope)
+        table = with_named(table, spec.partitions)
     chosen = _chosen(table, spec)
     return None if chosen is None else condition(table, chosen, scope, rules)
+
+
+def _by_name(table: Table, names: Sequence[str], scope: Mapping[str, Typed]) -> Typed:
+    """Condition that a row's values make one of these names."""
+    for name in names:
+        if not may_come(table, name):
+            raise AnalysisError(f"Partition {name} does not exist")
+    values = [scope[name.lower()] for name in table.partition_columns]
+    made = name_of_values([value.sql for value in values])
+    wanted = ", ".join(quoted(name.lower()) for name in names)
+    return derived(f"(lower({made}) IN ({wanted}))", Kind.BOOL, *values)
 
 
 def condition(table: Table, chosen: Sequence[TablePartition], scope: Mapping[str, Typed], rules: Rules) -> Typed | None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from routine_load.engines.duckdb.names import Names, quote
-from routine_load.sql.ddl_tokens import Kind, Reader, literal
-from routine_load.sql.partition_series import Unit
-from routine_load.sql.schema import Bound, PartitionKind, Table, TablePartition
+from routine_load.sql.automatic_partitions import of_period, period_of
+from routine_load.sql.ddl_tokens import literal
+from routine_load.sql.schema import PartitionKind, Table, TablePartition
 
 SHOWN_MAX = 4_096
 """So many partitions are told, the lowest first."""
@@ -22,13 +21,13 @@ def made_by_rows(table: Table, names: Names, ask: Ask) -> Table:
     """The table with the partitions that its rows have made; as it is where they cannot be told."""
     if not table.partitions_come or table.partitions:
         return table
-    period = _period(table)
+    period = period_of(table)
     columns = [c.name for name in table.partition_columns if (c := table.column(name)) is not None]
     if period is not None:
         unit, column = period
         value = f"date_trunc({literal(unit.value.lower())}, CAST({quote(column)} AS TIMESTAMP))"
         found = [row[0] for row in ask(_distinct(table, names, value))]
-        made = tuple(_of_period(unit, moment) for moment in found if moment is not None)
+        made = tuple(of_period(unit, moment) for moment in found if moment is not None)
         return replace(table, partitions=made, partition_kind=PartitionKind.RANGE, partition_columns=(column,))
     if len(columns) != len(table.partition_columns):
         return table
@@ -39,27 +38,6 @@ def made_by_rows(table: Table, names: Names, ask: Ask) -> Table:
 
 def _distinct(table: Table, names: Names, values: str) -> str:
     return f"SELECT DISTINCT {values} FROM {names.table(table.ref)} ORDER BY ALL LIMIT {SHOWN_MAX}"
-
-
-def _period(table: Table) -> tuple[Unit, str] | None:
-    """The unit and the column of ``date_trunc('day', d)`` (StarRocks) or ``date_trunc(d, 'day')`` (Doris)."""
-    reader = Reader(table.partition_columns[0])
-    if len(table.partition_columns) > 1 or not reader.accept("DATE_TRUNC"):
-        return None
-    unit, column = None, None
-    while not reader.at_end():
-        token = reader.next()
-        if token.kind is Kind.STRING and token.text.upper() in Unit.__members__:
-            unit = Unit(token.text.upper())
-        elif token.kind in (Kind.WORD, Kind.QUOTED):
-            column = table.column(token.text)
-    return None if unit is None or column is None else (unit, column.name)
-
-
-def _of_period(unit: Unit, begin: dt.datetime) -> TablePartition:
-    form = "%Y-%m-%d %H:%M:%S" if unit is Unit.HOUR else "%Y-%m-%d"
-    bounds: list[Bound] = [(literal(moment.strftime(form)),) for moment in (begin, unit.after(begin, 1))]
-    return TablePartition(name="p" + unit.label(begin), lower=bounds[0], upper=bounds[1])
 
 
 def _of_values(row: tuple[Any, ...]) -> TablePartition:
