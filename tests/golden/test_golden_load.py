@@ -137,7 +137,7 @@ def test_case(lines):
     ddl, options, messages, carried, expected = "", [], [], [], []
     for line in lines:
         word, _, rest = line.partition(" ")
-        if word == "#":
+        if word in {"#", "##"}:
             continue
         if word == "table":
             ddl = rest
