@@ -37,6 +37,12 @@ class Settings:
     """The key that secrets in the metadata are sealed with; coordinators of one metadata database share one."""
     lease_ttl_s: float = 15.0
     """How long a leader that says nothing stays leader. It renews three times as often."""
+    backend_secret_file: Path | None = None
+    """What backends in processes of their own share with the coordinator; without it there are none."""
+    backend_heartbeat_s: float = 2.0
+    backend_heartbeats_missed_max: int = 3
+    backend_shut_out_s: float = 300.0
+    """How long a backend that lost several tasks in a row gets none."""
     target: str = "duckdb"
     compat: Compat = Compat.STARROCKS
     cluster: str = "rl"

@@ -23,7 +23,7 @@ OFF = "off"
 
 _TYPES: Mapping[str, Any] = get_type_hints(Settings)
 _PORTS = frozenset({"mysql_port", "http_port", "be_http_port"})
-_INT_BOUNDS = {"backends": (1, 64), "linger_ms": (0, 60_000), "tick_ms": (10, 60_000), "connections_max": (1, 100_000)}
+_INT_BOUNDS = {"backends": (0, 64), "linger_ms": (0, 60_000), "tick_ms": (10, 60_000), "connections_max": (1, 100_000)}
 _INT_BOUNDS |= {
     "http_connections_max": (1, 100_000),
     "http_loads_max": (1, 10_000),

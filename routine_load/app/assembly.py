@@ -13,10 +13,12 @@ from dataclasses import dataclass, field, replace
 from routine_load.app.cluster import Cluster
 from routine_load.app.compiler import Compiler
 from routine_load.app.directory import DirectoryLock
+from routine_load.app.elsewhere import Around, backends_of
 from routine_load.app.frontend_config import LiveFrontendConfig
 from routine_load.app.leading import Membership, Rule, timing_of
 from routine_load.app.metrics import Metrics, TimedMetadata, count_pauses
 from routine_load.app.users import Accounts
+from routine_load.backends.everywhere import Backends
 from routine_load.backends.local import LocalBackends
 from routine_load.clock import Clock
 from routine_load.config import Settings
@@ -178,7 +180,7 @@ class Assembly:
     """The parts that the coordinator starts and stops."""
 
     foundation: Foundation
-    backends: LocalBackends
+    backends: Backends
     leadership: Leadership
     metrics: Metrics
     service: Service
@@ -197,8 +199,8 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
     compiler = KeptCompiler(PushDown(Compiler(kafka.registry), to_cluster=base.cluster is not None))
     stack.callback(compiler.close)
     slots = lambda: base.frontend_config(base.settings.compat).max_routine_load_task_num_per_be  # noqa: E731 - one use
-    backends = LocalBackends(base.settings.backends, slots=slots, host=base.settings.told_host, clock=base.clock)
-    stack.callback(backends.close)
+    local = LocalBackends(base.settings.backends, slots=slots, host=base.settings.told_host, clock=base.clock)
+    backends = backends_of(_around(base, addresses), local, stack)
     path = LoadPath(sink=base.engine, compiler=compiler, reject_log=base.reject_log, clock=base.clock)
     ids = TxnIds.of(base.engine.clients, base.clock)
     transactions = _transactions(base, path, ids)
@@ -216,6 +218,8 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
     if base.cluster is not None:
         base.cluster.nodes.changed = scheduler.nodes_changed
     base.frontend_config.listen(lambda _: cleaner.soon())
+    if backends.remote is not None:
+        backends.remote.members.changed = scheduler.nodes_changed
     processes = Processes()
     privileges = Privileges(base.store.grants)
     rule = Rule(
@@ -226,6 +230,7 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
         privileges=privileges,
         cluster=base.cluster,
         me=base.member.id,
+        elsewhere=backends.remote,
     )
     leadership = Leadership(base.member.lease, rule, base.clock, timing_of(base.settings))
     context = Context(
@@ -271,6 +276,18 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
     )
 
 
+def _around(base: Foundation, addresses: Addresses) -> Around:
+    return Around(
+        settings=base.settings,
+        clock=base.clock,
+        store=base.store.backends,
+        fence=base.store.fence,
+        sink=base.sink,
+        reject_log=base.reject_log,
+        coordinator=addresses.http,
+    )
+
+
 def _transactions(base: Foundation, path: LoadPath, ids: TxnIds) -> Transactions:
     parts = TransactionParts(
         log=base.engine.clients,
@@ -286,7 +303,7 @@ def _transactions(base: Foundation, path: LoadPath, ids: TxnIds) -> Transactions
     return transactions
 
 
-def _parts(base: Foundation, kafka: Kafka, path: LoadPath, backends: LocalBackends) -> Parts:
+def _parts(base: Foundation, kafka: Kafka, path: LoadPath, backends: Backends) -> Parts:
     return Parts(
         agenda=Agenda(base.clock, base.settings.tick_ms / 1000),
         bookkeeper=Bookkeeper(

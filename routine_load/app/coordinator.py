@@ -196,7 +196,8 @@ class Coordinator:
             self._http.append(backend)
             self._backend_http_port = await backend.start()
         assert http_port is not None, "asked for before"
-        frontend = HttpDoor(settings.host, http_port, told, of_frontend, frontend_routes(self._callers))
+        routes = frontend_routes(self._callers, assembly.backends.remote)
+        frontend = HttpDoor(settings.host, http_port, told, of_frontend, routes)
         self._http.append(frontend)
         self._ports = (None, await frontend.start())
 

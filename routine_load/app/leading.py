@@ -15,6 +15,7 @@ from pathlib import Path
 
 from routine_load.app.cluster import Cluster
 from routine_load.app.frontend_config import LiveFrontendConfig
+from routine_load.backends.remote import RemoteBackends
 from routine_load.commit.intents import Epoch
 from routine_load.config import Settings
 from routine_load.errors import DirectoryInUse, MetadataError, PropertyError
@@ -40,6 +41,7 @@ class Rule:
     privileges: Privileges
     cluster: Cluster | None
     me: str
+    elsewhere: RemoteBackends | None = None
 
     async def gain(self, epoch: Epoch) -> None:
         self.store.fence.epoch = epoch
@@ -47,6 +49,8 @@ class Rule:
             intents = await asyncio.to_thread(self.cluster.intents, epoch)
             self.cluster.sink.lead(intents)  # here, where a term that was cut cannot come late
             await asyncio.to_thread(self.cluster.sink.start)
+        if self.elsewhere is not None:
+            await self.elsewhere.lead()
         await self.scheduler.start()
         if self.cluster is not None:
             self.cluster.sink.go_on()
@@ -57,6 +61,8 @@ class Rule:
             await self.scheduler.stop(drain_s)
         self.store.fence.epoch = NO_EPOCH
         self.scheduler.halt()
+        if self.elsewhere is not None:
+            await self.elsewhere.follow()
         if self.cluster is not None:
             self.cluster.sink.lead(self.cluster.idle)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import datetime
 
+from routine_load.backends.facts import BackendFacts
+from routine_load.backends.seats import Seats
 from routine_load.clock import Clock
 from routine_load.ids import BackendId
 
@@ -16,25 +15,7 @@ FIRST_BACKEND_ID = 10001
 SLOTS_MAX = 1024
 """Threads that one backend has at most, whatever the front end allows; they are made when they are needed."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackendFacts:
-    """What SHOW BACKENDS knows of one backend."""
-
-    id: BackendId
-    host: str
-    alive: bool
-    running_tasks: int
-    slots: int
-    started_at: datetime
-
-
-@dataclass(slots=True)
-class _Backend:
-    id: BackendId
-    pool: ThreadPoolExecutor
-    running: int = 0
-    jobs: dict[int, int] = field(default_factory=dict)
+__all__ = ["FIRST_BACKEND_ID", "SLOTS_MAX", "BackendFacts", "LocalBackends"]
 
 
 class LocalBackends:
@@ -44,81 +25,73 @@ class LocalBackends:
     ``place`` and ``run`` are called from one thread (the scheduler's); tasks end in their own.
     """
 
-    def __init__(self, count: int, *, slots: Callable[[], int], host: str, clock: Clock) -> None:
-        self._lock = threading.Lock()
+    def __init__(
+        self, count: int, *, slots: Callable[[], int], host: str, clock: Clock, seats: Seats | None = None
+    ) -> None:
+        self.seats = seats or Seats()
         self._slots = slots
         self._host = host
+        self._clock = clock
         self._started_at = clock.now()
-        self._backends = {
-            BackendId(FIRST_BACKEND_ID + n): _Backend(
-                BackendId(FIRST_BACKEND_ID + n),
-                ThreadPoolExecutor(max_workers=SLOTS_MAX, thread_name_prefix=f"backend-{FIRST_BACKEND_ID + n}"),
+        self._pools = {
+            BackendId(FIRST_BACKEND_ID + n): ThreadPoolExecutor(
+                max_workers=SLOTS_MAX, thread_name_prefix=f"backend-{FIRST_BACKEND_ID + n}"
             )
             for n in range(count)
         }
 
     @property
     def alive(self) -> int:
-        return len(self._backends)
+        return len(self._pools)
+
+    @property
+    def dead(self) -> int:
+        """None: they live as long as the process."""
+        return 0
 
     @property
     def slots(self) -> int:
         """Tasks that each backend may run at a time, as it is now."""
         return min(SLOTS_MAX, self._slots())
 
+    def offers(self) -> dict[BackendId, int]:
+        """How many tasks each may run."""
+        return dict.fromkeys(self._pools, self.slots)
+
     def place(self, job_id: int, previous: BackendId | None) -> BackendId | None:
-        """A backend with a free slot: the previous one if it can, else the least loaded one that does not run this
-        job, else the least loaded one (StarRocks: slot of a task). None where every slot is taken.
-        """
-        slots = self.slots
-        with self._lock:
-            free = [b for b in self._backends.values() if b.running < slots]
-            if not free:
-                return None
-            chosen = next((b for b in free if b.id == previous), None)
-            if chosen is None:
-                chosen = min(free, key=lambda b: (b.jobs.get(job_id, 0) > 0, b.running, b.id))
-            chosen.running += 1
-            chosen.jobs[job_id] = chosen.jobs.get(job_id, 0) + 1
-            return chosen.id
+        """A backend with a free slot, as ``Seats.take`` chooses it; None where every slot is taken."""
+        return self.seats.take(job_id, previous, self.offers())
+
+    def elsewhere(self, backend_id: BackendId) -> None:
+        """Nothing of it: its tasks run in this process."""
 
     def run(self, backend_id: BackendId, job_id: int, work: Callable[[], None]) -> Future[None]:
         """Run ``work`` in the slot that ``place`` reserved; the slot is free again when it ends."""
-        backend = self._backends[backend_id]
 
         def occupied() -> None:
             try:
                 work()
             finally:
-                self._release(backend, job_id)
+                self.seats.give_back(backend_id, job_id)
 
-        return backend.pool.submit(occupied)
+        return self._pools[backend_id].submit(occupied)
 
     def facts(self) -> list[BackendFacts]:
         slots = self.slots
-        with self._lock:
-            return [
-                BackendFacts(
-                    id=b.id,
-                    host=self._host,
-                    alive=True,
-                    running_tasks=b.running,
-                    slots=slots,
-                    started_at=self._started_at,
-                )
-                for b in self._backends.values()
-            ]
+        return [
+            BackendFacts(
+                id=each,
+                host=self._host,
+                alive=True,
+                running_tasks=self.seats.running(each),
+                slots=slots,
+                started_at=self._started_at,
+                heard_at=self._clock.now(),
+            )
+            for each in self._pools
+        ]
 
     def close(self) -> None:
         """Wait for running tasks and end the threads."""
-        for backend in self._backends.values():
-            backend.pool.shutdown(wait=True, cancel_futures=False)
-
-    def _release(self, backend: _Backend, job_id: int) -> None:
-        with self._lock:
-            backend.running -= 1
-            left = backend.jobs[job_id] - 1
-            if left:
-                backend.jobs[job_id] = left
-            else:
-                del backend.jobs[job_id]
+        for pool in self._pools.values():
+            pool.shutdown(wait=True, cancel_futures=False)

@@ -13,10 +13,9 @@ from urllib.parse import quote
 import typer
 
 from routine_load import __version__
-from routine_load.cli import moving, sources
+from routine_load.cli import backend, moving, sources
+from routine_load.cli.preparing import prepare_process
 from routine_load.cli.speaking import spoken_errors
-from routine_load.errors import PropertyError
-from routine_load.observe import events, logs
 
 if TYPE_CHECKING:
     from routine_load.app.coordinator import Coordinator
@@ -31,8 +30,7 @@ app = typer.Typer(
 )
 
 moving.add_to(app)
-
-_LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+backend.add_to(app)
 
 DataDir = Annotated[Path | None, typer.Option(help="Where everything is kept. [serve: ./data; dev: a temporary one]")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on. [127.0.0.1]")]
@@ -46,6 +44,9 @@ Backends = Annotated[str | None, typer.Option(metavar="COUNT", help="Backends in
 MetadataUrl = Annotated[str | None, typer.Option(help="SQLAlchemy URL of the metadata. [SQLite in the data directory]")]
 Target = Annotated[str | None, typer.Option(help="Where tables live: duckdb, or starrocks://… or doris://…. [duckdb]")]
 Compat = Annotated[str | None, typer.Option(metavar="VENDOR", help="starrocks or doris. [starrocks]")]
+BackendSecretFile = Annotated[
+    Path | None, typer.Option(help="Lets backends in other processes join: the secret that they share.")
+]
 Config = Annotated[Path | None, typer.Option(envvar="RL_CONFIG", help="TOML file of settings.")]
 EmptyPassword = Annotated[
     bool | None,
@@ -75,6 +76,7 @@ def serve(  # noqa: PLR0913 - one parameter a flag, as Typer wants it
     metadata_url: MetadataUrl = None,
     target: Target = None,
     compat: Compat = None,
+    backend_secret_file: BackendSecretFile = None,
     allow_remote_empty_password: EmptyPassword = None,
     config: Config = None,
 ) -> None:
@@ -82,7 +84,7 @@ def serve(  # noqa: PLR0913 - one parameter a flag, as Typer wants it
     flags = {name: value for name, value in locals().items() if name != "config"}
     with spoken_errors():
         settings = sources.settings(config, os.environ, flags, {"data_dir": "data"})
-        _prepare_process()
+        prepare_process()
         from routine_load.cli.running import run  # noqa: PLC0415 - a wrong flag answers at once
 
         run(settings, _say_ready)
@@ -106,7 +108,7 @@ def dev(  # noqa: PLR0913 - one parameter a flag, as Typer wants it
     with spoken_errors():
         from routine_load.cli.dev import play  # noqa: PLC0415 - a wrong flag answers at once
 
-        _prepare_process(default_level="warning")
+        prepare_process(default_level="warning")
         play(lambda defaults: sources.settings(config, os.environ, flags, defaults))
 
 
@@ -149,19 +151,6 @@ def migrate(data_dir: DataDir = None, metadata_url: MetadataUrl = None, config: 
 
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         typer.echo(f"metadata is at revision {bring_up(settings.metadata_database_url)}")
-
-
-def _prepare_process(default_level: str = "info") -> None:
-    level = os.environ.get("RL_LOG_LEVEL", default_level).lower()
-    if level not in _LOG_LEVELS:
-        raise PropertyError(f"RL_LOG_LEVEL = {level!r} is not allowed; allowed: {', '.join(_LOG_LEVELS)}")
-    logs.configure(level=level)
-    for name in sources.ignored(os.environ):
-        logs.logger("cli").warning(events.SETTING_IGNORED, name=name)
-    if text := os.environ.get("RL_FAILPOINTS"):
-        from routine_load.observe import failpoints  # noqa: PLC0415 - tests only
-
-        failpoints.arm(text)
 
 
 def _say_ready(coordinator: Coordinator) -> None:

@@ -1,4 +1,4 @@
-"""A coordinator's life in the foreground: start, say so, wait for a signal, drain."""
+"""A coordinator's or a backend's life in the foreground: start, say so, wait for a signal, drain."""
 
 from __future__ import annotations
 
@@ -9,13 +9,30 @@ import socket
 import threading
 from collections.abc import Callable
 from types import FrameType
+from typing import Protocol, TypeVar
 
 from routine_load.app.coordinator import Coordinator
 from routine_load.cli import process
 from routine_load.config import Settings
 
 
+class Lives(Protocol):
+    """A coordinator, or a backend."""
+
+    def start(self) -> None: ...
+    def stop(self, drain: bool = True) -> None: ...
+    def wait_closed(self) -> None: ...
+
+
+L = TypeVar("L", bound=Lives)
+
+
 def run(settings: Settings, ready: Callable[[Coordinator], None]) -> None:
+    """A coordinator's life."""
+    live(Coordinator(settings), ready)
+
+
+def live(part: L, ready: Callable[[L], None]) -> None:
     """Run until SIGTERM or SIGINT, then drain and return. A second signal ends the process at once.
 
     SIGUSR1 prints every thread's stack on stderr. ``ready`` is called once the doors accept
@@ -32,19 +49,16 @@ def run(settings: Settings, ready: Callable[[Coordinator], None]) -> None:
     previous = {number: signal.signal(number, signalled) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         process.tune()
-        coordinator = Coordinator(settings)
-        coordinator.start()
+        part.start()
         bell = _Bell()
-        watcher = threading.Thread(
-            target=_until_closed, args=(coordinator, leave, bell), name="until-closed", daemon=True
-        )
+        watcher = threading.Thread(target=_until_closed, args=(part, leave, bell), name="until-closed", daemon=True)
         watcher.start()
         try:
-            ready(coordinator)
+            ready(part)
             while not leave.is_set():
                 bell.wait()
         finally:
-            _stop(coordinator, bell)
+            _stop(part, bell)
             watcher.join()
             bell.close()
     finally:
@@ -75,20 +89,20 @@ class _Bell:
         self._rings.close()
 
 
-def _until_closed(coordinator: Coordinator, leave: threading.Event, bell: _Bell) -> None:
-    """A coordinator that ends by itself ends the process, too."""
-    coordinator.wait_closed()
+def _until_closed(part: Lives, leave: threading.Event, bell: _Bell) -> None:
+    """What ends by itself ends the process, too."""
+    part.wait_closed()
     leave.set()
     bell.ring()
 
 
-def _stop(coordinator: Coordinator, bell: _Bell) -> None:
+def _stop(part: Lives, bell: _Bell) -> None:
     """Drain in another thread, so that this one still hears a second signal."""
     stopped = threading.Event()
 
     def stop() -> None:
         try:
-            coordinator.stop(drain=True)
+            part.stop(drain=True)
         finally:
             stopped.set()
             bell.ring()

@@ -15,6 +15,8 @@ from routine_load.errors.base import (
     RoutineLoadError,
 )
 from routine_load.errors.loads import (
+    BackendLost,
+    BackendRefused,
     BeginRefused,
     BeyondLogEnd,
     CommitUnsettled,
@@ -82,6 +84,8 @@ from routine_load.errors.statements import (
 __all__ = [
     "AccessDenied",
     "AnalysisError",
+    "BackendLost",
+    "BackendRefused",
     "BeginRefused",
     "BeyondLogEnd",
     "BrokenInvariant",

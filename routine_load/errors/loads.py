@@ -13,6 +13,14 @@ class TaskTimedOut(ExecutionError):
     """timeout by txn manager."""
 
 
+class BackendLost(ExecutionError):
+    """The backend that ran a task is gone, or cannot be reached."""
+
+
+class BackendRefused(ExecutionError):
+    """A backend, or its coordinator, does not do what it was asked for."""
+
+
 class SourceError(ExecutionError):
     """Kafka did not give what was asked for."""
 

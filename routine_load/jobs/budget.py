@@ -55,10 +55,21 @@ def charge(window: ErrorWindow, counts: RowCounts, properties: JobProperties, co
 
 def ratio_exceeded(counts: RowCounts, properties: JobProperties, compat: Compat) -> bool:
     """StarRocks: a batch with too large a share of bad rows fails before it is loaded. Doris never fails one."""
-    if compat is Compat.DORIS or properties.max_filter_ratio >= 1.0 - _RATIO_SLACK:
-        return False
-    considered = counts.total - counts.unselected
-    return considered > 0 and counts.filtered / considered > properties.max_filter_ratio
+    return RatioLimit(max_filter_ratio=properties.max_filter_ratio, compat=compat)(counts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatioLimit:
+    """``ratio_exceeded`` of one job, as a value that can be sent to whoever loads the batch."""
+
+    max_filter_ratio: float
+    compat: Compat
+
+    def __call__(self, counts: RowCounts) -> bool:
+        if self.compat is Compat.DORIS or self.max_filter_ratio >= 1.0 - _RATIO_SLACK:
+            return False
+        considered = counts.total - counts.unselected
+        return considered > 0 and counts.filtered / considered > self.max_filter_ratio
 
 
 def is_empty_load(counts: RowCounts) -> bool:

@@ -18,7 +18,7 @@ from routine_load.commit.values import CommitRecord, Counts, OffsetRange
 from routine_load.errors import CommitUnsettled, InDoubt, LimitExceeded, UnknownTable
 from routine_load.ids import NO_TXN, JobId, Label, PartitionId, TableRef, TaskId, TxnId
 from routine_load.loads.heading import Heading
-from routine_load.loads.ports import RowTaker, Sink
+from routine_load.loads.ports import BatchSink, RowTaker
 from routine_load.loads.rejects import RejectLog, RejectSource
 from routine_load.loads.routing import SHOWN_NAME_CHARS
 from routine_load.loads.values import (
@@ -91,7 +91,7 @@ class SingleTable:
 class LoadPath:
     """What every load transaction shares. ``gate`` bounds how many chunks are decoded at a time."""
 
-    sink: Sink
+    sink: BatchSink
     compiler: LoadCompiler
     reject_log: RejectLog
     clock: Clock
@@ -221,9 +221,13 @@ class LoadRows:
         # The gate is not held while writing: a writer that waits for another's merge would starve that very merge.
         try:
             with stream.converting, self._path.gate:
-                failpoint("transform.decode")
+                failpoint("transform.decode.before")
                 decoded = load.decoder.decode(payloads)
-                return _Part(ref, load, payloads, decoded, load.transformer.transform(decoded))
+                failpoint("transform.decode.after")
+                failpoint("transform.filter.before")
+                transformed = load.transformer.transform(decoded)
+                failpoint("transform.filter.after")
+                return _Part(ref, load, payloads, decoded, transformed)
         except LimitExceeded as error:
             return _Part(ref, load, payloads, too_large=error)
 

@@ -122,13 +122,8 @@ class PendingCommit(Protocol):
     def txn_id(self) -> TxnId: ...
 
 
-class Sink(Protocol):
-    """Where batches are committed, with the truth about progress."""
-
-    @property
-    def incarnation(self) -> str:
-        """Random identity of this sink; another one means it was replaced."""
-        ...
+class BatchSink(Protocol):
+    """Where batches go."""
 
     def table(self, ref: TableRef) -> Table:
         """Describe a table. Raises UnknownDatabase or UnknownTable."""
@@ -136,6 +131,15 @@ class Sink(Protocol):
 
     def begin(self, label: Label, job_id: JobId, *, many_tables: bool = False) -> SinkTransaction:
         """``many_tables``: rows may go to tables that append and to tables that merge."""
+        ...
+
+
+class Sink(BatchSink, Protocol):
+    """Where batches are committed, with the truth about progress."""
+
+    @property
+    def incarnation(self) -> str:
+        """Random identity of this sink; another one means it was replaced."""
         ...
 
     def progress(self, job_id: JobId) -> dict[PartitionId, int]:

@@ -182,6 +182,36 @@ class RejectLog:
     def open(self, source: RejectSource) -> RejectFile:
         return RejectFile(self._directory, source, raw_bytes_max=self._raw_bytes_max)
 
+    def adopt(self, opaque_id: str, offset: int, piece: bytes | memoryview) -> str:
+        """A piece of a file that was written elsewhere, pending like one of ours. Raises SinkError; returns the id."""
+        if not _ID.fullmatch(opaque_id):
+            raise SinkError("A file of rejected rows has an id of 32 hexadecimal digits")
+        with _named_failures(), (self._directory / f"{opaque_id}.pending").open("r+b" if offset else "xb") as file:
+            file.seek(offset)
+            file.write(piece)
+        return opaque_id
+
+    def make_durable(self, opaque_id: str) -> None:
+        """Before the commit that counts what was adopted. Raises SinkError; does nothing for the empty id."""
+        if opaque_id:
+            with _named_failures(), (self._directory / f"{opaque_id}.pending").open("rb") as file:
+                os.fsync(file.fileno())
+
+    def give_up(self, opaque_id: str) -> None:
+        """What was adopted is counted by nobody. Never raises; start-up removes what is left."""
+        with contextlib.suppress(OSError):
+            (self._directory / f"{opaque_id}.pending").unlink(missing_ok=True)
+
+    def pieces(self, opaque_id: str, bytes_max: int) -> Iterator[tuple[int, bytes]]:
+        """Where each piece of a sealed file begins, and the piece; nothing for the empty id. Raises SinkError."""
+        found = (self._directory / f"{opaque_id}{ending}" for ending in (".pending", *_READABLE) if opaque_id)
+        path = next((path for path in found if path.is_file()), None)
+        if path is None:
+            return
+        with _named_failures(), path.open("rb") as file:
+            while piece := file.read(bytes_max):
+                yield file.tell() - len(piece), piece
+
     def publish(self, opaque_id: str) -> None:
         """The transaction committed: give its file its name. Never raises; start-up names what was left pending.
 

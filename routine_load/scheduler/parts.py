@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from routine_load.backends.local import LocalBackends
 from routine_load.clock import Clock
 from routine_load.config import Settings
 from routine_load.ids import TxnId
@@ -15,7 +14,7 @@ from routine_load.observe.metrics import Counters
 from routine_load.scheduler.agenda import Agenda
 from routine_load.scheduler.bookkeeping import Bookkeeper
 from routine_load.scheduler.planning import Planner
-from routine_load.scheduler.ports import Watch
+from routine_load.scheduler.ports import Backends, Watch
 from routine_load.tasks.run import TaskRunner
 
 
@@ -32,7 +31,7 @@ class Parts:
     bookkeeper: Bookkeeper
     planner: Planner
     watch: Watch
-    backends: LocalBackends
+    backends: Backends
     runner: TaskRunner
     settings: Settings
     clock: Clock

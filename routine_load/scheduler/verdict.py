@@ -12,6 +12,7 @@ from enum import Enum, auto
 
 from routine_load.errors import (
     AnalysisError,
+    BackendLost,
     BeginRefused,
     BeyondLogEnd,
     BrokenInvariant,
@@ -19,6 +20,7 @@ from routine_load.errors import (
     FatalParseError,
     InDoubt,
     JsonPathsError,
+    LeadershipLost,
     LoadRejected,
     LogCut,
     MetadataError,
@@ -160,6 +162,7 @@ _RULES: tuple[tuple[type[RoutineLoadError], Callable[[Case], Verdict]], ...] = (
     (StaleRange, lambda case: Verdict(Step.REPLAN, case.text)),
     (CommitUnsettled, _unsettled),
     (TargetUnavailable, lambda case: Verdict(Step.RETRY, case.text)),  # nothing is known against the job
+    (LeadershipLost, lambda case: Verdict(Step.RETRY, case.text)),  # by whoever leads now
     (InDoubt, lambda case: case.told(Cause.IN_DOUBT)),
     (LoadRejected, _rejected),
     (UnknownTable, _unknown_table),
@@ -169,6 +172,7 @@ _RULES: tuple[tuple[type[RoutineLoadError], Callable[[Case], Verdict]], ...] = (
     (SourceUnavailable, _kafka_silent),
     (SourceError, _topic),
     (BeginRefused, lambda case: case.told(Cause.BEGIN_REFUSED)),
+    (BackendLost, lambda case: Verdict(Step.RETRY, case.text)),  # nothing is known against the job
     (TaskTimedOut, lambda case: Verdict(Step.RETRY, case.text)),
     (MetadataError, lambda case: Verdict(Step.RETRY, case.text)),  # a pause could not be written either
     (StaleVersion, lambda case: Verdict(Step.RETRY, case.text)),

@@ -1,7 +1,6 @@
-"""Backends in processes of their own, under the addresses that they have, and the epochs of orders to them.
+"""Backends in processes of their own, under the addresses that they have.
 
-Owns their keeping. Refuses to know what a state means. Invariants: an address is one backend, whose number it keeps; an
-epoch is given once.
+Owns their keeping. Refuses to know what a state means. Invariant: an address is one backend, which keeps its number.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ FIRST_ID = 20001
 """Below are the numbers of backends inside of coordinators."""
 
 _IDS = "backend"
-_EPOCHS = "order_epoch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +49,6 @@ class BackendStore:
                 number = FIRST_ID - 1 + counted(connection, _IDS)
                 add(connection, backends, {"host": host, "port": port}, {"id": number, "state": state})
             return _backend(connection.execute(sa.select(backends).where(mine)).one())
-
-    def next_epoch(self) -> int:
-        """Greater than all before."""
-        with self._database.writing() as connection:
-            return counted(connection, _EPOCHS)
 
 
 def _backend(row: sa.Row[tuple[int, str, int, str]]) -> StoredBackend:

@@ -48,7 +48,7 @@ class Task:
 
     ``has_backlog``: there is more to read than a probe would take. ``refuses`` says of a whole batch's counts that it
     must not be loaded (StarRocks: max_filter_ratio). ``fails_at_parse_error``: a message that is no document fails the
-    batch (StarRocks: pause_on_fatal_parse_error).
+    batch (StarRocks: pause_on_fatal_parse_error). Who gave it gives it up after ``timeout_s``.
     """
 
     id: TaskId
@@ -63,6 +63,7 @@ class Task:
     has_backlog: bool = False
     fails_at_parse_error: bool = False
     txn_id: TxnId = NO_TXN
+    timeout_s: float = 600.0
 
 
 class TaskOutcome(StrEnum):

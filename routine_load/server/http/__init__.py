@@ -11,8 +11,10 @@ from collections.abc import Sequence
 
 from starlette.routing import Route
 
+from routine_load.backends.remote import RemoteBackends
 from routine_load.ids import Compat
 from routine_load.server.http.backend import Backend
+from routine_load.server.http.backends import CoordinatorSide
 from routine_load.server.http.callers import Callers
 from routine_load.server.http.door import BackendDoor, HttpDoor, HttpLimits
 from routine_load.server.http.frontend_doris import DorisFrontend
@@ -23,8 +25,13 @@ from routine_load.server.http.rest_starrocks import StarRocksRest
 from routine_load.server.http.sql_api import SqlApi
 
 
-def frontend_routes(callers: Callers) -> Sequence[Route]:
-    """What the front end's door has beside its pages."""
+def frontend_routes(callers: Callers, backends: RemoteBackends | None = None) -> Sequence[Route]:
+    """What the front end's door has beside its pages. ``backends`` elsewhere speak to it, too."""
+    own = CoordinatorSide(backends, backends.secret).routes() if backends is not None else []
+    return [*own, *_of_vendor(callers)]
+
+
+def _of_vendor(callers: Callers) -> Sequence[Route]:
     sql, takes_loads = SqlApi(callers).routes(), callers.loading.takes_loads
     if callers.loading.compat is Compat.DORIS:
         loads = DorisFrontend(callers).routes() if takes_loads else []

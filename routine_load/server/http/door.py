@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from routine_load.config import MIB
 from routine_load.errors import RoutineLoadError
-from routine_load.server.http.pages import Pages
+from routine_load.server.http.pages import Pages, application_of
 from routine_load.server.http.patience import Patient
 from routine_load.server.http.ports import Told
 
@@ -79,7 +79,7 @@ class _Server(uvicorn.Server):
 
 
 class HttpDoor:
-    """HTTP on one address. Start and stop are awaited on the coordinator's loop."""
+    """HTTP on one address. Start and stop are awaited on the coordinator's loop. ``told`` None: only the routes."""
 
     setting: ClassVar[str] = "http_port"
 
@@ -87,14 +87,18 @@ class HttpDoor:
         self,
         host: str,
         port: int,
-        told: Told,
+        told: Told | None,
         limits: HttpLimits | None = None,
         routes: Sequence[Route] = (),
     ) -> None:
         self._host = host
         self._port = port
         self._limits = limits or HttpLimits()
-        self._pages = Pages(told, self._limits.error_log_bytes_max, routes)
+        self._application = (
+            application_of(routes)
+            if told is None
+            else Pages(told, self._limits.error_log_bytes_max, routes).application()
+        )
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
 
@@ -104,7 +108,7 @@ class HttpDoor:
         listener = _listen(self.setting, (self._host, self._port), self._limits.backlog)
         self._server = _Server(
             uvicorn.Config(
-                _BoundedHeads(self._pages.application(), self._limits),
+                _BoundedHeads(self._application, self._limits),
                 http=Patient,
                 ws="none",
                 lifespan="off",

@@ -38,20 +38,8 @@ class Pages:
             "/api/_load_error_log": self.load_error_log,
             "/metrics": self.metrics,
         }
-        application = Starlette(
-            routes=[
-                *self._more,
-                *(Route(path, page, methods=["GET"], max_body_size=0) for path, page in pages.items()),
-            ],
-            exception_handlers={
-                HTTPException: _refused,
-                ClientDisconnect: _left,
-                RoutineLoadError: _failed,
-                Exception: _broken,
-            },
-        )
-        application.router.redirect_slashes = False
-        return application
+        own = (Route(path, page, methods=["GET"], max_body_size=0) for path, page in pages.items())
+        return application_of([*self._more, *own])
 
     async def front(self, _request: Request) -> Response:
         facts = await anyio.to_thread.run_sync(self._told.facts)
@@ -102,6 +90,21 @@ class Pages:
         text = _bounded(lines, self._error_log_bytes_max)
         first = await anyio.to_thread.run_sync(next, text, b"")
         return StreamingResponse(_chunks(first, text), media_type="text/plain; charset=utf-8", headers=_SAFE)
+
+
+def application_of(routes: Sequence[Route]) -> Starlette:
+    """These routes, with answers in JSON to whatever goes wrong."""
+    application = Starlette(
+        routes=list(routes),
+        exception_handlers={
+            HTTPException: _refused,
+            ClientDisconnect: _left,
+            RoutineLoadError: _failed,
+            Exception: _broken,
+        },
+    )
+    application.router.redirect_slashes = False
+    return application
 
 
 def _bounded(lines: Iterator[str], bytes_max: int) -> Iterator[bytes]:

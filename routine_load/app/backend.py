@@ -1,0 +1,239 @@
+"""A backend in a process of its own: it makes itself known to a coordinator, and runs what that orders.
+
+Owns its start and its end. Start: folder → parts → door → registration, which goes on until a coordinator hears it, and
+begins again whenever none is heard for a while. Stop: no more orders, what runs gives up or ends, the door closes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import os
+import secrets
+import tempfile
+import threading
+from collections.abc import Coroutine
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from routine_load import __version__
+from routine_load.app.compiler import Compiler
+from routine_load.backends.agent.orders import Orders, Work
+from routine_load.backends.codec import to_json
+from routine_load.backends.messages import REGISTER_PATH, Presence, TaskOrder
+from routine_load.backends.signing import SharedSecret
+from routine_load.backends.wire import Wire, told
+from routine_load.clock import Clock, SystemClock
+from routine_load.errors import BackendRefused, PropertyError, RoutineLoadError
+from routine_load.loads.kept import KeptCompiler
+from routine_load.loads.path import LoadPath
+from routine_load.loads.ports import BatchSink
+from routine_load.loads.pushed import PushDown
+from routine_load.loads.rejects import RejectLog
+from routine_load.observe import events
+from routine_load.observe.logs import logger
+from routine_load.server.http import BackendDoor, HttpLimits
+from routine_load.server.http.backends import BackendSide
+from routine_load.sources import AdminClients, GroupOffsets, KafkaSource, RegistryClient
+from routine_load.tasks.backlog import Backlog
+from routine_load.tasks.control import TaskControl
+from routine_load.tasks.run import Task, TaskReport, TaskRunner
+
+log = logger("backends")
+
+T = TypeVar("T")
+
+_REGISTER_S = 5.0
+_FE_PORT = 8030
+_STOP_S = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendSettings:
+    """One backend's settings. ``fronts`` are tried in turn; ``advertise`` is where coordinators reach it."""
+
+    fronts: tuple[tuple[str, int], ...]
+    secret_file: Path
+    host: str = "127.0.0.1"
+    port: int = 8040
+    advertise: tuple[str, int] | None = None
+    slots: int = 16
+    backlog_tasks: int = 2
+    silence_s: float = 10.0
+    """How long no coordinator may be heard before it makes itself known again."""
+
+
+def read_fronts(text: str) -> tuple[tuple[str, int], ...]:
+    """``http://fe1:8030,http://fe2:8030``. Raises PropertyError."""
+    fronts = []
+    for each in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            parts = urlsplit(each if "://" in each else f"http://{each}")
+            port = parts.port or _FE_PORT
+        except ValueError as error:
+            raise PropertyError(f"--fe has {each[:200]!r}, allowed: http://host:8030, several with commas") from error
+        if parts.scheme != "http" or not parts.hostname or parts.path not in {"", "/"}:
+            raise PropertyError(f"--fe has {each[:200]!r}, allowed: http://host:8030, several with commas")
+        fronts.append((parts.hostname, port))
+    if not fronts:
+        raise PropertyError("--fe names no coordinator, allowed: http://host:8030, several with commas")
+    return tuple(fronts)
+
+
+class BackendProcess:
+    """Build it, ``start`` it, ``stop`` it: each once, from any thread."""
+
+    def __init__(self, settings: BackendSettings, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._stack = ExitStack()
+        self._leaving = threading.Event()
+        self._closed = threading.Event()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="backend", daemon=True)
+        self.port = 0
+
+    def start(self) -> None:
+        """Raises RoutineLoadError where a part cannot start; nothing is left running then."""
+        self._thread.start()
+        try:
+            self._open()
+        except BaseException:
+            self.stop()
+            raise
+        log.info(events.READY, http_port=self.port)
+
+    def stop(self, drain: bool = True) -> None:  # noqa: ARG002 - as a coordinator is stopped
+        """Does nothing the second time."""
+        if self._leaving.is_set():
+            return
+        self._leaving.set()
+        self._stack.close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self._closed.set()
+        log.info(events.STOPPED)
+
+    def wait_closed(self) -> None:
+        self._closed.wait()
+
+    def _open(self) -> None:
+        settings, stack = self._settings, self._stack
+        secret = SharedSecret.at(settings.secret_file)
+        wire = Wire(secret)
+        stack.callback(wire.close)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="routine-load-be-")))
+        work = _work(folder, wire, settings, self._clock, stack)
+        presence = Presence(
+            session=secrets.token_hex(16),
+            host="",
+            port=0,
+            version=__version__,
+            slots=settings.slots,
+            started_at_ms=int(self._clock.now().timestamp() * 1000),
+            cpu_cores=os.cpu_count() or 0,
+        )
+        orders = Orders(work, presence)
+        self.port = self._on_loop(self._open_door(orders, secret))
+        orders.reached_at(settings.advertise or (settings.host, self.port))
+        stack.callback(orders.leave, _STOP_S)
+        stack.callback(self._say_goodbye, orders, wire)
+        telling = threading.Thread(target=self._make_known, args=(orders, wire), name="register", daemon=True)
+        telling.start()
+        stack.callback(telling.join)
+
+    async def _open_door(self, orders: Orders, secret: SharedSecret) -> int:
+        settings = self._settings
+        limits = HttpLimits(request_head_bytes_max=HttpLimits.HEAD_BYTES)
+        door = BackendDoor(settings.host, settings.port, None, limits, BackendSide(orders, secret).routes())
+        self._stack.callback(lambda: self._on_loop(door.stop()))
+        return await door.start()
+
+    def _make_known(self, orders: Orders, wire: Wire) -> None:
+        """In a thread: tell the coordinators, whenever none was heard for a while."""
+        said = ""
+        while not self._leaving.is_set():
+            if not orders.heard.wait(timeout=0):
+                trouble = _register(self._settings.fronts, orders.presence, wire)
+                if trouble and trouble != said:
+                    log.warning(events.BACKEND_UNKNOWN, reason=trouble)
+                said = trouble
+                self._leaving.wait(1.0 if trouble else self._settings.silence_s)
+            else:
+                orders.heard.clear()
+                self._leaving.wait(self._settings.silence_s)
+
+    def _say_goodbye(self, orders: Orders, wire: Wire) -> None:
+        """So that nobody waits for heartbeats to be missed."""
+        _register(self._settings.fronts, replace(orders.presence, is_leaving=True), wire)
+
+    def _on_loop(self, work: Coroutine[None, None, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+def _register(fronts: tuple[tuple[str, int], ...], presence: Presence, wire: Wire) -> str:
+    """What was wrong with the last of those that did not hear it; empty where one did."""
+    trouble = ""
+    for front in fronts:
+        try:
+            wire.post(front, REGISTER_PATH, to_json(presence), _REGISTER_S)
+        except BackendRefused as error:
+            return error.message
+        except RoutineLoadError as error:
+            trouble = f"no coordinator at {told(front)}: {error.message}"
+        else:
+            return ""
+    return trouble
+
+
+def _work(folder: Path, wire: Wire, settings: BackendSettings, clock: Clock, stack: ExitStack) -> Work:
+    registry, admins, source = RegistryClient(clock=clock), AdminClients(), KafkaSource()
+    compiler = KeptCompiler(PushDown(Compiler(registry), to_cluster=False))
+    for part in (registry, admins, source, compiler):
+        stack.callback(part.close)
+    groups = GroupOffsets(admins)
+    reject_log = RejectLog(folder / "error_log")
+    backlog = Backlog(settings.backlog_tasks)
+
+    def run(task: Task, sink: BatchSink, control: TaskControl) -> TaskReport:
+        path = LoadPath(sink=sink, compiler=compiler, reject_log=reject_log, clock=clock)
+        runner = TaskRunner(source=source, path=path, backlog=backlog, tell=groups.publish, clock=clock)
+        return runner.run(task, control)
+
+    files = SentFiles(folder / "files")
+    return Work(run=run, post=wire.post, reject_log=reject_log, clock=clock, localized=files.localized)
+
+
+class SentFiles:
+    """Files that came with orders, by their contents, readable by their owner alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(mode=0o700)
+
+    def localized(self, order: TaskOrder) -> Task:
+        """The task with paths here in place of those of the coordinator. Raises OSError."""
+        task = order.task
+        if not order.files:
+            return task
+        paths = {there: self._kept(base64.b64decode(content)) for there, content in order.files.items()}
+        here = lambda pairs: tuple((key, paths.get(value, value)) for key, value in pairs)  # noqa: E731 - one use
+        registry = task.spec.registry
+        if registry is not None:
+            task = replace(task, spec=replace(task.spec, registry=replace(registry, options=here(registry.options))))
+        return replace(task, kafka=replace(task.kafka, properties=here(task.kafka.properties)))
+
+    def _kept(self, content: bytes) -> str:
+        path = self._folder / hashlib.sha256(content).hexdigest()
+        if not path.exists():
+            draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+            draft.touch(0o600)
+            draft.write_bytes(content)
+            with suppress(FileExistsError):
+                draft.rename(path)
+        return str(path)

@@ -1,0 +1,72 @@
+"""The secret that a coordinator and its backends share: it signs every message and seals what holds other secrets.
+
+Threat model. Whoever can reach a port may send, read and repeat messages, and does not have the secret. What was not
+signed with it is refused before its meaning is looked at, and the comparison takes as long whatever differs. The secret
+itself never travels. A message that is repeated says the same thing about the same session, task and turn, which is
+over by then; that is checked by those who take messages (``conversation``, ``agent.orders``). Rows and offsets are
+readable on the way; what a task may sign in to Kafka or to a cluster with is sealed.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from pathlib import Path
+from typing import Final
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from routine_load.backends.codec import MessageError
+from routine_load.errors import PropertyError
+
+HEADER: Final = "authorization"
+_SCHEME: Final = "RL-HMAC-SHA256 "
+_LEAST_BYTES: Final = 16
+_MOST_BYTES: Final = 4096
+
+
+class SharedSecret:
+    """Signs and seals. Its repr shows nothing."""
+
+    __slots__ = ("_cipher", "_signing")
+
+    def __init__(self, secret: bytes) -> None:
+        self._signing = hmac.digest(secret, b"routine load: sign", "sha256")
+        self._cipher = Fernet(base64.urlsafe_b64encode(hmac.digest(secret, b"routine load: seal", "sha256")))
+
+    @classmethod
+    def at(cls, path: Path) -> SharedSecret:
+        """The secret in a file. Raises PropertyError, which names the file and what is allowed."""
+        try:
+            with path.open("rb") as file:
+                text = file.read(_MOST_BYTES + 1).strip()
+        except OSError as error:
+            raise PropertyError(f"secret file {path} cannot be read: {error.strerror}") from error
+        if not _LEAST_BYTES <= len(text) <= _MOST_BYTES:
+            raise PropertyError(
+                f"secret file {path} has {len(text)} bytes, allowed: {_LEAST_BYTES} to {_MOST_BYTES}; "
+                "openssl rand -hex 32 makes one"
+            )
+        return cls(text)
+
+    def signature(self, path: str, body: bytes) -> str:
+        """Of one message, for its header; the path has session, task and turn in it where the body has not."""
+        made = hmac.new(self._signing, f"{path}\n".encode(), hashlib.sha256)
+        made.update(body)
+        return _SCHEME + made.hexdigest()
+
+    def signed(self, path: str, body: bytes, signature: str) -> bool:
+        """Whether a message comes from somebody who has the secret."""
+        return hmac.compare_digest(self.signature(path, body).encode(), signature.encode("utf-8", "replace"))
+
+    def sealed(self, document: bytes) -> bytes:
+        """To be read by who has the secret."""
+        return self._cipher.encrypt(document)
+
+    def opened(self, sealed: bytes) -> bytes:
+        """Raises MessageError."""
+        try:
+            return self._cipher.decrypt(sealed)
+        except InvalidToken as error:
+            raise MessageError("a message was sealed with another secret") from error

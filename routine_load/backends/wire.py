@@ -1,0 +1,99 @@
+"""Signed messages by HTTP, one POST each. No message is repeated here, and none follows a redirect.
+
+Owns the clients and their time-outs. Refuses to know what is said.
+"""
+
+from __future__ import annotations
+
+import httpx
+
+from routine_load.backends.codec import MessageError, from_json
+from routine_load.backends.messages import Problem
+from routine_load.backends.signing import HEADER, SharedSecret
+from routine_load.errors import BackendLost, RoutineLoadError
+
+REFUSED = 409
+"""The status of an answer that is a ``Problem``."""
+
+OVER = 410
+"""The status where nobody waits for a task any more."""
+
+CONNECT_S = 3.0
+_KEPT_MAX = 256
+_SAID_CHARS = 300
+
+
+class Unreachable(BackendLost):
+    """There is nobody at that address, or no way to it."""
+
+
+class Wire:
+    """Thread-safe; ``post_soon`` belongs to one loop. Proxies of the environment are for other things."""
+
+    def __init__(self, secret: SharedSecret) -> None:
+        self.secret = secret
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=_KEPT_MAX)
+        self._client = httpx.Client(limits=limits, trust_env=False)
+        self._async: httpx.AsyncClient | None = None
+
+    def post(self, address: tuple[str, int], path: str, body: bytes, timeout_s: float) -> bytes:
+        """The answer. Raises BackendLost (nobody knows whether it was heard), Unreachable, and the problem answered."""
+        try:
+            response = self._client.post(**self._request(address, path, body, timeout_s))
+        except httpx.HTTPError as error:
+            raise _lost(address, error) from error
+        return _answer(address, response)
+
+    async def post_soon(self, address: tuple[str, int], path: str, body: bytes, timeout_s: float) -> bytes:
+        """``post``, on the loop."""
+        if self._async is None:
+            self._async = httpx.AsyncClient(trust_env=False)
+        try:
+            response = await self._async.post(**self._request(address, path, body, timeout_s))
+        except httpx.HTTPError as error:
+            raise _lost(address, error) from error
+        return _answer(address, response)
+
+    def _request(self, address: tuple[str, int], path: str, body: bytes, timeout_s: float) -> dict[str, object]:
+        return {
+            "url": f"http://{told(address)}{path}",
+            "content": body,
+            "headers": {HEADER: self.secret.signature(path, body)},
+            "timeout": httpx.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s)),
+        }
+
+    def close(self) -> None:
+        self._client.close()
+
+    async def close_soon(self) -> None:
+        """On the loop."""
+        if self._async is not None:
+            client, self._async = self._async, None
+            await client.aclose()
+
+
+def told(address: tuple[str, int]) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _lost(address: tuple[str, int], error: httpx.HTTPError) -> BackendLost:
+    kind = Unreachable if isinstance(error, httpx.ConnectError) else BackendLost
+    return kind(f"{told(address)}: {str(error)[:_SAID_CHARS] or type(error).__name__}")
+
+
+def _answer(address: tuple[str, int], response: httpx.Response) -> bytes:
+    if response.status_code == httpx.codes.OK:
+        return response.content
+    if response.status_code == REFUSED:
+        raise _problem(address, response.content)
+    if response.status_code == OVER:
+        raise BackendLost(f"{told(address)}: nobody waits for this task any more")
+    raise BackendLost(f"{told(address)}: HTTP {response.status_code}")
+
+
+def _problem(address: tuple[str, int], content: bytes) -> RoutineLoadError:
+    try:
+        return from_json(Problem, content).error()
+    except MessageError:
+        return BackendLost(f"{told(address)}: an answer that nobody can read")
