@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from operator import itemgetter
 from typing import Any, Final
 
@@ -49,16 +50,14 @@ class TableParser:
         config = lark.parse_interactive("").parser_state.parse_conf
         lexer = lark.parser.lexer
         assert isinstance(lexer, ContextualLexer)
-        states = {number: _State() for number in config.states}
-        scanners: dict[int, _Scanner] = {}
+        lexers = {number: each for number, each in lexer.lexers.items() if isinstance(each, BasicLexer)}
+        scanners = {id(terminals): _Scanner(terminals) for terminals in lexers.values()}
+        states = {number: _State(scanners[id(lexers[number])]) for number in config.states}
         for number, state in states.items():
-            terminals = lexer.lexers[number]
-            assert isinstance(terminals, BasicLexer)
-            state.scanner = scanners.setdefault(id(terminals), _Scanner(terminals))
             for symbol, (action, target) in config.states[number].items():
                 if action is not Shift:
                     state.reductions[symbol] = _reduction(target)
-                elif symbol in terminals.terminals_by_name:
+                elif symbol in lexer.root_lexer.terminals_by_name:
                     state.shifts[symbol] = states[target]
                 else:
                     state.gotos[symbol] = states[target]
@@ -70,14 +69,13 @@ class TableParser:
         states, values = [state], list[Any]()
         line, line_start, newlines = 1, 0, _newlines(text)
         newline = next(newlines)
-        while (found := (state.match or state.matcher())(text, place)) is not None:
+        while (found := state.match(text, place)) is not None:
             kind = found.lastgroup or _END
             while (reduction := state.reductions.get(kind)) is not None:
                 size, origin, data, pick = reduction
-                kept: list[Any] = []
-                if size:
-                    kept = values[-size:] if pick is None else pick(values[-size:])
-                    del values[-size:], states[-size:]
+                taken = len(values) - size
+                kept = values[taken:] if pick is None else pick(values[taken:])
+                del values[taken:], states[taken + 1 :]
                 values.append(kept if data is None else Tree(data, kept))
                 state = states[-1].gotos[origin]
                 states.append(state)
@@ -95,39 +93,40 @@ class TableParser:
 
 
 class _State:
-    """What may come next and what follows from it. ``match`` is None until the state is first entered."""
+    """What may come next and what follows from it."""
 
-    __slots__ = ("gotos", "match", "reductions", "scanner", "shifts")
+    __slots__ = ("_scanner", "gotos", "match", "reductions", "shifts")
 
-    def __init__(self) -> None:
-        self.match: _Match | None = None
-        self.scanner: _Scanner
+    def __init__(self, scanner: _Scanner) -> None:
+        self._scanner = scanner
+        self.match: _Match = self._first_match
         self.reductions: dict[str, tuple[int, str, str | None, _Pick | None]] = {}
         self.shifts: dict[str, _State] = {}
         self.gotos: dict[str, _State] = {}
 
-    def matcher(self) -> _Match:
-        self.match = self.scanner.matcher()
-        return self.match
+    def _first_match(self, text: str, place: int) -> re.Match[str] | None:
+        """A state that no statement enters needs no expression."""
+        self.match = self._scanner.expression.match
+        return self.match(text, place)
 
 
 class _Scanner:
-    """The terminals that some states may see, as one expression; blanks before them are skipped."""
+    """The terminals that some states may see."""
 
     def __init__(self, lexer: BasicLexer) -> None:
         self._lexer = lexer
-        self._match: _Match | None = None
 
-    def matcher(self) -> _Match:
-        if self._match is None:
-            lexer = self._lexer
-            ignored = [t.pattern.to_regexp() for t in lexer.terminals if t.name in lexer.ignore_types]
-            seen = [
-                f"(?P<{t.name}>{t.pattern.to_regexp()})" for t in lexer.terminals if t.name not in lexer.ignore_types
-            ]
-            pattern = rf"(?:{'|'.join(ignored)})*+(?:{'|'.join([*seen, _TEXT_END])})"
-            self._match = re.compile(pattern, lexer.g_regex_flags).match
-        return self._match
+    @cached_property
+    def expression(self) -> re.Pattern[str]:
+        """Any of the terminals or the end, in Lark's order, behind blanks."""
+        lexer, ignored, seen = self._lexer, [], []
+        for terminal in lexer.terminals:
+            pattern = terminal.pattern.to_regexp()
+            if terminal.name in lexer.ignore_types:
+                ignored.append(pattern)
+            else:
+                seen.append(f"(?P<{terminal.name}>{pattern})")
+        return re.compile(rf"(?:{'|'.join(ignored)})*+(?:{'|'.join([*seen, _TEXT_END])})", lexer.g_regex_flags)
 
 
 def _reduction(rule: Rule) -> tuple[int, str, str | None, _Pick | None]:
