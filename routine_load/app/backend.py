@@ -222,7 +222,10 @@ class SentFiles:
         if not order.files:
             return task
         paths = {there: self._kept(base64.b64decode(content)) for there, content in order.files.items()}
-        here = lambda pairs: tuple((key, paths.get(value, value)) for key, value in pairs)  # noqa: E731 - one use
+
+        def here(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+            return tuple((key, paths.get(value, value)) for key, value in pairs)
+
         registry = task.spec.registry
         if registry is not None:
             task = replace(task, spec=replace(task.spec, registry=replace(registry, options=here(registry.options))))

@@ -16,7 +16,7 @@ from routine_load.backends.everywhere import Backends
 from routine_load.backends.facts import BackendRecord, BackendState
 from routine_load.backends.local import LocalBackends
 from routine_load.backends.members import Members, Terms
-from routine_load.backends.remote import Leading, RemoteBackends
+from routine_load.backends.remote import Leading, Links, RemoteBackends
 from routine_load.backends.signing import SharedSecret
 from routine_load.backends.wire import Wire
 from routine_load.clock import Clock
@@ -79,8 +79,7 @@ def _elsewhere(around: Around, local: LocalBackends) -> RemoteBackends | None:
     small_files = settings.small_files_dir
     return RemoteBackends(
         Members(around.clock, terms),
-        Records(around.store),
-        Wire(SharedSecret.at(settings.backend_secret_file)),
+        Links(Records(around.store), Wire(SharedSecret.at(settings.backend_secret_file)), local.seats),
         Owner(
             sink=sink,
             reject_log=around.reject_log,
@@ -93,7 +92,6 @@ def _elsewhere(around: Around, local: LocalBackends) -> RemoteBackends | None:
             files=lambda task: files_of(task, small_files),
             target=settings.target,
         ),
-        local.seats,
     )
 
 

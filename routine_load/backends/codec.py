@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import json
 import types
-import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
-from typing import Any, Final, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, NewType, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from routine_load.errors import RoutineLoadError
 from routine_load.jobs.budget import RatioLimit
@@ -49,8 +48,9 @@ def encoded(value: object, kind: object) -> Any:
     if origin in _UNIONS:
         return _encoded_one_of(value, arguments)
     if origin in (tuple, Sequence, frozenset):
+        assert isinstance(value, Iterable)
         inner = _inner(arguments)
-        found = [encoded(each, inner(n)) for n, each in enumerate(value)]  # type: ignore[call-overload]  # the type says it can be walked
+        found = [encoded(each, inner(n)) for n, each in enumerate(value)]
         return sorted(found) if origin is frozenset else found
     if origin is Mapping:
         assert isinstance(value, Mapping)
@@ -60,7 +60,7 @@ def encoded(value: object, kind: object) -> Any:
         return value.value
     if is_dataclass(kind):
         assert type(value) is kind, (type(value), kind)
-        return {name: encoded(getattr(value, name), of) for name, of in _fields(kind)}
+        return {name: encoded(getattr(value, name), of) for name, of in _fields(cast("type", kind))}
     assert kind in _SCALARS, kind
     assert isinstance(value, (str, int, float)), type(value)
     return value
@@ -72,7 +72,7 @@ def decoded(kind: type[T], value: Any) -> T:
         made = _decoded(kind, value)
     except (TypeError, ValueError, KeyError, AssertionError, AttributeError) as error:
         raise MessageError(f"a message is no {getattr(kind, '__name__', kind)}: {type(error).__name__}") from error
-    return typing.cast("T", made)
+    return cast("T", made)
 
 
 def to_json(value: object) -> bytes:
@@ -158,11 +158,13 @@ def _decoded(kind: Any, value: Any) -> Any:
         return frozenset(many) if origin is frozenset else tuple(many)
     if origin is Mapping:
         return {_decoded(arguments[0], k): _decoded(arguments[1], v) for k, v in value}
-    if issubclass(kind, Enum):
-        return kind(value)
     if is_dataclass(kind):
-        known = dict(_fields(kind))
-        return kind(**{name: _decoded(known[name], each) for name, each in value.items()})
+        known = dict(_fields(cast("type", kind)))
+        return cast("Any", kind)(**{name: _decoded(known[name], each) for name, each in value.items()})
+    return kind(value) if issubclass(kind, Enum) else _scalar(kind, value)
+
+
+def _scalar(kind: Any, value: Any) -> Any:
     assert kind in _SCALARS, kind
     if kind is float and type(value) is int:
         return float(value)

@@ -62,7 +62,8 @@ class IntoTransaction:
     """The embedded engine: rows and progress go into one transaction of its own."""
 
     def __init__(self, sink: BatchSink, task: Task) -> None:
-        self._begin = lambda: sink.begin(task.label, task.job_id, many_tables=task.routes.many_tables)
+        self._sink = sink
+        self._task = task
         self._transaction: SinkTransaction | None = None
 
     def take(self, batch: TableBatch) -> RowsTaken:
@@ -79,7 +80,8 @@ class IntoTransaction:
 
     def _open(self) -> SinkTransaction:
         if self._transaction is None:
-            self._transaction = self._begin()
+            task = self._task
+            self._transaction = self._sink.begin(task.label, task.job_id, many_tables=task.routes.many_tables)
         return self._transaction
 
 

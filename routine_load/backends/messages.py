@@ -1,15 +1,15 @@
 """What a coordinator and a backend elsewhere say to each other, as values.
 
-The coordinator asks whether a backend is there (``Heartbeat``) and gives it tasks (``TaskOrder``), which it may take back
-(``Cancel``). A backend makes itself known (``Registration``). What a task needs of the sink it asks for in turns, each
-with a number, and each answered before the next is said (``Said``, ``Answer``); the last turn tells how it ended. Refuses
-to know how messages travel.
+The coordinator asks whether a backend is there (``Heartbeat``) and gives it tasks (``TaskOrder``), which it may take
+back (``Cancel``). A backend says of itself what there is to know (``Presence``). What a task needs of the sink it asks
+for in turns, each with a number, and each answered before the next is said (``Said``, ``Answer``); the last turn tells
+how it ended. Refuses to know how messages travel.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from routine_load import errors
@@ -154,11 +154,10 @@ class Problem:
     @classmethod
     def of(cls, error: RoutineLoadError) -> Problem:
         kind = next((each.__name__ for each in type(error).__mro__ if hasattr(errors, each.__name__)), "")
-        rejects = error.rejects if isinstance(error, LoadRejected) else ""
+        made = cls(kind=kind, message=error.message)
         if isinstance(error, LogCut):
-            places = {"partition": error.partition, "offset": error.offset, "end": error.end}
-            return cls(kind=kind, message=error.message, **places)
-        return cls(kind=kind, message=error.message, rejects=rejects)
+            return replace(made, partition=error.partition, offset=error.offset, end=error.end)
+        return replace(made, rejects=error.rejects) if isinstance(error, LoadRejected) else made
 
     def error(self) -> RoutineLoadError:
         """Of the kind that it was, where that is one of ours."""

@@ -60,6 +60,15 @@ class Leading:
     target: str = field(default="", repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where backends are kept, how they are spoken to, and how many tasks each has."""
+
+    records: BackendRecords
+    wire: Wire
+    seats: Seats
+
+
 @dataclass(slots=True)
 class _UnderWay:
     backend: BackendId
@@ -71,16 +80,14 @@ class _UnderWay:
 class RemoteBackends:
     """``place`` and ``run`` are the scheduler's; ``start`` and ``stop`` belong to the coordinator's loop."""
 
-    def __init__(
-        self, members: Members, records: BackendRecords, wire: Wire, owner: Owner, leading: Leading, seats: Seats
-    ) -> None:
+    def __init__(self, members: Members, links: Links, owner: Owner, leading: Leading) -> None:
         self.members = members
         self.conversations = Conversations()
         self.leading = leading
-        self._records = records
-        self._wire = wire
+        self._records = links.records
+        self._wire = links.wire
+        self._seats = links.seats
         self._owner = owner
-        self._seats = seats
         self._pool = ThreadPoolExecutor(max_workers=TASKS_MAX, thread_name_prefix="backend-elsewhere")
         self._cancels = ThreadPoolExecutor(max_workers=4, thread_name_prefix="backend-cancel")
         self._lock = threading.Lock()
@@ -222,9 +229,10 @@ class RemoteBackends:
         self._wire.close()
 
     async def _beat_on(self) -> None:
-        while not self.leading.coordinator()[1]:  # its door is about to open
-            await asyncio.sleep(_DOOR_S)
         while True:
+            if not self.leading.coordinator()[1]:  # its door is about to open: nobody could answer
+                await asyncio.sleep(_DOOR_S)
+                continue
             with contextlib.suppress(MetadataError):  # those that are known go on
                 await asyncio.to_thread(self.look_again)
             await asyncio.gather(*(self._beat(member) for member in self.members.all()))

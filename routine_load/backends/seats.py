@@ -21,8 +21,8 @@ class Seats:
         self._jobs: defaultdict[BackendId, Counter[int]] = defaultdict(Counter)
 
     def take(self, job_id: int, previous: BackendId | None, slots: Mapping[BackendId, int]) -> BackendId | None:
-        """A seat on one of the backends that ``slots`` names: the previous one if it can, else the least loaded one that
-        does not run this job, else the least loaded one. None where every slot is taken.
+        """A seat on one of the backends that ``slots`` names: the previous one if it can, else the least loaded one
+        that does not run this job, else the least loaded one. None where every slot is taken.
         """
         with self._lock:
             free = [each for each, most in slots.items() if self._running[each] < most]

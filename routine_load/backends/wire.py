@@ -5,6 +5,8 @@ Owns the clients and their time-outs. Refuses to know what is said.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import httpx
 
 from routine_load.backends.codec import MessageError, from_json
@@ -27,6 +29,17 @@ class Unreachable(BackendLost):
     """There is nobody at that address, or no way to it."""
 
 
+_Builds = httpx.Client | httpx.AsyncClient
+
+
+@dataclass(frozen=True, slots=True)
+class _Post:
+    address: tuple[str, int]
+    path: str
+    body: bytes
+    timeout_s: float
+
+
 class Wire:
     """Thread-safe; ``post_soon`` belongs to one loop. Proxies of the environment are for other things."""
 
@@ -39,7 +52,7 @@ class Wire:
     def post(self, address: tuple[str, int], path: str, body: bytes, timeout_s: float) -> bytes:
         """The answer. Raises BackendLost (nobody knows whether it was heard), Unreachable, and the problem answered."""
         try:
-            response = self._client.post(**self._request(address, path, body, timeout_s))
+            response = self._client.send(self._request(self._client, _Post(address, path, body, timeout_s)))
         except httpx.HTTPError as error:
             raise _lost(address, error) from error
         return _answer(address, response)
@@ -49,18 +62,19 @@ class Wire:
         if self._async is None:
             self._async = httpx.AsyncClient(trust_env=False)
         try:
-            response = await self._async.post(**self._request(address, path, body, timeout_s))
+            response = await self._async.send(self._request(self._async, _Post(address, path, body, timeout_s)))
         except httpx.HTTPError as error:
             raise _lost(address, error) from error
         return _answer(address, response)
 
-    def _request(self, address: tuple[str, int], path: str, body: bytes, timeout_s: float) -> dict[str, object]:
-        return {
-            "url": f"http://{told(address)}{path}",
-            "content": body,
-            "headers": {HEADER: self.secret.signature(path, body)},
-            "timeout": httpx.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s)),
-        }
+    def _request(self, client: _Builds, post: _Post) -> httpx.Request:
+        return client.build_request(
+            "POST",
+            f"http://{told(post.address)}{post.path}",
+            content=post.body,
+            headers={HEADER: self.secret.signature(post.path, post.body)},
+            timeout=httpx.Timeout(post.timeout_s, connect=min(CONNECT_S, post.timeout_s)),
+        )
 
     def close(self) -> None:
         self._client.close()

@@ -6,6 +6,7 @@ Owns the shape of these statements, without meaning; refuses to know what answer
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from routine_load.sql.statement_parts import Expression, Property, SortKey
 
@@ -107,6 +108,23 @@ class ShowFrontendConfig:
     """[ADMIN] SHOW FRONTEND CONFIG [LIKE 'pattern']."""
 
     like: str | None = None
+
+
+class NodeChange(StrEnum):
+    """What is done with backends, in the words of the statement."""
+
+    ADD = "ADD"
+    DROP = "DROP"
+    DECOMMISSION = "DECOMMISSION"
+    CANCEL_DECOMMISSION = "CANCEL DECOMMISSION"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlterSystem:
+    """ALTER SYSTEM ADD | DROP | DECOMMISSION BACKEND "host:port", …; CANCEL DECOMMISSION BACKEND "host:port", …."""
+
+    change: NodeChange
+    addresses: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

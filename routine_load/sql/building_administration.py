@@ -18,9 +18,11 @@ from routine_load.sql.trees import (
     has,
     like,
     limits,
+    nodes,
     sort_keys,
     text_or_name,
     token,
+    tokens,
 )
 
 
@@ -81,6 +83,21 @@ def _kill(_reading: Reading, tree: Node) -> s.Statement:
     return s.Kill(connection_id=int(token(tree)), query_only=has(tree, "query"))
 
 
+_NODE_CHANGES: Final = {
+    "add_backend": s.NodeChange.ADD,
+    "drop_backend": s.NodeChange.DROP,
+    "decommission_backend": s.NodeChange.DECOMMISSION,
+    "cancel_decommission": s.NodeChange.CANCEL_DECOMMISSION,
+}
+
+
+def _alter_system(_reading: Reading, tree: Node) -> s.Statement:
+    (change,) = nodes(tree)
+    return s.AlterSystem(
+        change=_NODE_CHANGES[change.data], addresses=tuple(string_value(address) for address in tokens(tree))
+    )
+
+
 STATEMENTS: Final[dict[str, Callable[[Reading, Node], s.Statement]]] = {
     "create_file": _create_file,
     "drop_file": _drop_file,
@@ -96,4 +113,5 @@ STATEMENTS: Final[dict[str, Callable[[Reading, Node], s.Statement]]] = {
     "show_config": lambda _reading, tree: s.ShowFrontendConfig(like=like(tree)),
     "set_config": _set_config,
     "kill": _kill,
+    "alter_system": _alter_system,
 }

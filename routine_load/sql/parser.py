@@ -30,6 +30,7 @@ STATEMENT_MAX: Final = 256 * 1024
 
 _OWNED: Final = (
     *(("CREATE", "ROUTINE"), ("ALTER", "ROUTINE"), ("PAUSE",), ("RESUME",), ("STOP",), ("KILL",)),
+    *(("ALTER", "SYSTEM"), ("CANCEL", "DECOMMISSION")),
     *(("SHOW", "ROUTINE"), ("SHOW", "ALL", "ROUTINE")),
     *(("SHOW", "CREATE", "ROUTINE"), ("SHOW", "ALL", "CREATE", "ROUTINE"), ("SHOW", "CREATE", "ALL", "ROUTINE")),
     *(("SHOW", "TRANSACTION"), ("SHOW", "LOAD"), ("SHOW", "ALL", "LOAD")),

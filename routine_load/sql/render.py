@@ -171,6 +171,11 @@ def _show_config(statement: s.ShowFrontendConfig) -> str:
     return f"SHOW FRONTEND CONFIG{like}"
 
 
+def _alter_system(statement: s.AlterSystem) -> str:
+    verb = "" if statement.change is s.NodeChange.CANCEL_DECOMMISSION else "ALTER SYSTEM "
+    return f"{verb}{statement.change} BACKEND {', '.join(map(quote_string, statement.addresses))}"
+
+
 _RENDERERS: Final[dict[type, Callable[[Any], str]]] = {
     s.CreateRoutineLoad: _create,
     s.AlterRoutineLoad: _alter,
@@ -196,6 +201,7 @@ _RENDERERS: Final[dict[type, Callable[[Any], str]]] = {
     s.ShowFrontendConfig: _show_config,
     s.SetFrontendConfig: lambda config: f"ADMIN SET FRONTEND CONFIG {render_properties(config.properties)}",
     s.Kill: lambda kill: f"KILL {'QUERY ' if kill.query_only else ''}{kill.connection_id}",
+    s.AlterSystem: _alter_system,
     **ACCOUNT_RENDERERS,
     s.EngineStatement: lambda statement: statement.text,
 }

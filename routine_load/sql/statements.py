@@ -19,9 +19,11 @@ from routine_load.sql.accounts import (
     ShowGrants,
 )
 from routine_load.sql.administration import (
+    AlterSystem,
     CreateFile,
     DropFile,
     Kill,
+    NodeChange,
     SetFrontendConfig,
     ShowBackends,
     ShowComputeNodes,
@@ -50,6 +52,7 @@ from routine_load.sql.statement_parts import (
 
 __all__ = [
     "AlterRoutineLoad",
+    "AlterSystem",
     "ColumnItem",
     "CreateFile",
     "CreateRoutineLoad",
@@ -66,6 +69,7 @@ __all__ = [
     "MergeType",
     "MetadataColumn",
     "MetadataField",
+    "NodeChange",
     "PauseRoutineLoad",
     "PrivilegeTarget",
     "Property",
@@ -224,5 +228,6 @@ Statement = (
     | ShowProc
     | ShowFrontendConfig
     | Kill
+    | AlterSystem
     | EngineStatement
 )

@@ -23,6 +23,7 @@ from routine_load.sql.access import (
 from routine_load.sql.privileges import Privilege
 from routine_load.sql.statements import (
     AlterRoutineLoad,
+    AlterSystem,
     CreateFile,
     CreateRoutineLoad,
     CreateUser,
@@ -169,5 +170,6 @@ NEEDS: Final[dict[type[Any], Need]] = {
     ShowProc: _of_system(Privilege.OPERATE),
     ShowProcesslist: _free,  # one's own
     Kill: _free,  # one's own
+    AlterSystem: _of_system(Privilege.NODE),
     EngineStatement: _free,  # the engine asks
 }

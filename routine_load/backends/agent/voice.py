@@ -1,7 +1,7 @@
 """How a task elsewhere speaks to its coordinator: in turns with numbers, each once, each with one answer.
 
-Invariant: nothing is said twice. Where an answer is lost, nobody here knows what came of the turn; the task gives up, and
-the coordinator knows.
+Invariant: nothing is said twice. Where an answer is lost, nobody here knows what came of the turn; the task gives up,
+and the coordinator knows.
 """
 
 from __future__ import annotations
