@@ -209,7 +209,7 @@ class Player:
         headers = {"Authorization": "Basic " + base64.b64encode(b"root:").decode(), **request.headers}
         pieces = [request.body[at : at + 5] for at in range(0, len(request.body), 5)]
         body: Any = iter(pieces) if request.is_chunked else request.body
-        named = {name.encode(): value.encode() for name, value in headers.items()}
+        named = {name: value.encode() for name, value in headers.items()}
         with closing(connection):
             connection.request(request.method, request.path, body, named, encode_chunked=request.is_chunked)
             with connection.getresponse() as answered:

@@ -112,6 +112,14 @@ def test_the_worked_frames_are_read():
     assert decoded.rejected == ()
 
 
+def test_what_is_said_of_json_means_nothing():
+    """StarRocks: strip_outer_array and json_root do not apply to Avro."""
+    body = framed(42, written(USER, {"user_id": 7, "name": "x", "age": None}))
+    decoded = columns_of(USER, [body], "user_id", "name", json_root="$.name", strip_outer_array=True)
+    assert decoded.columns.to_pylist() == [{"user_id": "7", "name": "x"}]
+    assert decoded.rejected == ()
+
+
 def test_a_record_without_fields_takes_no_byte():
     """Confluent: a framed value may be five bytes long."""
     decoded = columns_of({"type": "record", "name": "E", "fields": []}, [framed(42, b"")] * 2, "a")
