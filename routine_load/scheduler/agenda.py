@@ -17,6 +17,7 @@ from routine_load.clock import Clock
 from routine_load.errors import LeadershipLost
 from routine_load.observe import events
 from routine_load.observe.logs import logger
+from routine_load.scheduler.asking import ASKING_THREADS, Askers
 from routine_load.scheduler.ticker import Ticker
 
 log = logger("scheduler")
@@ -24,8 +25,8 @@ log = logger("scheduler")
 T = TypeVar("T")
 
 _THREADS = 8
-_ASKING_THREADS = 32
-"""Threads that wait for Kafka: brokers that do not answer keep nobody from planning, booking and pausing other jobs."""
+_TICK_S = 0.02
+"""How long what is due may keep the loop from what else goes on there."""
 
 
 @dataclass(order=True, slots=True)
@@ -44,6 +45,7 @@ class Agenda:
         self._tick_s = tick_s
         self._ticker: Ticker | None = None
         self._threads, self._asking = self._pools()
+        self._askers = Askers()
         self._heap: list[_Due] = []
         self._numbers = itertools.count()
         self._background: set[asyncio.Task[None]] = set()
@@ -55,13 +57,14 @@ class Agenda:
         self._loop = asyncio.get_running_loop()
         if self._ended_for_now:
             self._threads, self._asking = self._pools()
+        self._askers = Askers()
         self._ended_for_now = self.stopping = False
 
     def _pools(self) -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:
         """For bookkeeping, and for asking Kafka."""
         return (
             ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="scheduler"),
-            ThreadPoolExecutor(max_workers=_ASKING_THREADS, thread_name_prefix="asking-kafka"),
+            ThreadPoolExecutor(max_workers=ASKING_THREADS, thread_name_prefix="asking-kafka"),
         )
 
     def start(self) -> None:
@@ -116,14 +119,23 @@ class Agenda:
 
         self.spawn(run())
 
-    def asking_kafka(self, work: Callable[[], object]) -> None:
-        """``in_background`` for work that may wait long for an answer, with threads of its own."""
+    def asking_kafka(self, work: Callable[[], object], cluster: str = "") -> None:
+        """``in_background`` for work that may wait long for that cluster's answer, with threads of its own."""
+        self._askers.add(cluster, work)
+        self._ask()
 
-        async def run() -> None:
-            assert self._loop is not None, "the agenda was not opened"
+    def _ask(self) -> None:
+        while not self.stopping and (turn := self._askers.take()) is not None:
+            self.spawn(self._asked(*turn))
+
+    async def _asked(self, cluster: str, work: Callable[[], object]) -> None:
+        assert self._loop is not None, "the agenda was not opened"
+        askers, began = self._askers, self._clock.monotonic()
+        try:
             await self._loop.run_in_executor(self._asking, work)
-
-        self.spawn(run())
+        finally:
+            askers.ended(cluster, self._clock.monotonic() - began)
+            self._ask()
 
     def insist(
         self, work: Callable[[], None], wanted: Callable[[], bool], pause_s: Callable[[int], float], attempt: int = 1
@@ -172,3 +184,6 @@ class Agenda:
                 action()
             except Exception:  # what else is due has nothing to do with it
                 log.exception(events.SCHEDULER_FAULT)
+            if self._loop is not None and self._clock.monotonic() - now > _TICK_S:
+                self._loop.call_soon(self._tick)
+                return

@@ -79,6 +79,10 @@ class Dispatcher:
         """The job's run is closed: its slices wait for nothing any more."""
         self._places.drop(job_id)
 
+    def clear(self) -> None:
+        """Nothing comes due any more."""
+        self._places.clear()
+
     def _consider(self, run: JobRun, part: Slice) -> None:
         """It is due: its task begins, unless others wait already for the place that it needs."""
         part.queued = False

@@ -51,29 +51,36 @@ class Looks:
         self._lock = threading.Lock()
         self._seen: dict[object, _Seen] = {}
 
-    def topic(self, kafka: KafkaSpec, timeout_s: float) -> TopicLook:
-        """Raises SourceError, SourceUnavailable."""
+    def topic(self, kafka: KafkaSpec, timeout_s: float, since: float = float("-inf")) -> TopicLook:
+        """A look that began after ``since``, and not long ago. Raises SourceError, SourceUnavailable."""
         seen = self._of(kafka)
         with seen.lock:
-            if self._clock.monotonic() - seen.at > self._age_s:
+            if seen.at < since or self._clock.monotonic() - seen.at > self._age_s:
                 self._ask(kafka, seen, Deadline.after(timeout_s, self._clock))
             if seen.error is not None:
                 raise type(seen.error)(seen.error.message)
             return seen.found
 
     def _ask(self, kafka: KafkaSpec, seen: _Seen, deadline: Deadline) -> None:
+        seen.at = self._clock.monotonic()
         try:
             seen.found, seen.error = look(self._metadata, kafka, deadline), None
         except RoutineLoadError as error:
             seen.error = error
-        seen.at = self._clock.monotonic()
+            seen.at = self._clock.monotonic()  # a wait for nothing is not repeated at once
 
     def _of(self, kafka: KafkaSpec) -> _Seen:
-        shared = frozenset(item for item in kafka.properties if item[0] not in _PER_JOB)
+        key = shared_key(kafka)
         with self._lock:
             if len(self._seen) >= _KEPT_MAX:
                 self._seen.clear()
-            return self._seen.setdefault((kafka.brokers, kafka.topic, shared), _Seen())
+            return self._seen.setdefault(key, _Seen())
+
+
+def shared_key(kafka: KafkaSpec) -> object:
+    """Equal for jobs that one look serves."""
+    shared = frozenset(item for item in kafka.properties if item[0] not in _PER_JOB)
+    return kafka.brokers, kafka.topic, shared
 
 
 def look(metadata: KafkaMetadata, kafka: KafkaSpec, deadline: Deadline) -> TopicLook:

@@ -76,6 +76,11 @@ class Places:
         self._slots.drop(job_id)
         self._seats.drop(job_id)
 
+    def clear(self) -> None:
+        """Nothing comes due any more, and nobody waits."""
+        self._slots, self._seats = Turns(), Turns()
+        self._slots_looked_at = self._seats_looked_at = False
+
     def _wait(self, turns: Turns[_Waiting], run: JobRun, part: Slice) -> None:
         part.queued = True
         properties = run.plan.job.definition.properties

@@ -30,11 +30,13 @@ from routine_load.scheduler.run import Batch, Plan
 from routine_load.tasks.ports import KafkaSpec
 from routine_load.tasks.run import BatchLimits
 
+_LOCKS = 64
+
 
 @dataclass(slots=True, kw_only=True)
 class Planner:
-    """Makes plans. ``placing`` is held from asking whether a plan is still wanted until its offsets are placed, so that
-    a plan that came too late never overwrites those of the next one.
+    """Makes plans. A lock of the job's is held from asking whether a plan is still wanted until its offsets are placed,
+    so that a plan that came too late never overwrites those of the next one; few other jobs share it.
     """
 
     sink: Sink
@@ -45,10 +47,12 @@ class Planner:
     alive_backends: Callable[[], int]
     compiler: LoadCompiler
     files: ResolveFiles
-    placing: threading.Lock = field(default_factory=threading.Lock)
+    new_lock: Callable[[], threading.Lock] = threading.Lock
+    _placing: tuple[threading.Lock, ...] = field(init=False)
     _looks: Looks = field(init=False)
 
     def __post_init__(self) -> None:
+        self._placing = tuple(self.new_lock() for _ in range(_LOCKS))
         self._looks = Looks(self.metadata, self.clock, self.settings.partition_refresh_s / 2)
 
     def starts(self, job: Job) -> dict[PartitionId, int]:
@@ -90,15 +94,17 @@ class Planner:
             slices=deal(partitions, wanted) if wanted else (),
         )
 
-    def look(self, job: Job, kafka: KafkaSpec) -> tuple[tuple[PartitionId, ...], dict[PartitionId, int]]:
-        """The job's partitions, and their last stable ends, as some job saw them not long ago."""
-        return _wanted(job, kafka, self._looks.topic(kafka, self._kafka_timeout_s(job)))
+    def look(
+        self, job: Job, kafka: KafkaSpec, since: float = float("-inf")
+    ) -> tuple[tuple[PartitionId, ...], dict[PartitionId, int]]:
+        """The job's partitions, and their last stable ends, as some job saw them not long ago, and after ``since``."""
+        return _wanted(job, kafka, self._looks.topic(kafka, self._kafka_timeout_s(job), since))
 
     def place(
         self, job_id: JobId, offsets: Mapping[PartitionId, int], is_current: Callable[[], bool], *, only: bool = False
     ) -> bool:
         """Tell the sink where partitions start; False where the job was changed meanwhile."""
-        with self.placing:
+        with self._placing[job_id % _LOCKS]:
             if not is_current():
                 return False
             self.sink.place(job_id, offsets, only=only)

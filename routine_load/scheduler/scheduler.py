@@ -29,10 +29,10 @@ from routine_load.observe.logs import logger
 from routine_load.scheduler.dispatch import Dispatcher, Moves
 from routine_load.scheduler.doors import Doors
 from routine_load.scheduler.parts import Parts
-from routine_load.scheduler.planning import check_log_is_whole
+from routine_load.scheduler.refreshing import Found, Refresher
 from routine_load.scheduler.roster import Roster
 from routine_load.scheduler.run import JobRun, Plan
-from routine_load.scheduler.verdict import Step, Verdict, judge, unknown_fault
+from routine_load.scheduler.verdict import Verdict, unknown_fault
 
 log = logger("scheduler")
 
@@ -50,8 +50,11 @@ class Scheduler:
         self._roster = Roster(self._run_closed)
         self._plan_failures: defaultdict[JobId, int] = defaultdict(int)
         self._undivided: dict[JobId, Still] = {}
+        self._brokers: dict[JobId, str] = {}
+        """Whom planning a job will ask."""
         moves = Moves(consider=self._consider, plan_anew=self._plan_anew, fail=self._fail_job)
         self._dispatcher = Dispatcher(parts, self._roster, moves)
+        self._refresher = Refresher(parts, self._refreshed, self._fail_job)
 
     def _run_closed(self, job_id: JobId) -> None:
         self._parts.watch.forget(job_id)
@@ -82,6 +85,9 @@ class Scheduler:
         self._roster.withdraw_all()
         self._plan_failures.clear()
         self._undivided.clear()
+        self._dispatcher.clear()
+        self._refresher.clear()
+        self._brokers.clear()
         self._agenda.stop()
 
     # -- from any thread ----------------------------------------------------------------------------------------------
@@ -147,6 +153,7 @@ class Scheduler:
     def _forget(self, job_id: JobId) -> None:
         self._roster.forget(job_id)
         self._plan_failures.pop(job_id, None)
+        self._brokers.pop(job_id, None)
 
     def setting_changed(self, name: str) -> None:
         """ADMIN SET: what asks each time needs no telling; how running jobs are divided does."""
@@ -169,6 +176,7 @@ class Scheduler:
     # -- planning -----------------------------------------------------------------------------------------------------
 
     def _consider(self, job: Job) -> None:
+        self._brokers[job.id] = job.definition.source.brokers
         if job.state.is_active:
             self._plan_anew(job.id)
         elif job.state is JobState.PAUSED and may_ever(job.definition.compat, job.reason):
@@ -223,7 +231,7 @@ class Scheduler:
                     *((self._planned, still, plan) if plan is not None else (self._plan_later, job_id, still))
                 )
 
-        self._agenda.asking_kafka(work)
+        self._agenda.asking_kafka(work, self._brokers.get(job_id, ""))
 
     def _plan_later(self, job_id: JobId, still: Still) -> None:
         """There may be no task now (no backend, or none allowed): StarRocks, Doris try again every round."""
@@ -246,7 +254,7 @@ class Scheduler:
         log.info(events.JOB_PLANNED, job_id=job_id, tasks=len(run.slices), partitions=len(plan.partitions))
         for part in run.slices:
             self._dispatcher.slice_due(run, part, run.rhythm.first_s)
-        self._refresh_later(run)
+        self._refresher.add(run)
 
     def _planning_failed(self, job_id: JobId, still: Still, error: RoutineLoadError) -> None:
         if not still() or self._agenda.stopping:
@@ -272,7 +280,7 @@ class Scheduler:
         still = self._roster.still(job_id)
 
         def work() -> None:
-            job = self._parts.bookkeeper.auto_resume(job_id, 0, still)
+            job = self._parts.bookkeeper.auto_resume(job_id, self._parts.backends.dead, still)
             if job is not None:
                 self._agenda.call(self._consider_if, still, job)
 
@@ -280,45 +288,16 @@ class Scheduler:
 
     # -- partitions that come and go ----------------------------------------------------------------------------------
 
-    def _refresh(self, run: JobRun) -> None:
-        if run.closed:
-            return
-        plan, progress = run.plan, dict(run.progress)
-
-        def work() -> None:
-            try:
-                self._parts.bookkeeper.check_target(plan.job)
-                partitions, ends = self._parts.planner.look(plan.job, plan.kafka)
-                check_log_is_whole(plan.kafka, progress, ends)
-            except RoutineLoadError as error:
-                verdict = judge(run.case(error, 1))
-                passes = verdict.step is Step.RETRY
-                self._agenda.call(*((self._refresh_later, run) if passes else (self._fail_job, run, verdict)))
-            except Exception:  # the slices go on; what is wrong here may be gone next time
-                log.exception(events.SCHEDULER_FAULT, job_id=run.job_id)
-                self._agenda.call(self._refresh_later, run)
-            else:
-                self._agenda.call(self._refreshed, run, partitions, ends)
-
-        self._agenda.asking_kafka(work)
-
-    def _refreshed(self, run: JobRun, partitions: tuple[PartitionId, ...], ends: dict[PartitionId, int]) -> None:
-        if run.closed:
-            return
-        for partition, end in ends.items():
+    def _refreshed(self, run: JobRun, found: Found) -> None:
+        for partition, end in found.ends.items():
             run.ends[partition] = max(end, run.progress.get(partition, 0))
-        if set(partitions) != set(run.plan.partitions):
-            log.info(events.PARTITIONS_CHANGED, job_id=run.job_id, partitions=len(partitions))
+        if set(found.partitions) != set(run.plan.partitions):
+            log.info(events.PARTITIONS_CHANGED, job_id=run.job_id, partitions=len(found.partitions))
             self._plan_anew(run.job_id)
             return
         for part in run.slices:
             if part.control is None and any(run.ends.get(p, 0) > run.progress[p] for p in part.partitions):
                 self._dispatcher.slice_due(run, part, 0)
-        self._refresh_later(run)
-
-    def _refresh_later(self, run: JobRun) -> None:
-        after_s = min(self._parts.settings.partition_refresh_s, self._parts.interval_s)
-        self._agenda.due(after_s, lambda: self._refresh(run))
 
     def _fail_job(self, run: JobRun, verdict: Verdict) -> None:
         if run.closed:

@@ -232,8 +232,8 @@ def _scheduler(play: Play, kafka: Kafka, rejects: RejectLog, settings: Settings)
     stage, config = play.stage, play.config
     slots = lambda: config(Compat.STARROCKS).max_routine_load_task_num_per_be  # noqa: E731 - one use
     backends = LocalBackends(2, slots=slots, host="sim", clock=stage)
-    for backend in backends._backends.values():
-        backend.pool = StageThreads(stage)
+    for backend in backends._pools:
+        backends._pools[backend] = StageThreads(stage)
     gate = StageLock(stage, 2)
     path = LoadPath(sink=play.sink, compiler=Compiler(), reject_log=rejects, clock=stage, gate=gate)
     scheduler = Scheduler(
@@ -251,7 +251,7 @@ def _scheduler(play: Play, kafka: Kafka, rejects: RejectLog, settings: Settings)
                 alive_backends=lambda: 3,
                 compiler=Compiler(),
                 files=lambda _database, properties: properties,
-                placing=StageLock(stage),
+                new_lock=lambda: StageLock(stage),
             ),
             watch=kafka,
             backends=backends,
