@@ -16,9 +16,11 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from routine_load.formats.csv_enclosed import QUOTED, EnclosedSplitter
+from routine_load.formats.lines_no_text import NoText, line_breaks, no_text
 from routine_load.formats.memory import MemoryDuckDB
 from routine_load.formats.rows import (
     ALL_UTF8,
+    APART_SHARE,
     Part,
     Rejects,
     at,
@@ -59,6 +61,8 @@ class CsvDecoder:
         # A line of a wrong field count stands in for a message that is decoded apart, and keeps the others' numbers.
         char = next(c for c in "xyz-" if c not in {spec.column_separator, spec.enclose, spec.escape})
         self._filler = (char if len(columns) != 1 else char + spec.column_separator + char).encode()
+        # So does any number of these, but none.
+        self._stain = char.encode() if len(columns) != 1 else spec.column_separator.encode()
         self._duck: MemoryDuckDB | None = None
         self._enclosed = EnclosedSplitter(spec) if spec.enclose or spec.escape else None
 
@@ -104,6 +108,31 @@ class CsvDecoder:
         counted = isinstance(values, Lines) and values.delimiter == b"\n"
         if joined is None or not self._one_line_each(joined, messages, counted=counted):
             return None
+        lines, broken = self._text_of(joined)
+        if lines is None:
+            return None
+        found = self._parsed(lines)
+        if found is None:
+            return None
+        table, wrong = found
+        stained = odd if broken is None else frozenset(broken.lines.tolist())
+        # Every row took at least one of the n line ends, so n rows mean that none was blank or ran over its message.
+        skipped = {payload for payload, _, _ in wrong}
+        if table.num_rows + len(wrong) != messages or not stained <= skipped:
+            return None
+        table = table.slice(0, table.num_rows - len(self._guard)).rename_columns(self._names)
+        if not wrong:
+            return Decoded(table, None)
+        rejects = Rejects()
+        for payload, count, text in wrong:
+            if payload not in stained:
+                rejects.add(payload, text, self._wrong_count(count))
+        for payload, raw in broken.raws() if broken is not None else ():
+            rejects.add(payload, self._bare(raw), self._not_utf8)
+        return Decoded(table, others(len(values), skipped), rejects.sorted())
+
+    def _parsed(self, lines: bytes | bytearray) -> tuple[pa.Table, list[tuple[int, int, str]]] | None:
+        """The rows of the right field count; of each other line its number, its fields' count and its text."""
         wrong: list[tuple[int, int, str]] = []
 
         def skip(row: pacsv.InvalidRow) -> str:
@@ -112,33 +141,43 @@ class CsvDecoder:
 
         try:
             table = pacsv.read_csv(
-                pa.BufferReader(pa.py_buffer(joined)),
+                pa.BufferReader(pa.py_buffer(lines)),
                 # One block on this thread: row numbers of wrong rows exist only so, and it costs the least CPU.
-                read_options=pacsv.ReadOptions(use_threads=False, column_names=self._slots, block_size=len(joined) + 1),
+                read_options=pacsv.ReadOptions(use_threads=False, column_names=self._slots, block_size=len(lines) + 1),
                 parse_options=self._parse_options(skip),
                 convert_options=pacsv.ConvertOptions(
                     check_utf8=False,
                     column_types=dict.fromkeys(self._slots, pa.string()),
                     # Looking for one byte is ten times faster than for two.
-                    strings_can_be_null="" in self._null_values or b"\\" in joined,
+                    strings_can_be_null="" in self._null_values or b"\\" in lines,
                     quoted_strings_can_be_null=self._spec.compat is Compat.STARROCKS,
                     null_values=self._null_values,
                 ),
             )
         except pa.ArrowException:
             return None
-        # Every row took at least one of the n line ends, so n rows mean that none was blank or ran over its message.
-        skipped = {payload for payload, _, _ in wrong}
-        if table.num_rows + len(wrong) != messages or not odd <= skipped:
-            return None
-        table = table.slice(0, table.num_rows - len(self._guard)).rename_columns(self._names)
-        if not wrong:
-            return Decoded(table, None)
-        rejects = Rejects()
-        for payload, found, text in wrong:
-            if payload not in odd:
-                rejects.add(payload, text, self._wrong_count(found))
-        return Decoded(table, others(len(values), skipped), rejects.sorted())
+        return table, wrong
+
+    def _text_of(self, joined: bytes) -> tuple[bytes | bytearray | None, NoText | None]:
+        """What pyarrow may read as it is, and the lines that are overwritten in it as they are no text; None: nothing.
+
+        pyarrow would find bad UTF-8 as well, but not in a row of a wrong field count without noise on stderr.
+        """
+        if joined.isascii():
+            return joined, None
+        if is_utf8(joined):
+            return (None if self._is_marked(joined) else joined), None
+        if self._enclosed is not None:
+            return None, None  # a line is no row for certain
+        broken = no_text(joined)
+        if len(broken.lines) * APART_SHARE > len(broken.bounds):
+            return None, None
+        lines = broken.overwritten(self._stain)
+        return (None if self._is_marked(lines) else lines), broken
+
+    def _bare(self, raw: bytes) -> bytes:
+        """Doris drops a byte order mark in front of a message."""
+        return raw.removeprefix(BYTE_ORDER_MARK) if self._spec.compat is Compat.DORIS else raw
 
     def _joined(self, values: Sequence[bytes | None]) -> bytes | None:
         """One line a message, and the guard; None where there is a tombstone."""
@@ -153,10 +192,8 @@ class CsvDecoder:
         """``counted``: there is one line for each message, but nothing else is known."""
         return (
             bool(joined)
-            and (counted or joined.count(b"\n") == messages - 1)
+            and (counted or line_breaks(joined) == messages - 1)
             and b"\r" not in joined  # pyarrow ends a line there as well
-            # pyarrow would find bad UTF-8 as well, but not in a row of a wrong field count without noise on stderr.
-            and (joined.isascii() or (is_utf8(joined) and not self._is_marked(joined)))
             and (self._row_delimiter == b"\n" or self._row_delimiter not in joined)
             and not (self._escape_is_no_shield and self._spec.escape.encode() in joined)
             and not (self._stray_quote is not None and self._stray_quote.search(joined))
@@ -167,7 +204,7 @@ class CsvDecoder:
         """Doris: outside an enclosure a delimiter behind an escape is a delimiter; pyarrow has it otherwise."""
         return self._spec.compat is Compat.DORIS and bool(self._spec.escape)
 
-    def _is_marked(self, joined: bytes) -> bool:
+    def _is_marked(self, joined: bytes | bytearray) -> bool:
         """A byte order mark is there that pyarrow would drop, or Doris."""
         return joined.startswith(BYTE_ORDER_MARK) or (self._spec.compat is Compat.DORIS and BYTE_ORDER_MARK in joined)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
-import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
@@ -11,6 +9,7 @@ from itertools import compress
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from routine_load.formats.lines_no_text import no_text
 from routine_load.loads.values import RAW_BYTES_MAX, Decoded, RejectedRow, SourceColumn
 
 
@@ -122,30 +121,8 @@ def odd_lines(values: Sequence[bytes | None]) -> list[int] | None:
 
 
 def lines_of_no_text(joined: bytes) -> list[int]:
-    """Which lines are not UTF-8, in order: one reading of all of them, that tells where it stumbles."""
-    _stumbled.places = []
-    joined.decode("utf-8", _NOTING)
-    places, _stumbled.places = _stumbled.places, []
-    lines = []
-    line = seen = 0
-    for place in places:
-        line += joined.count(b"\n", seen, place)
-        seen = place
-        lines.append(line)
-    return lines
-
-
-def _note(error: UnicodeError) -> tuple[str, int]:
-    """Keep where it is, and go on behind the line: whatever its bytes are, it is asked once."""
-    assert isinstance(error, UnicodeDecodeError)
-    _stumbled.places.append(error.start)
-    end = error.object.find(b"\n", error.start)
-    return "", end if end >= 0 else len(error.object)
-
-
-_NOTING = "routine_load.formats.rows"
-_stumbled = threading.local()
-codecs.register_error(_NOTING, _note)
+    """Which lines are not UTF-8, in order."""
+    return list(map(int, no_text(joined).lines))
 
 
 def _noughts(marks: bytearray) -> list[int]:
