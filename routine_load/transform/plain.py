@@ -68,6 +68,8 @@ class PlainColumn:
         """The values, NULL in rows that are not spelled plainly; and which rows those are, None: none."""
         if pa.types.is_string(self.arrow):
             values, odd = texts, self._too_long(texts)
+            if odd is not None:
+                values = pc.if_else(odd, pa.scalar(None, pa.string()), texts)
         else:
             values, odd = self._cast(texts), None
             if values is None:
@@ -151,16 +153,10 @@ def _is_plain(plan: Plan, target: Target) -> bool:
     return is_text and (target.column.type.name in _SIMPLE or target.column.type.name is TypeName.DECIMAL)
 
 
-def converted(columns: Sequence[PlainColumn], rows: pa.Table) -> tuple[list[pa.Array], pa.Array | None]:
-    """The columns' values, and which rows are not spelled plainly; None: none."""
-    values: list[pa.Array] = []
-    odd: pa.Array | None = None
-    for column in columns:
-        found, others = column.converted(_one_array(rows.column(column.source)))
-        values.append(found)
-        if others is not None:
-            odd = others if odd is None else pc.or_(odd, others)
-    return values, odd
+def converted(columns: Sequence[PlainColumn], rows: pa.Table) -> tuple[list[pa.Array], list[pa.Array | None]]:
+    """The columns' values, and for each which rows are not spelled plainly in it; None: none."""
+    found = [column.converted(_one_array(rows.column(column.source))) for column in columns]
+    return [values for values, _ in found], [odd for _, odd in found]
 
 
 def _digits_but_few(texts: pa.Array, pattern: str) -> pa.Array | None:

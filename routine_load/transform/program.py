@@ -22,6 +22,7 @@ from routine_load.transform.convert import Rules, convert, has_usual, kind_of, t
 from routine_load.transform.expressions import Translator
 from routine_load.transform.faults import Fault, Filled, braced, conversion_faults, explain, outcome
 from routine_load.transform.functions_states import EMPTY
+from routine_load.transform.hopeless import Refusal, refusals
 from routine_load.transform.keys import ABSENT
 from routine_load.transform.operators import as_kind
 from routine_load.transform.partitions import in_partitions
@@ -39,7 +40,8 @@ class Program:
 
     ``usual`` is ``main`` for chunks whose integers, dates and times are spelled as usual: planning the expressions for
     all other spellings costs more than converting the rows. A row that is not gets the status UNUSUAL. ``plain``: what
-    does the same without SQL; nothing where that cannot be.
+    does the same without SQL; nothing where that cannot be. ``refused``: the faults of those columns. The first
+    ``early`` of the faults are seen before WHERE.
     """
 
     sources: tuple[SourceColumn, ...]
@@ -48,7 +50,9 @@ class Program:
     explain: str
     names: tuple[str, ...]
     faults: tuple[tuple[str, str], ...]
+    early: int = 0
     plain: tuple[PlainColumn, ...] = ()
+    refused: tuple[Refusal, ...] = ()
 
 
 @lru_cache(maxsize=256)
@@ -57,7 +61,9 @@ def make_program(spec: LoadSpec, table: Table) -> Program:
     plan = make_plan(spec, table)
     program = _Builder(plan).build()
     usual = _Builder(plan, usual_only=True).build()
-    return replace(program, usual=usual.main, plain=plain_columns(plan))
+    plain = plain_columns(plan)
+    refused = refusals(spec, plain, program.names, program.faults, program.early)
+    return replace(program, usual=usual.main, plain=plain, refused=refused)
 
 
 @dataclass(slots=True)
@@ -117,6 +123,7 @@ class _Builder:
             explain=explain(faults, self.stages),
             names=tuple(names),
             faults=tuple((fault.column, fault.reason) for fault in faults),
+            early=len(early),
         )
 
     def _fill(self, target: Target, sources: dict[str, Typed]) -> Filled:

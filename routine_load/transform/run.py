@@ -23,6 +23,7 @@ from routine_load.loads.values import (
 )
 from routine_load.transform import native
 from routine_load.transform.faults import LOADED, REJECTED, UNSELECTED, UNUSUAL
+from routine_load.transform.hopeless import Settled, settle
 from routine_load.transform.plain import converted
 from routine_load.transform.program import Program
 
@@ -106,8 +107,7 @@ class SqlTransformer:
     def _run(self, src: pa.Table, payloads: pa.Array | None, first: int, rejected: list[RejectedRow]) -> _Ran:
         """``first`` is src's row in the chunk."""
         try:
-            out = self._usual(src)
-            out = self._query(self._program.main, src) if out is None else out
+            out, settled = self._usual(src) or (self._query(self._program.main, src), None)
         except (duckdb.InterruptException, duckdb.OutOfMemoryException):
             raise
         except duckdb.Error as cause:
@@ -121,39 +121,40 @@ class SqlTransformer:
         if worst in {None, LOADED}:
             return out, 0, None
         if worst == REJECTED:
-            self._explain(src, pc.indices_nonzero(pc.equal(status, REJECTED)), payloads, first, rejected)
+            places = pc.indices_nonzero(pc.equal(status, REJECTED))
+            rejected += self._explain(src, places, payloads, first, settled)
         unselected = pc.sum(pc.equal(status, UNSELECTED)).as_py() or 0
         loaded = pc.equal(status, LOADED)
         return out.filter(loaded), unselected, pc.add(pc.indices_nonzero(loaded), pa.scalar(first, pa.uint64()))
 
-    def _usual(self, src: pa.Table) -> pa.Table | None:
+    def _usual(self, src: pa.Table) -> tuple[pa.Table, Settled | None] | None:
         """The output by the cheap program, and by the full one for the few rows that are spelled unusually.
 
-        None where they are many, and for a while after that.
+        None where they are many, and for a while after that. With it what is known of rejected rows already.
         """
         if self._unusual_chunks > 0:
             self._unusual_chunks -= 1
             return None
-        out = self._plain(src) if self._program.plain else self._query(self._program.usual, src)
+        out, settled = self._plain(src) if self._program.plain else (self._query(self._program.usual, src), None)
         if out.num_columns == len(self._program.names):
-            return out
+            return out, None
         unusual = pc.equal(out.column(out.num_columns - 1), UNUSUAL).combine_chunks()
         places = pc.indices_nonzero(unusual)
         if len(places) == 0:
-            return out
+            return out, settled
         if len(places) * UNUSUAL_SHARE > src.num_rows:
             self._unusual_chunks = UNUSUAL_CHUNKS
             return None
-        return _patched(out, unusual, self._query(self._program.main, src.take(places)))
+        return _patched(out, unusual, self._query(self._program.main, src.take(places))), settled
 
-    def _plain(self, src: pa.Table) -> pa.Table:
+    def _plain(self, src: pa.Table) -> tuple[pa.Table, Settled | None]:
         """What the cheap program gives, by casts."""
-        values, odd = converted(self._program.plain, src)
+        values, odds = converted(self._program.plain, src)
         names = [f"c{i}" for i in range(len(values))]
-        if odd is not None:
-            values.append(pc.if_else(odd, pa.scalar(UNUSUAL, pa.int8()), pa.scalar(LOADED, pa.int8())))
-            names.append("status")
-        return pa.table(values, names)
+        if all(odd is None for odd in odds):
+            return pa.table(values, names), None
+        settled = settle(self._program.plain, self._program.refused, src, odds)
+        return pa.table([*values, settled.status], [*names, "status"]), settled
 
     def _still_possible(self, cause: duckdb.Error) -> None:
         """Looking for the row that fails makes sense only if the program runs without rows, and within the time."""
@@ -181,24 +182,36 @@ class SqlTransformer:
         return pa.concat_tables([left, right]), dropped_left + dropped_right, pa.concat_arrays(kept)
 
     def _explain(
-        self, src: pa.Table, indices: pa.Array, payloads: pa.Array | None, first: int, rejected: list[RejectedRow]
-    ) -> None:
-        bad = src.take(indices)
-        found = self._query(self._program.explain, bad)
-        rows = zip(found["fault"].to_pylist(), found["value"].to_pylist(), self._raw(bad), strict=True)
-        for index, (fault, value, raw) in zip(indices.to_pylist(), rows, strict=True):
+        self, src: pa.Table, places: pa.Array, payloads: pa.Array | None, first: int, settled: Settled | None
+    ) -> list[RejectedRow]:
+        """The rejected rows at these places, with their reasons."""
+        known = {} if settled is None else dict(settled.known)
+        rows: list[int] = places.to_pylist()
+        unknown = [row for row in rows if row not in known]
+        if unknown:
+            found = self._query(self._program.explain, src.take(pa.array(unknown, pa.int64())))
+            told = zip(found["fault"].to_pylist(), found["value"].to_pylist(), strict=True)
+            known.update(zip(unknown, told, strict=True))
+        numbers = pc.add(places.cast(pa.int64()), first)
+        numbers = numbers if payloads is None else payloads.take(numbers)
+        explained = []
+        for row, payload, raw in zip(rows, numbers.to_pylist(), self._raw(src.take(places)), strict=True):
+            fault, value = known[row]
             column, reason = self._program.faults[fault]
             shown = (value or "")[:SHOWN_CHARS_MAX]
             text = reason.format(value=shown, size=len((value or "").encode()))
-            rejected.append(RejectedRow(_payload(payloads, first + index), raw, column, text))
+            explained.append(RejectedRow(payload, raw, column, text))
+        return explained
 
     def _raw(self, rows: pa.Table) -> list[bytes]:
         """A JSON row is its payload; a CSV row's text is put together again from its fields."""
         if self._spec.format is not Format.CSV:
             return [b""] * rows.num_rows
-        columns = [pc.fill_null(column, "\\N").to_pylist() for column in rows.columns[: self._fields]]
-        texts = map(self._spec.column_separator.join, zip(*columns, strict=True))
-        return [text[:RAW_BYTES_MAX].encode()[:RAW_BYTES_MAX] for text in texts]
+        fields = rows.columns[: self._fields]
+        texts = pc.binary_join_element_wise(
+            *fields, self._spec.column_separator, null_handling="replace", null_replacement="\\N"
+        )
+        return [text[:RAW_BYTES_MAX].encode()[:RAW_BYTES_MAX] for text in texts.to_pylist()]
 
     def _query(self, sql: str, src: pa.Table) -> pa.Table:
         try:
