@@ -55,7 +55,8 @@ _OF_CLIENTS: Final = (
     "transaction.abort",
     "prepared.prepare",
 )
-POINTS: Final = frozenset(f"{cut}.{side}" for cut in (*CUTS, *_OF_CLIENTS) for side in ("before", "after")) | {
+_ELSEWHERE: Final = ("backend.order", "backend.task")
+POINTS: Final = frozenset(f"{cut}.{side}" for cut in (*CUTS, *_OF_CLIENTS, *_ELSEWHERE) for side in ("before", "after")) | {
     "transaction.recover.before",
     "prepared.abort.before",
     "prepared.commit.locked",
