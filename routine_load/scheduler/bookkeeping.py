@@ -205,6 +205,10 @@ class Bookkeeper:
         """A task left nothing behind and will be repeated."""
         return self.jobs.modify(job_id, lambda job: job.after_abort(text, self.clock.now()))
 
+    def noted(self, job_id: JobId, text: str, is_current: Callable[[], bool]) -> Job:
+        """Something that is no failure of the job's is said in OtherMsg."""
+        return self.jobs.modify(job_id, lambda job: job.noted(text, self.clock.now()) if is_current() else job)
+
     def failed(self, job_id: JobId, verdict: Verdict, is_current: Callable[[], bool]) -> Job:
         """Pause or cancel a running job for an error, or note it where it will be tried again."""
         return self._judged(job_id, lambda _: verdict, is_current)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from routine_load.errors import RoutineLoadError
+from routine_load.errors import RoutineLoadError, SourceUnavailable, TargetUnavailable
 from routine_load.ids import PartitionId
 from routine_load.observe import events
 from routine_load.observe.logs import logger
@@ -24,6 +24,8 @@ from routine_load.scheduler.verdict import Step, Verdict, judge
 
 log = logger("scheduler")
 
+ANSWERS: Final = "what was silent answers again"
+
 _GROUP_MAX: Final = 200
 """So many are handed to the loop at once."""
 
@@ -34,6 +36,13 @@ class Found:
 
     partitions: tuple[PartitionId, ...]
     ends: Ends
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Kafka, or the target, did not answer: nothing is known against the job."""
+
+    text: str
 
 
 @dataclass(slots=True)
@@ -93,7 +102,7 @@ class Refresher:
         if not groups:
             self._groups.pop(group.key, None)
 
-    def _look(self, run: JobRun, progress: dict[PartitionId, int], since: float) -> Found | Verdict | None:
+    def _look(self, run: JobRun, progress: dict[PartitionId, int], since: float) -> Found | Verdict | Silence | None:
         """In a thread. None: what is wrong may be gone next time."""
         job, kafka, planner = run.plan.job, run.plan.kafka, self._parts.planner
         try:
@@ -102,6 +111,8 @@ class Refresher:
             if any(end < progress.get(partition, 0) for partition, end in ends.items()):
                 partitions, ends = planner.look(job, kafka, since)  # that look may be older than the progress
             check_log_is_whole(kafka, progress, ends)
+        except (SourceUnavailable, TargetUnavailable) as error:
+            return Silence(error.message)
         except RoutineLoadError as error:
             verdict = judge(run.case(error, 1))
             return None if verdict.step is Step.RETRY else verdict
@@ -110,12 +121,21 @@ class Refresher:
             return None
         return Found(partitions, ends)
 
-    def _seen(self, group: _Group, outcomes: list[tuple[JobRun, Found | Verdict | None]]) -> None:
+    def _seen(self, group: _Group, outcomes: list[tuple[JobRun, Found | Verdict | Silence | None]]) -> None:
         for run, outcome in outcomes:
             if run.closed or outcome is None:
+                continue
+            if isinstance(outcome, Silence) is not run.met_silence:
+                run.met_silence = not run.met_silence
+                self._note(run, outcome.text if isinstance(outcome, Silence) else ANSWERS)
+            if isinstance(outcome, Silence):
                 continue
             if isinstance(outcome, Verdict):
                 self._failed(run, outcome)
             else:
                 self._found(run, outcome)
         self._come_later(group)
+
+    def _note(self, run: JobRun, text: str) -> None:
+        """StarRocks: a job stays RUNNING while Kafka is away, and OtherMsg says so; once for each time that it is."""
+        self._agenda.in_background(lambda: self._parts.bookkeeper.noted(run.job_id, text, lambda: not run.closed))

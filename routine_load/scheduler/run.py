@@ -7,6 +7,7 @@ new one. All of this lives in memory: after a restart it is planned anew from th
 from __future__ import annotations
 
 import asyncio
+import random
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -46,8 +47,11 @@ NO_SLOT_S = 1
 RATE_LIMITED = "the job has loaded what its rate_limit of {rate} bytes a second allows, and waits"
 
 
+_dice = random.Random()  # noqa: S311 - names, no secrets; asking the system gives up the interpreter each time
+
+
 def new_task_id() -> TaskId:
-    return TaskId(str(uuid.uuid4()))
+    return TaskId(str(uuid.UUID(int=_dice.getrandbits(128), version=4)))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -141,6 +145,8 @@ class JobRun:
     """Keeps to the job's rate limit."""
     said: Message | None = None
     """What its tasks said last that is no abort (StarRocks: OtherMsg)."""
+    met_silence: bool = False
+    """Kafka did not answer when the job was looked after last, which has been said."""
     closed: bool = False
     idle: asyncio.Event = field(default_factory=asyncio.Event)
 

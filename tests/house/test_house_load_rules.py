@@ -20,7 +20,8 @@ from tests.support.load_rules import (
     why_skipped,
 )
 
-TESTS = [*(f"tests/golden/{test}" for test in RUNNERS.values()), *(proof.place for proof in named_tests())]
+TESTS = [f"tests/golden/{test}" for tests in RUNNERS.values() for test in tests]
+TESTS += [proof.place for proof in named_tests()]
 
 
 def test_every_rule_is_ticked_off():

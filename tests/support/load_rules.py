@@ -19,13 +19,15 @@ GOLDEN = ROOT / "tests" / "golden"
 PROVES = "## proves "
 VENDORS = ("starrocks", "doris")
 RULE = re.compile(r"(starrocks|doris|both)\.[a-z-]+\.[a-z0-9-]+")
+_SERVED = "::test_a_client_is_answered_as_the_case_says"
 RUNNERS = {
-    "load": "test_golden_load.py::test_case",
-    "load_served": "test_golden_load_served.py::test_a_user_sees_what_the_case_says",
-    "stream_load": "test_golden_stream_load.py::test_a_client_gets_what_the_case_says",
-    "jobs": "test_golden_budgets.py::test_tasks_spend_the_budget",
+    "load": ("test_golden_load.py::test_case",),
+    "load_served": ("test_golden_load_served.py::test_a_user_sees_what_the_case_says",),
+    "stream_load": ("test_golden_stream_load.py::test_a_client_gets_what_the_case_says",),
+    "jobs": ("test_golden_budgets.py::test_tasks_spend_the_budget",),
+    "statements_served": tuple(f"test_golden_served_{vendor}.py{_SERVED}" for vendor in VENDORS),
 }
-"""Which test runs the cases of a folder; a case is skipped where its runner may be."""
+"""Which tests run the cases of a folder; a case is skipped where its runner may be."""
 
 
 @dataclass(frozen=True, slots=True)
