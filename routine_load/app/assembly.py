@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 from routine_load.app.cluster import Cluster
+from routine_load.app.company import Companions
 from routine_load.app.compiler import Compiler
 from routine_load.app.directory import DirectoryLock
 from routine_load.app.elsewhere import Around, backends_of
@@ -233,6 +234,7 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
         elsewhere=backends.remote,
     )
     leadership = Leadership(base.member.lease, rule, base.clock, timing_of(base.settings))
+    company = Companions.of(base.member, base.store, leadership, base.clock, rule.catch_up)
     context = Context(
         settings=base.settings,
         engine=base.tables,
@@ -254,6 +256,8 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
         loads=_known_loads(base),
         transactions=transactions,
         files=base.files,
+        company=company,
+        elsewhere=backends.remote,
     )
     for table in (*system_tables(context), *tool_tables()):
         base.tables.add_system_table(table)

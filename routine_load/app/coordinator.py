@@ -13,8 +13,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from routine_load import __version__
+from routine_load.app import company
 from routine_load.app.assembly import Addresses, Assembly, Foundation, assemble
-from routine_load.app.leading import begin, told_target
+from routine_load.app.company import Receiver
+from routine_load.app.leading import begin, reached_at, told_target
 from routine_load.clock import Clock, SystemClock
 from routine_load.config import Settings
 from routine_load.engines.cluster.address import read_target
@@ -33,6 +35,7 @@ from routine_load.server.http import (
     Told,
     backend_routes,
     frontend_routes,
+    internal_routes,
 )
 from routine_load.server.mysql import MySqlDoor, self_signed
 from routine_load.server.ports import MySqlLimits, TlsFiles
@@ -196,10 +199,17 @@ class Coordinator:
             self._http.append(backend)
             self._backend_http_port = await backend.start()
         assert http_port is not None, "asked for before"
-        routes = frontend_routes(self._callers, assembly.backends.remote)
+        others = internal_routes(company.PATH, self._receiver(assembly), self._callers, company.MESSAGE_BYTES_MAX)
+        routes = [*others, *frontend_routes(self._callers, assembly.backends.remote)]
         frontend = HttpDoor(settings.host, http_port, told, of_frontend, routes)
         self._http.append(frontend)
         self._ports = (None, await frontend.start())
+
+    def _receiver(self, assembly: Assembly) -> Receiver | None:
+        member = assembly.foundation.member
+        if member.box is None:
+            return None
+        return Receiver(me=member.id, box=member.box, leadership=assembly.leadership, service=self.service)
 
     def _tls(self) -> TlsFiles | None:
         settings = self._settings
@@ -242,7 +252,7 @@ class Coordinator:
     def _as_member(self, base: Foundation) -> Member:
         return Member(
             id=base.member.id,
-            host=self._settings.told_host,
+            host=reached_at(self._settings),
             query_port=self._ports[0],
             http_port=self._ports[1],
             version=__version__,

@@ -7,7 +7,6 @@ Refuses to know when a term begins (``scheduler.leadership``) and what followers
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import uuid
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from routine_load.store.coordinators import Seen
 from routine_load.store.lease import NO_EPOCH, LeaseStore
 
 _FILE = "coordinator.id"
+_WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +82,7 @@ class Membership:
 
     id: str
     lease: LeaseStore
+    ttl_s: float
     is_shared: bool
     box: SecretBox | None = field(default=None, repr=False)
 
@@ -94,7 +95,8 @@ class Membership:
         if shared:
             box = store.shared_box(secrets, str(settings.secret_key_path))
             check_company(settings, store, me)
-        return cls(id=me, lease=store.lease(me, settings.lease_ttl_s), is_shared=shared, box=box)
+        ttl_s = settings.lease_ttl_s
+        return cls(id=me, lease=store.lease(me, ttl_s), ttl_s=ttl_s, is_shared=shared, box=box)
 
 
 def name_of(data_dir: Path) -> str:
@@ -107,7 +109,7 @@ def name_of(data_dir: Path) -> str:
         if not path.exists():
             draft = path.with_name(f"{_FILE}.new")
             draft.write_text(uuid.uuid4().hex)
-            os.replace(draft, path)
+            draft.replace(path)
         seed = uuid.UUID(hex=path.read_text().strip())
     except (OSError, ValueError) as cause:
         raise MetadataError(f"the coordinator's own name in {path} cannot be used: {cause}") from cause
@@ -115,7 +117,7 @@ def name_of(data_dir: Path) -> str:
 
 
 def is_shared(settings: Settings) -> bool:
-    """Whether other coordinators may use the same metadata: not the file in a directory that this process has locked."""
+    """Whether other coordinators may use the same metadata: not the file in this process' own directory."""
     return settings.metadata_url is not None
 
 
@@ -147,6 +149,11 @@ def check_company(settings: Settings, store: Metadata, me: str) -> None:
 def told_address(seen: Seen) -> str:
     member = seen.member
     return f"{member.host}:{member.query_port or member.http_port or '?'}"
+
+
+def reached_at(settings: Settings) -> str:
+    """Where other coordinators find this one: who listens on every address is found by the machine's name."""
+    return socket.getfqdn() if settings.told_host in _WILDCARDS else settings.told_host
 
 
 def told_target(settings: Settings) -> str:

@@ -222,6 +222,10 @@ class MetadataUnavailable(MetadataError):
     """The metadata database cannot be reached; it may be back in a moment."""
 
 
+class LeaderUnknown(ExecutionError):
+    """No coordinator leads just now, or the leader did not answer."""
+
+
 class EngineError(ExecutionError):
     """The engine refused the statement."""
 

@@ -116,7 +116,7 @@ class Leadership:
         self._trusted_until = 0.0
         self._gaining: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
-        self._next_beat = float("-inf")
+        self._beating: asyncio.Task[None] | None = None
         self._leads = False
         self._stopping = False
 
@@ -124,6 +124,11 @@ class Leadership:
     def leads(self) -> bool:
         """This coordinator leads, and has recovered."""
         return self._leads
+
+    @property
+    def epoch(self) -> Epoch | None:
+        """That of the term; None for a follower."""
+        return self._epoch
 
     @property
     def has_lease(self) -> bool:
@@ -135,6 +140,7 @@ class Leadership:
         """Lead where nobody does, else follow. Raises MetadataError, and what ``gain`` raises."""
         await self._look()
         self._keeping = asyncio.create_task(self._keep(), name="leadership")
+        self._beating = asyncio.create_task(self._beat(), name="heartbeat")
         if self._gaining is not None:
             await self._gaining
 
@@ -149,10 +155,11 @@ class Leadership:
         epoch, self._stopping = self._epoch, True
         if epoch is not None:
             await self._end_term(drain_s)
-        if self._keeping is not None:
-            self._keeping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeping
+        for task in (self._keeping, self._beating):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
         if epoch is not None:
             with contextlib.suppress(RoutineLoadError, TimeoutError):
                 await asyncio.wait_for(self._asked(lambda: self._lease.resign(epoch)), self._timing.ttl_s)
@@ -171,7 +178,6 @@ class Leadership:
         try:
             async with asyncio.timeout(self._patience_s):
                 wait_s = await (self._look() if self._epoch is None else self._renew(self._epoch))
-                await self._beat()
         except (RoutineLoadError, TimeoutError) as error:
             log.warning(events.LEASE_UNKNOWN, leads=self.has_lease, error=type(error).__name__)
             wait_s = timing.look_s
@@ -229,10 +235,15 @@ class Leadership:
             self._trusted_until = asked_at + self._timing.ttl_s - self._timing.margin_s
 
     async def _beat(self) -> None:
-        now = self._clock.monotonic()
-        if now >= self._next_beat:
-            self._next_beat = now + self._timing.renew_s
-            await self._asked(self._duties.beat)
+        """Beside the lease, so that whatever takes its time there does not take the lease's."""
+        while True:
+            await asyncio.sleep(self._timing.renew_s * (0.8 + 0.4 * self._jitter()))
+            try:
+                await self._asked(self._duties.beat)
+            except RoutineLoadError as error:
+                log.warning(events.LEASE_UNKNOWN, leads=self.has_lease, error=type(error).__name__)
+            except Exception:  # the next one comes in any case
+                log.exception(events.SCHEDULER_FAULT)
 
     # -- terms --------------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from routine_load.sql.results import Ok, ResultTable, text_table
 from routine_load.sql.show import BACKENDS_COLUMNS, COMPUTE_NODES_COLUMNS, FRONTENDS_COLUMNS, PROCESSLIST_COLUMNS
 from routine_load.sql.statements import Kill, ShowBackends, ShowComputeNodes, ShowFrontends, ShowProcesslist
 from routine_load.statements.context import Context
+from routine_load.statements.leaders import FrontendFacts
 from routine_load.statements.ports import Session
 
 _INFO_CHARS = 100
@@ -27,30 +28,33 @@ _SECRETS = re.compile(
 
 
 def backends(_: ShowBackends, session: Session, context: Context) -> ResultTable:
-    """The in-process backends; figures that only a storage node has are 0 or empty."""
+    """Backends here and elsewhere, as they are now; figures that only a storage node has are 0 or empty."""
     columns = BACKENDS_COLUMNS[session.compat]
     rows = []
     for facts in context.scheduler.backends():
-        started = local_text(facts.started_at, session.timezone)
-        now = local_text(context.clock.now(), session.timezone)
+        started = local_text(facts.started_at, session.timezone) if facts.started_at else None
+        heard = local_text(facts.heard_at, session.timezone) if facts.heard_at else None
+        decommissioned = str(facts.is_decommissioned).lower()
         known: dict[str, object] = {
             "BackendId": facts.id,
             "IP": facts.host,
             "Host": facts.host,
-            "HttpPort": context.backend_http_address()[1],
+            "HttpPort": facts.http_port or context.backend_http_address()[1],
             "LastStartTime": started,
-            "LastHeartbeat": now,
+            "LastHeartbeat": heard,
             "Alive": str(facts.alive).lower(),
-            "SystemDecommissioned": "false",
-            "ClusterDecommissioned": "false",
+            "SystemDecommissioned": decommissioned,
+            "ClusterDecommissioned": decommissioned,
+            "ErrMsg": facts.trouble,
             "Version": release(session.compat),
-            "StatusCode": "OK",
+            "StatusCode": "OK" if facts.alive else "CONNECTING" if facts.heard_at is None else "DISCONNECTED",
             "Status": "{}",
+            "HeartbeatFailureCounter": facts.failures,
             "Tag": '{"location" : "default"}',
             "NodeRole": "mix",
             "LiveSince": started,
             "RunningTasks": facts.running_tasks,
-            "CpuCores": os.cpu_count(),
+            "CpuCores": facts.cpu_cores or os.cpu_count(),
             "MemLimit": context.settings.engine_memory,
             "Memory": context.settings.engine_memory,
         }
@@ -64,33 +68,55 @@ def compute_nodes(_: ShowComputeNodes, session: Session, context: Context) -> Re
 
 
 def frontends(_: ShowFrontends, session: Session, context: Context) -> ResultTable:
-    """This coordinator, alone and leading."""
+    """The coordinators of this metadata; one that has its own is alone and leads."""
     columns = FRONTENDS_COLUMNS[session.compat]
+    members = [_alone(context)] if context.company is None else context.company.members()
+    return text_table(columns, [_row(columns, _frontend(each, session, context)) for each in members])
+
+
+def _alone(context: Context) -> FrontendFacts:
     host, query_port = context.mysql_address()
-    nodes = [facts.started_at for facts in context.scheduler.backends()]
-    started = local_text(min(nodes, default=context.clock.now()), session.timezone)
-    now = local_text(context.clock.now(), session.timezone)
-    known: dict[str, object] = {
-        "Id": 1,
-        "Name": context.settings.cluster,
-        "IP": host,
-        "Host": host,
-        "HttpPort": context.http_address()[1],
-        "QueryPort": query_port,
-        "Role": "LEADER" if session.compat is Compat.STARROCKS else "FOLLOWER",
-        "IsMaster": "true",
+    now = context.clock.now()
+    begins = [facts.started_at for facts in context.scheduler.backends() if facts.started_at is not None]
+    return FrontendFacts(
+        number=1,
+        host=host,
+        query_port=query_port,
+        http_port=context.http_address()[1],
+        leads=True,
+        alive=True,
+        is_me=True,
+        started_at=min(begins, default=now),
+        seen_at=now,
+    )
+
+
+def _frontend(facts: FrontendFacts, session: Session, context: Context) -> dict[str, object]:
+    """StarRocks tells the leader by its role, Doris beside it. Names differ where there are several."""
+    started, seen = local_text(facts.started_at, session.timezone), local_text(facts.seen_at, session.timezone)
+    leader = "LEADER" if session.compat is Compat.STARROCKS else "FOLLOWER"
+    cluster = context.settings.cluster
+    return {
+        "Id": facts.number,
+        "Name": cluster if context.company is None else f"{cluster}_{facts.host}_{facts.query_port}",
+        "IP": facts.host,
+        "Host": facts.host,
+        "HttpPort": facts.http_port,
+        "QueryPort": facts.query_port,
+        "Role": leader if facts.leads else "FOLLOWER",
+        "IsMaster": str(facts.leads).lower(),
         "ClusterId": 1,
         "Join": "true",
-        "Alive": "true",
+        "Alive": str(facts.alive).lower(),
         "IsHelper": "true",
-        "LastHeartbeat": now,
+        "LastHeartbeat": seen,
+        "ErrMsg": "" if facts.alive else f"not heard of since {seen}",
         "StartTime": started,
         "LastStartTime": started,
         "LiveSince": started,
         "Version": release(session.compat),
-        "CurrentConnected": "Yes",
+        "CurrentConnected": "Yes" if facts.is_me else "No",
     }
-    return text_table(columns, [_row(columns, known)])
 
 
 def processlist(statement: ShowProcesslist, session: Session, context: Context) -> ResultTable:

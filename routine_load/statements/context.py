@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from routine_load.backends.remote import RemoteBackends
 from routine_load.clock import Clock, Deadline
 from routine_load.commit.values import CommitRecord
 from routine_load.config import Settings
@@ -24,6 +25,7 @@ from routine_load.scheduler.scheduler import Scheduler
 from routine_load.sql.privileges import Privilege
 from routine_load.sql.statements import JobName
 from routine_load.sql.system_tables import Viewer
+from routine_load.statements.leaders import Company
 from routine_load.statements.ports import Engine, FrontendConfigs, Session
 from routine_load.statements.privileges import Privileges
 
@@ -150,6 +152,10 @@ class Context:
     loads: KnownLoads
     transactions: Transactions
     files: FileParts
+    company: Company | None = None
+    """The other coordinators of this metadata; None where there can be none."""
+    elsewhere: RemoteBackends | None = None
+    """Backends in other processes; None where there can be none."""
 
     @staticmethod
     def visible(viewer: Viewer, table: TableRef) -> bool:

@@ -33,6 +33,8 @@ class Session:
     timezone: str = DEFAULT_TIME_ZONE
     last_error: str = ""
     """What failed last, as ``RoutineLoadError.described``; ``@@routine_load_error`` in SQL."""
+    is_relayed: bool = False
+    """Another coordinator speaks here for its client: what comes is not passed on."""
     disconnect: Callable[[], object] | None = field(default=None, repr=False, compare=False)
     """How its door ends its connection, from any thread; the door sets it."""
     rights: Rights = field(default=NOTHING, repr=False, compare=False)

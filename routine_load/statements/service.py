@@ -13,13 +13,15 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from routine_load.errors import LimitExceeded, RoutineLoadError, UnknownDatabase
+from routine_load.errors import LeadershipLost, LimitExceeded, RoutineLoadError, UnknownDatabase
 from routine_load.ids import Compat
 from routine_load.sql.access import require_sight_of_database
 from routine_load.sql.parser import parse
 from routine_load.sql.results import Ok, Result
+from routine_load.sql.splitting import split
 from routine_load.sql.statements import (
     AlterRoutineLoad,
+    AlterSystem,
     CreateFile,
     CreateRoutineLoad,
     CreateUser,
@@ -58,7 +60,9 @@ from routine_load.statements import (
     files,
     frontend_config,
     grants,
+    leaders,
     loads,
+    nodes,
     of_no_effect,
     proc,
     routine_load,
@@ -114,6 +118,7 @@ HANDLERS: dict[type[Any], Handler] = {
     SetFrontendConfig: frontend_config.set_config,
     ShowFrontendConfig: frontend_config.show_config,
     Kill: admin.kill,
+    AlterSystem: nodes.alter_system,
 }
 
 
@@ -201,24 +206,38 @@ class Service:
         except RoutineLoadError as error:
             session.last_error = error.described(session.compat)[:_ERROR_CHARS_MAX]
             raise
-        return [partial(self._run, statement, session, text[:1024]) for statement in statements]
+        own = [text] if len(statements) < 2 else [piece.text for piece in split(text)]
+        return [
+            partial(self._run, statement, session, text[:1024], each)
+            for statement, each in zip(statements, own, strict=False)
+        ]
 
-    def _run(self, statement: Statement, session: Session, text: str) -> Result:
+    def _run(self, statement: Statement, session: Session, shown: str, text: str) -> Result:
         now = self._context.clock.now
-        self._processes.running(session, text, now())
+        self._processes.running(session, shown, now())
         try:
-            return self._answer(statement, session)
+            return self._answer(statement, session, text)
         except RoutineLoadError as error:
             session.last_error = error.described(session.compat)[:_ERROR_CHARS_MAX]
             raise
         finally:
             self._processes.running(session, None, now())
 
-    def _answer(self, statement: Statement, session: Session) -> Result:
+    def _handled(self, statement: Statement, session: Session, own_text: str) -> Result:
+        handler = HANDLERS[type(statement)]
+        try:
+            return handler(statement, session, self._context)
+        except LeadershipLost:
+            answered = leaders.answer_again(statement, session, own_text, self._context.company)
+            return answered if answered is not None else handler(statement, session, self._context)
+
+    def _answer(self, statement: Statement, session: Session, own_text: str) -> Result:
         statement = in_own_database(statement, session, self._context)
         admit(statement, session, self._context)
+        if (answered := leaders.answer(statement, session, own_text, self._context.company)) is not None:
+            return answered
         if not isinstance(statement, EngineStatement):
-            return HANDLERS[type(statement)](statement, session, self._context)
+            return self._handled(statement, session, own_text)
         text = statement.text.strip()
         if match := _USE.fullmatch(text):
             name = match[1].rpartition(".")[2] if not match[1].startswith("`") else match[1][1:-1].replace("``", "`")

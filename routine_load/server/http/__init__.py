@@ -19,6 +19,7 @@ from routine_load.server.http.callers import Callers
 from routine_load.server.http.door import BackendDoor, HttpDoor, HttpLimits
 from routine_load.server.http.frontend_doris import DorisFrontend
 from routine_load.server.http.frontend_starrocks import StarRocksFrontend
+from routine_load.server.http.internal import internal_routes
 from routine_load.server.http.ports import ErrorLogs, Facts, Loading, Told
 from routine_load.server.http.rest_doris import DorisRest
 from routine_load.server.http.rest_starrocks import StarRocksRest
@@ -54,7 +55,9 @@ __all__ = [
     "HttpDoor",
     "HttpLimits",
     "Loading",
+    "Route",
     "Told",
     "backend_routes",
     "frontend_routes",
+    "internal_routes",
 ]

@@ -1,0 +1,265 @@
+"""What coordinators of one metadata database say to each other: a follower has the leader run a statement.
+
+A message is sealed with the secret that they share, so that nobody else reads, makes or changes one: the leader runs it
+as the user whom the follower knows, and no password travels. It names sender, number, receiver and epoch: one that is
+repeated, or was meant for another term, is refused. It is passed on once: who does not lead says so. Owns this talk,
+and who is told by SHOW FRONTENDS.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.client import HTTPConnection, HTTPException
+from typing import Any, Final, Self
+
+from routine_load.app.leading import Membership
+from routine_load.clock import Clock, Deadline
+from routine_load.errors import ExecutionError, LeadershipLost, LeaderUnknown, MetadataError, RoutineLoadError
+from routine_load.ids import Compat
+from routine_load.observe import events
+from routine_load.observe.logs import logger
+from routine_load.scheduler.leadership import Leadership
+from routine_load.sql.results import Result
+from routine_load.statements.leaders import FrontendFacts
+from routine_load.statements.ports import Session
+from routine_load.statements.service import Service
+from routine_load.statements.travelling import (
+    error_fields,
+    read_error,
+    read_result,
+    result_fields,
+    session_fields,
+    take_over,
+)
+from routine_load.store import Metadata, SecretBox
+from routine_load.store.coordinators import Member
+from routine_load.store.lease import Standing
+
+log = logger("company")
+
+PATH: Final = "/api/_coordinator/statement"
+MESSAGE_BYTES_MAX: Final = 32 * 1024 * 1024
+_ANSWER_BYTES_MAX: Final = 256 * 1024 * 1024
+_CONNECT_TIMEOUT_S: Final = 3.0
+_ANSWER_TIMEOUT_S: Final = 150.0
+_AGAIN_S: Final = 0.1
+_TAKE_OVER_S: Final = 5.0
+"""Beyond the lease's own time: what a patient statement waits for a leader."""
+_SENDERS_MAX: Final = 1000
+_WINDOW: Final = 4096
+
+
+class _NotSent(Exception):
+    """Nothing of it was run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Companions:
+    """``statements.leaders.Company``. Thread-safe. ``catch_up`` reads what others may have changed."""
+
+    me: Membership
+    box: SecretBox = field(repr=False)
+    store: Metadata
+    leadership: Leadership
+    clock: Clock
+    catch_up: Callable[[], None]
+    _sender: str = field(default_factory=lambda: secrets.token_hex(16))
+    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    @classmethod
+    def of(
+        cls,
+        me: Membership,
+        store: Metadata,
+        leadership: Leadership,
+        clock: Clock,
+        catch_up: Callable[[], None],
+    ) -> Self | None:
+        """None where this coordinator is alone."""
+        if me.box is None:
+            return None
+        return cls(me=me, box=me.box, store=store, leadership=leadership, clock=clock, catch_up=catch_up)
+
+    @property
+    def leads(self) -> bool:
+        return self.leadership.leads
+
+    @property
+    def ttl_s(self) -> float:
+        return self.me.ttl_s
+
+    def changed(self) -> None:
+        self.catch_up()
+
+    def ask(self, session: Session, text: str, *, patient: bool) -> Result | None:
+        deadline = Deadline.after(self.ttl_s + _TAKE_OVER_S if patient else 0.0, self.clock)
+        pause = threading.Event()
+        while not self.leads:
+            standing = self.me.lease.standing()
+            try:
+                return self._asked(standing, session, text)
+            except _NotSent as why:
+                if deadline.expired:
+                    raise LeaderUnknown(
+                        f"no coordinator leads just now, and only the leader can do this: {why}; try again"
+                    ) from None
+            pause.wait(_AGAIN_S)
+        return None
+
+    def members(self) -> Sequence[FrontendFacts]:
+        standing = self.me.lease.standing()
+        return [
+            FrontendFacts(
+                number=seen.number,
+                host=seen.member.host,
+                query_port=seen.member.query_port or 0,
+                http_port=seen.member.http_port or 0,
+                leads=standing.is_held and standing.holder == seen.member.id,
+                alive=seen.silent_s < self.ttl_s or seen.member.id == self.me.id,
+                is_me=seen.member.id == self.me.id,
+                started_at=datetime.fromtimestamp(seen.member.started_at_ms / 1000, UTC),
+                seen_at=seen.seen_at,
+            )
+            for seen in self.store.coordinators.all()
+        ]
+
+    def _asked(self, standing: Standing, session: Session, text: str) -> Result:
+        leader = self._leader(standing)
+        head = {
+            "from": self._sender,
+            "number": next(self._numbers),
+            "to": standing.holder,
+            "epoch": standing.epoch,
+        }
+        message = {"head": head, "session": session_fields(session), "text": text}
+        token, body = self.box.seal(json.dumps(head)), self.box.seal(json.dumps(message))
+        answer = self._sent(leader, token, body)
+        if answer.get("number") != head["number"] or answer.get("from") != head["from"]:
+            raise self._unheard(leader, "what it answered belongs to another question")
+        if "refused" in answer:
+            raise _NotSent(answer["refused"])
+        if "error" in answer:
+            raise read_error(answer["error"])
+        return read_result(answer["result"])
+
+    def _leader(self, standing: Standing) -> Member:
+        if not standing.is_held:
+            raise _NotSent("the lease is free")
+        if standing.holder == self.me.id:
+            raise _NotSent("this one is about to")
+        found = next((s.member for s in self.store.coordinators.all() if s.member.id == standing.holder), None)
+        if found is None:
+            raise _NotSent("the one that has the lease has not said yet where it is reached")
+        if found.http_port is None:
+            raise _NotSent(f"the leader at {found.host}:{found.query_port} has no HTTP port to be asked at")
+        return found
+
+    def _sent(self, leader: Member, token: str, body: str) -> dict[str, Any]:
+        connection = HTTPConnection(leader.host, leader.http_port, timeout=_CONNECT_TIMEOUT_S)
+        try:
+            try:
+                connection.connect()
+            except OSError as cause:
+                raise _NotSent(f"the leader at {leader.host}:{leader.http_port} cannot be reached") from cause
+            assert connection.sock is not None
+            connection.sock.settimeout(_ANSWER_TIMEOUT_S)
+            try:
+                connection.request("POST", PATH, body.encode(), {"Authorization": f"Sealed {token}"})
+                response = connection.getresponse()
+                answered = response.read(_ANSWER_BYTES_MAX)
+            except (OSError, HTTPException) as cause:
+                raise self._unheard(leader, type(cause).__name__) from cause
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise _NotSent(f"the leader at {leader.host}:{leader.http_port} answered {response.status}")
+        try:
+            answer: dict[str, Any] = json.loads(self.box.unseal(answered.decode()))
+        except (MetadataError, ValueError) as cause:
+            raise self._unheard(leader, "what it answered cannot be opened") from cause
+        return answer
+
+    def _unheard(self, leader: Member, why: str) -> LeaderUnknown:
+        return LeaderUnknown(
+            f"the leader at {leader.host}:{leader.http_port} was asked and its answer was lost ({why}): whether the "
+            "statement took effect is to be looked up"
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class Receiver:
+    """The other side: it runs what a follower sends (``server.http.internal.Answers``). Thread-safe."""
+
+    me: str
+    box: SecretBox = field(repr=False)
+    leadership: Leadership
+    service: Service
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _seen: OrderedDict[str, tuple[int, set[int]]] = field(default_factory=OrderedDict)
+
+    def is_ours(self, token: str) -> bool:
+        """Whether a coordinator of this metadata made it; asked before any of the body is read."""
+        return self._opened(token) is not None
+
+    def answer(self, token: str, body: bytes) -> bytes | None:
+        """What the statement answers, sealed; None for a message that is not ours, or was heard before."""
+        head, message = self._opened(token), self._opened(body.decode(errors="replace"))
+        if head is None or message is None or message.get("head") != head or not self._is_new(head):
+            return None
+        answer: dict[str, Any] = {"from": head["from"], "number": head["number"]}
+        if head["to"] != self.me or not self.leadership.leads or head["epoch"] != self.leadership.epoch:
+            return self._sealed(answer | {"refused": "the one that was asked does not lead any more"})
+        compat = Compat(message["session"]["compat"])
+        try:
+            return self._sealed(answer | {"result": self._run(message, compat)})
+        except LeadershipLost as error:  # its write was refused: nothing was changed
+            return self._sealed(answer | {"refused": error.message})
+        except RoutineLoadError as error:
+            return self._sealed(answer | {"error": error_fields(error, compat)})
+        except Exception as error:
+            log.exception(events.STATEMENT_FAULT)
+            told = ExecutionError(f"an unexpected {type(error).__name__}; the leader's log has it")
+            return self._sealed(answer | {"error": error_fields(told, compat)})
+
+    def _run(self, message: dict[str, Any], compat: Compat) -> dict[str, Any]:
+        told = message["session"]
+        session = self.service.open_session(told["user"], told["client"], compat)
+        try:
+            take_over(session, told)
+            (result,) = self.service.execute(session, message["text"])
+            return result_fields(result)
+        finally:
+            self.service.close_session(session)
+
+    def _is_new(self, head: dict[str, Any]) -> bool:
+        """A sender counts up; of its newest numbers it is known which were heard, and older ones are refused."""
+        with self._lock:
+            newest, heard = self._seen.pop(head["from"], (0, set()))
+            number = head["number"]
+            is_new = number > newest - _WINDOW and number not in heard
+            if is_new:
+                heard.add(number)
+                newest = max(newest, number)
+                if len(heard) > 2 * _WINDOW:
+                    heard = {each for each in heard if each > newest - _WINDOW}
+            self._seen[head["from"]] = (newest, heard)
+            while len(self._seen) > _SENDERS_MAX:
+                self._seen.popitem(last=False)
+            return is_new
+
+    def _opened(self, sealed: str) -> dict[str, Any] | None:
+        try:
+            value = json.loads(self.box.unseal(sealed))
+        except (MetadataError, ValueError):
+            return None
+        return value if isinstance(value, dict) else None
+
+    def _sealed(self, answer: dict[str, Any]) -> bytes:
+        return self.box.seal(json.dumps(answer)).encode()
