@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import chain
 
 from routine_load.commit.values import Counts
 from routine_load.errors import RoutineLoadError, TransactionEnded
@@ -21,12 +19,12 @@ from routine_load.ids import NO_TXN, Compat, TableRef
 from routine_load.loads.lines import BodyRows
 from routine_load.loads.open_transaction import OpenTransaction, TableStream
 from routine_load.loads.transaction_values import TxnState
-from routine_load.loads.values import Payloads
 from routine_load.statements.context import Context
 from routine_load.statements.stream_load import headers_doris, headers_starrocks
 from routine_load.statements.stream_load.bodies import ReceivedBody, opened
 from routine_load.statements.stream_load.checks import check_plan
 from routine_load.statements.stream_load.plan import Head, LoadPlan, StreamLoadLimits
+from routine_load.statements.stream_load.steps import add_all
 from routine_load.statements.stream_load.values import ClientGone, LoadOutcome, LoadRequest, LoadTimes
 from routine_load.statements.stream_load.words import TOO_MANY_FILTERED, Code, Refused, by_front_end, invalid
 
@@ -102,7 +100,7 @@ class Loading:
                 source = opened(plan, body, limits)
                 with transaction.load(ref, source.spec) as stream:
                     try:
-                        _add_all(stream, source.payloads, body, request.session.compat)
+                        add_all(stream, source.payloads, body, request.session.compat)
                     except BodyBroken as error:
                         _count_whole_body(stream, error, request.session.compat)
                     return stream.counts
@@ -191,38 +189,6 @@ def _refusals() -> Iterator[None]:
         raise Refused(Code.ABORTED, error.message) from error
     except RoutineLoadError as error:
         raise by_front_end(error) from error
-
-
-def _add_all(stream: TableStream, found: Iterator[Payloads], body: ReceivedBody, compat: Compat) -> None:
-    """A chunk is converted while the one before it is written; a body of one chunk needs no other thread.
-
-    The last chunk waits for the end of the body, so that all bytes are counted with some rows.
-    """
-    first = next(found, None)
-    second = next(found, None)
-    if second is None:
-        body.finish()
-        if first is not None:
-            stream.add(first, received_bytes=body.since())
-            _stop_at_parse_error(stream, compat)
-        return
-    assert first is not None
-    with ThreadPoolExecutor(1, thread_name_prefix="stream-load") as converter:
-        ready = converter.submit(stream.convert, first)
-        for payloads in chain((second,), found):
-            following = converter.submit(stream.convert, payloads)
-            stream.take(ready.result(), received_bytes=body.since())
-            _stop_at_parse_error(stream, compat)
-            ready = following
-        body.finish()
-        stream.take(ready.result(), received_bytes=body.since())
-        _stop_at_parse_error(stream, compat)
-
-
-def _stop_at_parse_error(stream: TableStream, compat: Compat) -> None:
-    """StarRocks: a document that cannot be parsed ends the scan, and with it the load."""
-    if compat is Compat.STARROCKS and stream.parse_error:
-        raise Refused(Code.INTERNAL_ERROR, stream.parse_error)
 
 
 def _count_whole_body(stream: TableStream, error: BodyBroken, compat: Compat) -> None:
