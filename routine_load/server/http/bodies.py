@@ -21,6 +21,10 @@ BUFFER_BYTES: Final = 1024 * 1024
 """What waits for its reader. More came in one piece at most: as much as the socket gives at once."""
 
 
+WANTED_BYTES: Final = BUFFER_BYTES // 2
+"""A reader is woken for so many, or for what it asked for: to be woken for each piece costs more than to take it."""
+
+
 class StreamedBody:
     """``statements.stream_load.values.Body``: made and fed on a loop, read by one thread at a time."""
 
@@ -30,6 +34,7 @@ class StreamedBody:
         self._state = threading.Condition()
         self._chunks: deque[bytes] = deque()
         self._bytes = 0
+        self._wanted = 0
         self._complete = False
         self._gone = False
         self._reason: str | None = None
@@ -43,12 +48,16 @@ class StreamedBody:
         return self._complete
 
     def read(self, max_bytes: int) -> bytes:
-        """At least one byte and at most ``max_bytes``; empty at the end. Raises ClientGone."""
+        """At most ``max_bytes``, and at least as many or ``WANTED_BYTES``, fewer only at the end, and none behind it.
+
+        Raises ClientGone, once all that came was read.
+        """
         with self._state:
+            self._wanted = min(max_bytes, WANTED_BYTES)
             if not self._asked:
                 self._asked = True
                 self._tell(self._start)
-            self._state.wait_for(lambda: self._chunks or self._complete or self._gone)
+            self._state.wait_for(self._is_enough)
             if not self._chunks:
                 if self._gone:
                     raise ClientGone(self._reason)
@@ -68,6 +77,9 @@ class StreamedBody:
             self._gone = not self._complete
             self._reason = reason
             self._state.notify_all()
+
+    def _is_enough(self) -> bool:
+        return self._bytes >= self._wanted or self._complete or self._gone
 
     def _take(self, max_bytes: int) -> bytes:
         taken, size = [], 0
@@ -99,7 +111,8 @@ class StreamedBody:
                 full = self._bytes >= BUFFER_BYTES
                 if full:
                     self._room.clear()
-                self._state.notify_all()
+                if self._is_enough():
+                    self._state.notify_all()
             if full and not self._complete:
                 await self._room.wait()
 

@@ -13,6 +13,7 @@ Refuses to know paths and answers.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import ClassVar
 
 import h11
@@ -35,6 +36,8 @@ class Patient(H11Protocol):
     read_bytes: ClassVar[int] = 64 * 1024
     """Taken from the socket at once. All of it is parsed before another connection has its turn, and in the smallest
     chunks that is the slowest thing a client can send."""
+    body_read_bytes: ClassVar[int] = 256 * 1024
+    """Of a body whose length was said, once somebody takes it: it needs no parsing, and each piece costs a turn."""
     linger_s: ClassVar[float] = 5.0
     last_linger_s: ClassVar[float] = 0.5
     linger_bytes_max: ClassVar[int] = 64 * 1024 * 1024
@@ -49,6 +52,9 @@ class Patient(H11Protocol):
         self._body_looks = 0
         self._received = 0
         self._received_before = 0
+        self._missing = 0
+        self._is_read = False
+        self._waits_in: object = None
         self._lingering: asyncio.TimerHandle | None = None
         self._is_last = False
         self._next_look = self.loop.call_later(self.interval_s, self._look)
@@ -56,9 +62,23 @@ class Patient(H11Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += len(data)
         if self._lingering is None:
+            before = self.cycle
+            is_taken = before is not None and before is self._waits_in and not before.body
             super().data_received(data)
+            self._size_reads(len(data), is_new=self.cycle is not before, is_taken=is_taken)
         elif self._received > self._received_before + self.linger_bytes_max:
             self._socket.abort()
+
+    def _size_reads(self, size: int, *, is_new: bool, is_taken: bool) -> None:
+        """How much the socket gives next. ``is_taken``: what had come of the body was gone when this came."""
+        cycle = self.cycle
+        if is_new:
+            self._missing, self._is_read = _length_said(cycle.scope["headers"]), False
+        self._missing -= size  # the head is counted with it: never is less missing than is thought
+        self._is_read = self._is_read or is_taken
+        most = min(self.body_read_bytes, self._missing) if self._is_read else 0
+        self._socket.max_size = max(self.read_bytes, most)  # type: ignore[attr-defined] # see above
+        self._waits_in = cycle if cycle is not None and cycle.body else None
 
     def send_400_response(self, msg: str) -> None:
         """To bytes that are no HTTP. Where they came within a body, whoever reads it is told, and answers nobody.
@@ -137,6 +157,12 @@ class Patient(H11Protocol):
         """Whether somebody waits for more of the body, and none of it is here."""
         cycle = self.cycle
         return cycle.more_body and not (cycle.body or cycle.waiting_for_100_continue or self.flow.read_paused)
+
+
+def _length_said(headers: Iterable[tuple[bytes, bytes]]) -> int:
+    """Of a request's body; 0 where it comes in chunks, or not at all. h11 has checked that it is a number."""
+    said = dict(headers)
+    return 0 if b"transfer-encoding" in said else int(said.get(b"content-length", 0))
 
 
 class _Unhurried:

@@ -50,6 +50,8 @@ class StubLoads:
     requests: list[LoadRequest] = field(default_factory=list)
     bodies: list[str] = field(default_factory=list)
     """Size and hash of each."""
+    pieces: list[int] = field(default_factory=list)
+    """Sizes of what was read at a time, of all bodies."""
     gone: threading.Event = field(default_factory=threading.Event)
     entered: threading.Event = field(default_factory=threading.Event)
     go_on: threading.Event = field(default_factory=threading.Event)
@@ -72,6 +74,7 @@ class StubLoads:
         try:
             while chunk := request.body.read(self.read_max):
                 assert len(chunk) <= self.read_max
+                self.pieces.append(len(chunk))
                 digest.update(chunk)
                 size += len(chunk)
         except ClientGone:

@@ -15,6 +15,7 @@ from http_pair import basic, everything, head, pair
 from routine_load.commit.values import Counts
 from routine_load.ids import Compat, TxnId
 from routine_load.server.http import patience
+from routine_load.server.http.bodies import WANTED_BYTES
 from routine_load.server.http.load_answers import Operation, direct, of_frontend_transaction, of_transaction
 from routine_load.statements.stream_load.values import LoadOutcome, LoadTimes
 
@@ -315,6 +316,63 @@ def test_a_slow_load_holds_its_client_back(fresh):
         fresh.loads.go_on.set()
         connection.sendall(body[sent:])
         assert f'"LoadBytes": {len(body)}'.encode() in everything(connection)
+
+
+@pytest.fixture
+def received(monkeypatch):
+    """Sizes of what the sockets gave at a time."""
+    sizes = []
+    parse = patience.Patient.data_received
+
+    def data_received(self, data):
+        sizes.append(len(data))
+        parse(self, data)
+
+    monkeypatch.setattr(patience.Patient, "data_received", data_received)
+    return sizes
+
+
+def held_back(fresh, request_):
+    """The answer to a request whose body nobody reads until the system's buffers are full."""
+    fresh.loads.holds = True
+    with fresh.talk() as connection:
+        connection.settimeout(0.5)
+        sent = 0
+        with contextlib.suppress(TimeoutError):
+            while sent < len(request_):
+                sent += connection.send(request_[sent : sent + 65536])
+        connection.settimeout(20)
+        fresh.loads.go_on.set()
+        connection.sendall(request_[sent:])
+        return everything(connection)
+
+
+def test_a_body_of_known_length_is_taken_in_large_pieces_once_it_is_read(fresh, received):
+    """It costs a turn for each piece from the socket, and a switch of threads for each that its reader gets."""
+    body = b"x" * (16 * 1024 * 1024)
+    assert f'"LoadBytes": {len(body)}'.encode() in held_back(fresh, sized(body))
+    small, large = patience.Patient.read_bytes, patience.Patient.body_read_bytes
+    assert max(received[:2]) <= small
+    assert small < max(received) <= large
+    assert min(fresh.loads.pieces[:-2]) >= WANTED_BYTES
+
+
+def test_a_body_in_chunks_is_taken_in_small_pieces(fresh, received):
+    """To take chunks apart is work for each of them, and others wait meanwhile."""
+    assert b'"Status": "Success"' in held_back(fresh, chunked(70_000, b"x" * (16 * 1024 * 1024)))
+    assert max(received) <= patience.Patient.read_bytes
+
+
+def test_what_follows_a_body_is_taken_in_small_pieces(fresh, received):
+    """The end of a body of known length brings no more of the next request than any other read."""
+    body = b"x" * (16 * 1024 * 1024)
+    first = head("PUT", PATH, Content_Length=str(len(body))) + body
+    answers = held_back(fresh, first + chunked(1000, b"y" * (1024 * 1024)))
+    assert answers.count(b'"Status": "Success"') == 2
+    at = 0
+    for size in received:
+        assert size <= patience.Patient.read_bytes or at + size <= len(first)
+        at += size
 
 
 def test_a_body_that_dawdles_is_cut(fresh, monkeypatch):
