@@ -83,17 +83,17 @@ class RowsByDelimiter:
         return len(self._rest)
 
     def feed(self, data: bytes) -> Sequence[bytes]:
-        data = self._rest + data if self._rest else data
         if len(self._delimiter) > 1:
-            rows = data.split(self._delimiter)  # from the left: a delimiter may overlap itself
+            rows = (self._rest + data).split(self._delimiter)  # from the left: a delimiter may overlap itself
             self._rest = rows.pop()
             return rows
         at = data.rfind(self._delimiter)
         if at < 0:
-            self._rest = data
+            self._rest += data
             return ()
+        joined = b"".join((self._rest, memoryview(data)[:at]))  # one copy of what may be megabytes
         self._rest = data[at + 1 :]
-        return Lines(data[:at], self._delimiter)
+        return Lines(joined, self._delimiter)
 
     def end(self) -> Sequence[bytes]:
         rest, self._rest = self._rest, b""

@@ -6,6 +6,7 @@ for the same value (``tests/unit/transform``: both are compared on any texts); e
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -46,7 +47,7 @@ _SPELLINGS: Final = {
     TypeName.DATE: _DAY + "$",
     TypeName.DATETIME: _DAY + " ([01][0-9]|2[0-3])(:[0-5][0-9]){2}$",
 }
-_FIRST_YEAR: Final = "1000"
+_FIRST_DAY: Final = pa.scalar(dt.date(1000, 1, 1))
 """Before it the two do not agree on what a year is."""
 
 
@@ -98,7 +99,8 @@ class PlainColumn:
         except pa.ArrowInvalid:
             return None
         if length is not None:
-            return values
+            is_late = pc.greater_equal(pc.min(values), _FIRST_DAY.cast(values.type)).as_py()
+            return values if is_late in {True, None} else None
         if pa.types.is_floating(values.type):
             return values if pc.all(pc.is_finite(values)).as_py() in {True, None} else None
         misread = _MISREAD.get(self.type.name, b"xX")
@@ -179,14 +181,9 @@ def _one_array(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _has_length(texts: pa.Array, length: int) -> bool:
-    """All have so many bytes, and a year that needs no thought."""
+    """All have so many bytes."""
     found = pc.min_max(pc.binary_length(texts)).as_py()
-    if found["min"] is None:
-        return True
-    if (found["min"], found["max"]) != (length, length):
-        return False
-    first: str = pc.min(texts).as_py()
-    return first >= _FIRST_YEAR
+    return found["min"] is None or (found["min"], found["max"]) == (length, length)
 
 
 def _has_byte(texts: pa.Array, byte: bytes) -> bool:

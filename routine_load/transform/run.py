@@ -58,6 +58,7 @@ class SqlTransformer:
         self._fields = sum(1 for column in program.sources if column.metadata is None)
         self._empty = blank_rows(program.sources, 0)
         self._deadline = 0.0
+        self._timer: threading.Timer | None = None
         self._unusual_chunks = 0
         self._connection = duckdb.connect(
             ":memory:",
@@ -82,9 +83,6 @@ class SqlTransformer:
         rejected: list[RejectedRow] = []
         payloads = decoded.payload_of
         self._deadline = time.monotonic() + TIMEOUT_SECONDS
-        timer = threading.Timer(TIMEOUT_SECONDS, self._connection.interrupt)
-        timer.daemon = True
-        timer.start()
         try:
             rows, unselected, kept = self._run(src, payloads, 0, rejected)
         except duckdb.InterruptException as cause:
@@ -92,7 +90,9 @@ class SqlTransformer:
         except duckdb.OutOfMemoryException as cause:
             raise LimitExceeded(f"The load's expressions need more than {MEMORY_LIMIT} for one chunk") from cause
         finally:
-            timer.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
         return Transformed(rows.rename_columns(list(self._program.names)), tuple(rejected), unselected, kept)
 
     def dry_run(self, src: pa.Table) -> None:
@@ -214,6 +214,10 @@ class SqlTransformer:
         return [text[:RAW_BYTES_MAX].encode()[:RAW_BYTES_MAX] for text in texts.to_pylist()]
 
     def _query(self, sql: str, src: pa.Table) -> pa.Table:
+        if self._timer is None:  # a thread of its own, which a chunk of plain values does without
+            self._timer = threading.Timer(max(self._deadline - time.monotonic(), 0.0), self._connection.interrupt)
+            self._timer.daemon = True
+            self._timer.start()
         try:
             return _plain_booleans(self._queries.query(sql, src))
         except UnicodeDecodeError as cause:  # DuckDB cuts the text that it cites in an error anywhere
