@@ -5,6 +5,8 @@ The cluster is another service of ours, in this process; coordinators are proces
 
 from __future__ import annotations
 
+import signal
+
 import pymysql
 import pytest
 
@@ -68,6 +70,47 @@ def test_who_follows_leads_when_the_leader_is_killed(pair, embedded_kafka, topic
     assert peer.run(NUMBERS) == [(p, n, n, 0, n - 1) for p, n in enumerate(feed.produced)]
     wait_for_counts(one, feed.total)
     assert (one.stop(), two.stop()) == (0, 0)
+
+
+def test_a_leader_that_slept_longer_than_its_lease_commits_nothing_more(pair, embedded_kafka, topic):
+    """It is stopped while it loads, another one takes over, and it goes on: every message is loaded once."""
+    peer, start = pair
+    embedded_kafka.create_topic(topic, PARTITIONS)
+    feed = Feed(embedded_kafka, topic)
+    one, two = start("one", RL_LEASE_TTL_S="3"), start("two", RL_LEASE_TTL_S="3")
+    create(one, embedded_kafka, topic, TABLE)
+    feed.portion(400)
+    feed.join()
+    wait_for_rows(peer, 1)
+    feed.portion(4000)
+    one.process.send_signal(signal.SIGSTOP)
+    try:
+        feed.join()
+        wait_for_rows(peer, feed.total)
+        assert roles(two)[two.mysql_port] == "LEADER"
+    finally:
+        one.process.send_signal(signal.SIGCONT)
+    feed.portion(400)
+    feed.join()
+    wait_for_rows(peer, feed.total)
+    wait_for_counts(two, feed.total)
+    assert one.show("d.j")["State"] == "RUNNING"
+    assert sorted(roles(one).values()) == ["FOLLOWER", "LEADER"]
+    assert peer.run(NUMBERS) == [(p, n, n, 0, n - 1) for p, n in enumerate(feed.produced)]
+
+
+def test_a_second_owner_of_tables_in_a_file_says_whose_they_are(new_service, postgresql_kept, tmp_path):
+    """Its own file would be another one: it names the coordinator that has the jobs. The same one may start anew."""
+    shared = {"RL_METADATA_URL": postgresql_kept.clean(), "RL_KEY_FILE": str(tmp_path / "shared.key")}
+    one = new_service("starrocks", "one", **shared)
+    with pytest.raises(AssertionError, match="did not start"):
+        new_service("starrocks", "two", **shared)
+    log = (tmp_path / "two.log").read_text()
+    assert "a DuckDB file has one owner" in log
+    assert f"127.0.0.1:{one.mysql_port}" in log
+    one.kill()
+    one.start()
+    assert roles(one) == {one.mysql_port: "LEADER"}
 
 
 def test_a_follower_answers_as_the_leader_would(pair, embedded_kafka, topic):
