@@ -54,8 +54,9 @@ format: $(STAMP) ## Let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP) ## Rows per second and CPU beside a consumer that only counts
+bench: $(STAMP) ## Routine load beside a consumer that only counts, Stream Load beside COPY
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.stream_load
 
 soak: $(STAMP) ## The long crash test, and a million generated statements
 	RL_SOAK=1 $(BIN)/python -m pytest -s tests/crash tests/fuzz tests/wire/test_loader_kill.py $(PYTEST_ARGS)

@@ -11,10 +11,13 @@ import time
 
 import duckdb
 
+THREADS = 2
+"""As many as the service's engine has by default, on any machine."""
+
 
 def main() -> None:
     database, columns, reader, *copy = sys.argv[1:5]
-    connection = duckdb.connect(database)
+    connection = duckdb.connect(database, config={"threads": THREADS})
     connection.execute(f"CREATE TABLE t {columns}")
     before, started = _cpu(), time.monotonic()
     connection.execute(copy[0] if copy else f"INSERT INTO t SELECT * FROM {reader}")

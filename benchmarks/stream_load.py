@@ -6,6 +6,11 @@ Large: seconds and CPU seconds of a sized body that the system sends from a file
 both vendors, against COPY in a process of its own; peak resident memory. Small: loads a second over as many connections
 as loads are to be served a second, each sending its next load as soon as the one before is answered; Doris' group
 commit and StarRocks' merge commit. Of several rounds the best of each number counts, as that was disturbed least.
+
+What is equal on both sides of ``ratio``: the bytes, which the system has in memory; the columns' types; a table without
+keys in a file of its own; two threads of DuckDB; one transaction, its rows in the file and its commit in the log on the
+disk; no checkpoint behind it. What is not: COPY may take most of the machine's memory, the service what it is set to;
+the service's seconds hold HTTP, the client that sends, and the plan of a first load, all on the same cores.
 """
 
 from __future__ import annotations
