@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from routine_load.errors import AnalysisError
 from routine_load.ids import Compat
-from routine_load.loads.values import SEQUENCE, LoadSpec
+from routine_load.loads.values import SEQUENCE, Format, LoadSpec
 from routine_load.sql.schema import Column, KeyModel, Table
 from routine_load.sql.statements import MergeType
 
@@ -49,6 +49,13 @@ def hidden_sequence(spec: LoadSpec, table: Table) -> Column | None:
     return Column(name=SEQUENCE, type=kind)
 
 
+def _is_listed(spec: LoadSpec, declared: str) -> bool:
+    """Doris: a COLUMNS of assignments alone does not say that the sequence column is loaded."""
+    items = spec.columns or ()
+    fills = spec.fill_missing_columns and spec.format is Format.JSON
+    return not items or fills or any(item.name.lower() == declared.lower() for item in items)
+
+
 def check_sequence(spec: LoadSpec, table: Table, filled: set[str]) -> None:
     """Doris: the sequence column must be loaded, and ORDER BY belongs to tables that have one."""
     wanted, declared = spec.sequence_column, table.sequence_column
@@ -64,5 +71,5 @@ def check_sequence(spec: LoadSpec, table: Table, filled: set[str]) -> None:
     if wanted is not None and (declared is None or wanted.lower() != declared.lower()):
         told = "" if declared is None else f", it is {declared}"
         raise AnalysisError(f"There is no sequence column in the table {name}: {wanted}{told}")
-    if declared is not None and declared.lower() not in filled:
+    if declared is not None and (declared.lower() not in filled or not _is_listed(spec, declared)):
         raise AnalysisError(f"Table {name} has sequence column, need to specify the sequence column")
