@@ -23,17 +23,23 @@ from urllib.parse import urlsplit
 from routine_load import __version__
 from routine_load.app.compiler import Compiler
 from routine_load.backends.agent.orders import Orders, Work
+from routine_load.backends.agent.sink import ClustersSink, OwnersSink
+from routine_load.backends.agent.voice import Voice
 from routine_load.backends.codec import to_json
 from routine_load.backends.messages import REGISTER_PATH, Presence, TaskOrder
 from routine_load.backends.signing import SharedSecret
 from routine_load.backends.wire import Wire, told
 from routine_load.clock import Clock, SystemClock
+from routine_load.config import MIB
+from routine_load.engines.cluster.address import is_cluster, read_target
+from routine_load.engines.cluster.connected import LoadsOnly
 from routine_load.errors import BackendRefused, PropertyError, RoutineLoadError
 from routine_load.loads.kept import KeptCompiler
 from routine_load.loads.path import LoadPath
-from routine_load.loads.ports import BatchSink
+from routine_load.loads.ports import BatchSink, Target
 from routine_load.loads.pushed import PushDown
 from routine_load.loads.rejects import RejectLog
+from routine_load.loads.two_phase import SpoolPlace
 from routine_load.observe import events
 from routine_load.observe.logs import logger
 from routine_load.server.http import BackendDoor, HttpLimits
@@ -63,6 +69,7 @@ class BackendSettings:
     advertise: tuple[str, int] | None = None
     slots: int = 16
     backlog_tasks: int = 2
+    batch_bytes_max: int = 64 * MIB
     silence_s: float = 10.0
     """How long no coordinator may be heard before it makes itself known again."""
 
@@ -128,7 +135,8 @@ class BackendProcess:
         wire = Wire(secret)
         stack.callback(wire.close)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="routine-load-be-")))
-        work = _work(folder, wire, settings, self._clock, stack)
+        workshop = Workshop(folder, wire, settings, self._clock)
+        stack.callback(workshop.close)
         presence = Presence(
             session=secrets.token_hex(16),
             host="",
@@ -138,7 +146,7 @@ class BackendProcess:
             started_at_ms=int(self._clock.now().timestamp() * 1000),
             cpu_cores=os.cpu_count() or 0,
         )
-        orders = Orders(work, presence)
+        orders = Orders(workshop.work(), presence)
         self.port = self._on_loop(self._open_door(orders, secret))
         orders.reached_at(settings.advertise or (settings.host, self.port))
         stack.callback(orders.leave, _STOP_S)
@@ -191,22 +199,53 @@ def _register(fronts: tuple[tuple[str, int], ...], presence: Presence, wire: Wir
     return trouble
 
 
-def _work(folder: Path, wire: Wire, settings: BackendSettings, clock: Clock, stack: ExitStack) -> Work:
-    registry, admins, source = RegistryClient(clock=clock), AdminClients(), KafkaSource()
-    compiler = KeptCompiler(PushDown(Compiler(registry), to_cluster=False))
-    for part in (registry, admins, source, compiler):
-        stack.callback(part.close)
-    groups = GroupOffsets(admins)
-    reject_log = RejectLog(folder / "error_log")
-    backlog = Backlog(settings.backlog_tasks)
+class Workshop:
+    """The parts that tasks run on: those that all tasks share, and a cluster's once an order names one."""
 
-    def run(task: Task, sink: BatchSink, control: TaskControl) -> TaskReport:
-        path = LoadPath(sink=sink, compiler=compiler, reject_log=reject_log, clock=clock)
-        runner = TaskRunner(source=source, path=path, backlog=backlog, tell=groups.publish, clock=clock)
+    def __init__(self, folder: Path, wire: Wire, settings: BackendSettings, clock: Clock) -> None:
+        self._folder, self._clock, self._wire = folder, clock, wire
+        self._batch_bytes_max = settings.batch_bytes_max
+        self._stack = ExitStack()
+        registry, admins, self._source = RegistryClient(clock=clock), AdminClients(), KafkaSource()
+        self._compilers = {far: KeptCompiler(PushDown(Compiler(registry), to_cluster=far)) for far in (False, True)}
+        for close in (registry.close, admins.close, self._source.close, *(c.close for c in self._compilers.values())):
+            self._stack.callback(close)
+        self._groups = GroupOffsets(admins)
+        self._reject_log = RejectLog(folder / "error_log")
+        self._backlog = Backlog(settings.backlog_tasks)
+        self._files = SentFiles(folder / "files")
+        self._lock = threading.Lock()
+        self._targets: dict[str, LoadsOnly] = {}
+
+    def close(self) -> None:
+        for target in self._targets.values():
+            target.close()
+        self._stack.close()
+
+    def work(self) -> Work:
+        return Work(run=self._run, post=self._wire.post, reject_log=self._reject_log, clock=self._clock)
+
+    def _run(self, order: TaskOrder, voice: Voice, control: TaskControl) -> TaskReport:
+        """Raises RoutineLoadError."""
+        to_cluster = is_cluster(order.target)
+        task = self._files.localized(order)
+        sink: BatchSink = OwnersSink(voice, self._reject_log)
+        if to_cluster:
+            place = SpoolPlace(folder=self._folder / "batches", bytes_max=self._batch_bytes_max)
+            sink = ClustersSink(voice, self._reject_log, self._target(order.target), place)
+        path = LoadPath(sink=sink, compiler=self._compilers[to_cluster], reject_log=self._reject_log, clock=self._clock)
+        runner = TaskRunner(
+            source=self._source, path=path, backlog=self._backlog, tell=self._groups.publish, clock=self._clock
+        )
         return runner.run(task, control)
 
-    files = SentFiles(folder / "files")
-    return Work(run=run, post=wire.post, reject_log=reject_log, clock=clock, localized=files.localized)
+    def _target(self, target: str) -> Target:
+        with self._lock:
+            known = self._targets.get(target)
+            if known is None:
+                bodies = self._folder / "bodies"
+                known = self._targets[target] = LoadsOnly.to(read_target(target), bodies, self._clock)
+            return known.target
 
 
 class SentFiles:

@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from routine_load.backends.desk import IntoTransaction, Owner
+from routine_load.backends.desk import IntoTransaction, OntoLabels, Owner
 from routine_load.backends.everywhere import Backends
 from routine_load.backends.facts import BackendRecord, BackendState
 from routine_load.backends.local import LocalBackends
@@ -24,6 +24,7 @@ from routine_load.config import Settings
 from routine_load.ids import BackendId
 from routine_load.loads.ports import BatchSink
 from routine_load.loads.rejects import RejectLog
+from routine_load.loads.two_phase import TwoPhaseSink
 from routine_load.store.backends import BackendStore, StoredBackend
 from routine_load.store.lease import NO_EPOCH, Fence
 from routine_load.tasks.run import Task
@@ -84,7 +85,9 @@ def _elsewhere(around: Around, local: LocalBackends) -> RemoteBackends | None:
             sink=sink,
             reject_log=around.reject_log,
             clock=around.clock,
-            committing=lambda task: IntoTransaction(sink, task),
+            committing=lambda task: (
+                OntoLabels(sink, task) if isinstance(sink, TwoPhaseSink) else IntoTransaction(sink, task)
+            ),
         ),
         Leading(
             epoch=lambda: NO_EPOCH if around.fence.epoch is None else around.fence.epoch,

@@ -7,7 +7,7 @@ are durable here before the commit that counts them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from routine_load.backends.messages import (
     Committed,
     Noted,
     PartsPrepared,
+    PartsToPrepare,
     Problem,
     RejectsSent,
     RowsSent,
@@ -30,11 +31,23 @@ from routine_load.backends.messages import (
     TaskFailed,
 )
 from routine_load.clock import Clock, Deadline
+from routine_load.commit.labels import Part
 from routine_load.commit.values import CommitRecord
-from routine_load.errors import BrokenInvariant, CommitUnsettled, InDoubt, LoadRejected, RoutineLoadError
+from routine_load.errors import (
+    BackendLost,
+    BrokenInvariant,
+    CommitUnsettled,
+    InDoubt,
+    LeadershipLost,
+    LoadRejected,
+    RoutineLoadError,
+    SinkError,
+)
 from routine_load.loads.path import Commit
 from routine_load.loads.ports import BatchSink, SinkTransaction
+from routine_load.loads.preparing import Preparation
 from routine_load.loads.rejects import RejectLog
+from routine_load.loads.two_phase import TwoPhaseSink
 from routine_load.loads.values import TableBatch
 from routine_load.observe.failpoints import failpoint
 from routine_load.tasks.control import TaskControl
@@ -83,6 +96,46 @@ class IntoTransaction:
             task = self._task
             self._transaction = self._sink.begin(task.label, task.job_id, many_tables=task.routes.many_tables)
         return self._transaction
+
+
+class OntoLabels:
+    """A cluster: the backend keeps the rows and prepares their labels; here is intended, decided and committed."""
+
+    def __init__(self, sink: TwoPhaseSink, task: Task) -> None:
+        self._transaction = sink.begin(task.label, task.job_id, many_tables=task.routes.many_tables)
+
+    def take(self, batch: TableBatch) -> RowsTaken:
+        raise BrokenInvariant(f"rows of {batch.table} were sent to a coordinator that does not keep them")
+
+    def commit(self, commit: Commit, asked: CommitAsked, conversation: Conversation) -> CommitRecord:
+        """Raises BackendLost where the backend was lost before it had prepared: nothing is known against the job."""
+        lost: list[RoutineLoadError] = []
+
+        def prepares(parts: Sequence[Part]) -> Preparation:
+            conversation.answer(PartsToPrepare(parts=tuple(parts)))
+            try:
+                said, _ = conversation.hear()
+            except RoutineLoadError as error:  # nobody will ever commit what it may still prepare
+                lost.append(error)
+                return Preparation(given_up=error.message)
+            if not isinstance(said, PartsPrepared):
+                return Preparation(given_up=f"the backend said {type(said).__name__} instead of what it prepared")
+            done = said.preparation
+            if done.given_up is None and not done.used_before and [part for part, _ in done.prepared] != list(parts):
+                return Preparation(given_up="the backend prepared other labels than it was told to")
+            return done
+
+        try:
+            return self._transaction.commit_by(commit, asked.tables, prepares)
+        except (CommitUnsettled, InDoubt, LeadershipLost):
+            raise
+        except SinkError as error:
+            if lost:
+                raise BackendLost(lost[0].message) from error
+            raise
+
+    def close(self) -> None:
+        self._transaction.rollback()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from routine_load import errors
-from routine_load.commit.labels import Part, Prepared
+from routine_load.commit.labels import Part
 from routine_load.commit.values import CommitRecord, Counts, OffsetRange
 from routine_load.errors import LoadRejected, LogCut, RoutineLoadError
 from routine_load.ids import NO_TXN, PartitionId, TableRef, TxnId
+from routine_load.loads.preparing import Preparation
 from routine_load.loads.values import RefusedRow, WriteMode
 from routine_load.sql.schema import Table
 from routine_load.tasks.run import Task, TaskReport
@@ -127,10 +128,9 @@ class CommitAsked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartsPrepared:
-    """What became of the labels that were to be prepared; ``problem``: why they were given up."""
+    """What became of the labels that were to be prepared."""
 
-    prepared: tuple[tuple[Part, Prepared], ...]
-    problem: str = ""
+    preparation: Preparation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from typing import Final
 from routine_load.clock import Clock
 from routine_load.commit.driver import Driver, Settled
 from routine_load.commit.intents import Intent, IntentLog, Report
-from routine_load.commit.labels import LabelState, Outcome, Part, Prepared
+from routine_load.commit.labels import LabelState, Part, Prepared
 from routine_load.commit.protocol import Event, IntentState
 from routine_load.commit.values import CommitRecord, Counts
 from routine_load.errors import (
@@ -27,10 +27,10 @@ from routine_load.errors import (
     MetadataOlder,
     RoutineLoadError,
     SinkError,
-    TargetUnavailable,
 )
 from routine_load.ids import JobId, Label, PartitionId, TableRef
 from routine_load.loads.ports import PendingCommit, Target
+from routine_load.loads.preparing import Prepares, prepare
 from routine_load.loads.settling import Settler
 from routine_load.loads.spool import Spool, SpooledRows, empty_spool
 from routine_load.loads.values import RefusedRow, TableBatch
@@ -172,16 +172,15 @@ class TwoPhaseSink:
 
     # -- one batch ----------------------------------------------------------------------------------------------------
 
-    def commit_batch(
-        self, record: CommitRecord, bodies: Mapping[TableRef, SpooledRows], driver: Driver
-    ) -> CommitRecord:
+    def commit_batch(self, record: CommitRecord, tables: Sequence[TableRef], by: By) -> CommitRecord:
         """Raises StaleRange and SinkError (nothing of it is visible), CommitUnsettled and InDoubt (nobody knows).
 
-        ``driver`` is that of the term in which the batch was begun. Raises LeadershipLost where that is over.
+        The driver is that of the term in which the batch was begun. Raises LeadershipLost where that is over.
         """
+        driver = by.driver
         failpoint("commit.intend.before")
         try:
-            intent = driver.log.intend(record, tuple(bodies)) if bodies else None
+            intent = driver.log.intend(record, tuple(tables)) if tables else None
             finished = driver.log.finish_without_target(record) if intent is None else None
         except MetadataError as error:
             # whether it was written, whoever plans the job sees
@@ -193,7 +192,7 @@ class TwoPhaseSink:
         with self.settler.working_on(intent.label):
             try:
                 failpoint("commit.intend.after")
-                settled = self._carry(intent, list(bodies.values()), driver)
+                settled = self._carry(intent, by.prepares, driver)
             except LeadershipLost:
                 raise
             except Exception as error:  # whatever it is, the intent is open: it has to be brought to its end
@@ -213,40 +212,40 @@ class TwoPhaseSink:
             return CommitUnsettled(self._waits(intent, settled.text, settled.state))
         return SinkError(settled.text or f"{self._target.name} has aborted label {intent.label}")
 
-    def _carry(self, intent: Intent, bodies: Sequence[SpooledRows], driver: Driver) -> Settled:
+    def prepare(self, bodies: Mapping[TableRef, SpooledRows]) -> Prepares:
+        """What was spooled here, prepared from here."""
+        return lambda parts: prepare(self._target, parts, lambda part: bodies[part.table])
+
+    def _carry(self, intent: Intent, prepares: Prepares, driver: Driver) -> Settled:
         """From an intent to its end, or as far as it gets now."""
         happened = driver.happened
-        try:
-            for part in intent.parts:
-                state = self._target.state(part.table.database, part.label)
-                if state is not LabelState.UNKNOWN:
-                    return happened(intent, Event.USED_BEFORE, reason=f"label {part.label} as {state}")
-        except TargetUnavailable as error:
-            return happened(intent, Event.GIVE_UP, reason=error.message)
-        prepared: list[tuple[Part, Prepared]] = []
-        for part, body in zip(intent.parts, bodies, strict=True):
-            failpoint("commit.prepare.before")
-            try:
-                done = self._target.prepare(part, body)
-            except RoutineLoadError as error:
-                return happened(intent, Event.GIVE_UP, reason=error.message)
-            failpoint("commit.prepare.after")
-            if done.reply.outcome is not Outcome.DONE and not done.is_empty:
-                return happened(intent, Event.GIVE_UP, reason=done.reply.text or f"label {part.label}: not prepared")
-            prepared.append((part, done))
+        done = prepares(intent.parts)
+        if done.used_before:
+            return happened(intent, Event.USED_BEFORE, reason=done.used_before)
+        if done.given_up is not None:
+            return happened(intent, Event.GIVE_UP, reason=done.given_up)
+        assert [part for part, _ in done.prepared] == list(intent.parts), "each part is prepared, in their order"
         failpoint("commit.report.before")
-        report = _report(intent.record.counts, prepared)
+        report = _report(intent.record.counts, done.prepared)
         failpoint("commit.report.after")
         if not report.parts:
             return happened(intent, Event.NOTHING_TO_LOAD, report)
-        for part, done in prepared:
-            if done.is_empty:  # it is not part of what will be decided: nobody will ever commit it
+        for part, each in done.prepared:
+            if each.is_empty:  # it is not part of what will be decided: nobody will ever commit it
                 self._target.rollback(part)
         return happened(intent, Event.PREPARED, report)
 
     def _waits(self, intent: Intent, text: str, state: IntentState = IntentState.DECIDED) -> str:
         doing = "roll-back" if state is IntentState.ABANDONING else "commit"
         return f"waits on {doing} of label {intent.label} at {self._target.name}" + (f": {text}" if text else "")
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who carries a batch: the driver decides and commits, somebody here or elsewhere prepares."""
+
+    driver: Driver
+    prepares: Prepares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,6 +276,11 @@ class TwoPhaseTransaction:
         return ()
 
     def commit(self, commit: PendingCommit) -> CommitRecord:
+        bodies = self._spool.tables
+        return self.commit_by(commit, tuple(bodies), self._sink.prepare(bodies))
+
+    def commit_by(self, commit: PendingCommit, tables: Sequence[TableRef], prepares: Prepares) -> CommitRecord:
+        """``commit`` of rows that whoever prepares them has."""
         self._require_open()
         self._spent = True
         record = CommitRecord(
@@ -293,7 +297,7 @@ class TwoPhaseTransaction:
             txn_id=commit.txn_id,
         )
         try:
-            return self._sink.commit_batch(record, self._spool.tables, self._driver)
+            return self._sink.commit_batch(record, tables, By(self._driver, prepares))
         finally:
             self._spool.close()
 

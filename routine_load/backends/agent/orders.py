@@ -11,18 +11,17 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from routine_load.backends.agent.sink import OwnersSink, send_rejects
+from routine_load.backends.agent.sink import send_rejects
 from routine_load.backends.agent.voice import Post, Voice
 from routine_load.backends.messages import Cancel, Heartbeat, Noted, Presence, Problem, TaskEnded, TaskFailed, TaskOrder
 from routine_load.clock import Clock, Deadline
 from routine_load.errors import BackendLost, BackendRefused, BrokenInvariant, LoadRejected, RoutineLoadError
-from routine_load.loads.ports import BatchSink
 from routine_load.loads.rejects import RejectLog
 from routine_load.observe import events
 from routine_load.observe.failpoints import failpoint
 from routine_load.observe.logs import logger
 from routine_load.tasks.control import TaskControl
-from routine_load.tasks.run import Task, TaskReport
+from routine_load.tasks.run import TaskReport
 
 log = logger("backends")
 
@@ -49,15 +48,12 @@ class TimedControl(TaskControl):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """How tasks are run here. ``run`` runs one with a sink of its own; ``sink`` makes it of order, voice and log."""
+    """How tasks are run here. ``run`` runs one whose sink speaks with this voice."""
 
-    run: Callable[[Task, BatchSink, TaskControl], TaskReport]
+    run: Callable[[TaskOrder, Voice, TaskControl], TaskReport]
     post: Post
     reject_log: RejectLog
     clock: Clock
-    localized: Callable[[TaskOrder], Task] = lambda order: order.task
-    """The task with paths of this machine in place of the coordinator's."""
-    sink: Callable[[TaskOrder, Voice, RejectLog], BatchSink] = lambda _order, voice, log: OwnersSink(voice, log)
 
 
 @dataclass(slots=True)
@@ -186,8 +182,7 @@ class Orders:
         """Raises BackendLost where the coordinator is gone, or has given the task up."""
         work = self._work
         try:
-            task = work.localized(order)
-            report = work.run(task, work.sink(order, voice, work.reject_log), control)
+            report = work.run(order, voice, control)
             return TaskEnded(report=replace(report, record=None))
         except BackendLost:
             raise

@@ -1,4 +1,4 @@
-"""The sink of a task elsewhere: rows, rejected rows and ranges are sent to their owner, who commits them together."""
+"""The sink of a task elsewhere: what it loads is sent to its owner, or prepared at the cluster that it belongs to."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from routine_load.backends.messages import (
     CommitAsked,
     Committed,
     Noted,
+    PartsPrepared,
+    PartsToPrepare,
     RejectsSent,
     RowsSent,
     RowsTaken,
@@ -21,8 +23,11 @@ from routine_load.backends.messages import (
 from routine_load.commit.values import CommitRecord
 from routine_load.errors import SinkError
 from routine_load.ids import JobId, Label, TableRef
-from routine_load.loads.ports import PendingCommit
+from routine_load.loads.ports import PendingCommit, Target
+from routine_load.loads.preparing import prepare
 from routine_load.loads.rejects import RejectLog
+from routine_load.loads.spool import Spool
+from routine_load.loads.two_phase import SpoolPlace
 from routine_load.loads.values import RefusedRow, TableBatch
 from routine_load.sql.schema import Table
 
@@ -55,7 +60,7 @@ class OwnersTransaction:
         refused: list[RefusedRow] = []
         for first, rows in _slices(batch.rows):
             said = RowsSent(table=batch.table, mode=batch.mode)
-            taken = self._voice.ask(said, RowsTaken, _stream_of(rows))
+            taken: RowsTaken = self._voice.ask(said, RowsTaken, _stream_of(rows))
             refused.extend(replace(each, row=each.row + first) for each in taken.refused)
             self.is_full = taken.is_full
         return refused
@@ -64,16 +69,7 @@ class OwnersTransaction:
         self._require_open()
         self._spent = True
         send_rejects(self._voice, self._reject_log, commit.rejects)
-        asked = CommitAsked(
-            ranges=tuple(commit.ranges),
-            counts=commit.counts,
-            timestamps_ms=commit.timestamps_ms,
-            rejects=commit.rejects,
-            execute_ms=commit.execute_ms,
-            first_error=commit.first_error,
-            txn_id=commit.txn_id,
-        )
-        return self._voice.ask(asked, Committed).record
+        return self._voice.ask(_asked(commit), Committed).record
 
     def rollback(self) -> None:
         self._spent = True
@@ -81,6 +77,65 @@ class OwnersTransaction:
     def _require_open(self) -> None:
         if self._spent:
             raise SinkError("the transaction has ended")
+
+
+@dataclass(frozen=True, slots=True)
+class ClustersSink:
+    """``loads.ports.BatchSink`` of one task whose rows go to a cluster: spooled here, prepared from here."""
+
+    voice: Voice
+    reject_log: RejectLog
+    target: Target
+    place: SpoolPlace
+
+    def table(self, ref: TableRef) -> Table:
+        return self.voice.ask(TableAsked(ref=ref), Table)
+
+    def begin(self, label: Label, job_id: JobId, *, many_tables: bool = False) -> ClustersTransaction:  # noqa: ARG002 - a batch has its labels from its intent
+        return ClustersTransaction(self, Spool(self.place.folder, self.place.bytes_max))
+
+
+@dataclass(slots=True)
+class ClustersTransaction:
+    """``loads.ports.SinkTransaction``: the coordinator intends, decides and commits."""
+
+    _sink: ClustersSink
+    _spool: Spool
+
+    @property
+    def is_full(self) -> bool:
+        return self._spool.is_full
+
+    def write(self, batch: TableBatch) -> Sequence[RefusedRow]:
+        self._spool.add(batch)
+        return ()
+
+    def commit(self, commit: PendingCommit) -> CommitRecord:
+        voice, bodies = self._sink.voice, self._spool.tables
+        try:
+            send_rejects(voice, self._sink.reject_log, commit.rejects)
+            answer: PartsToPrepare | Committed = voice.ask(replace(_asked(commit), tables=tuple(bodies)), PartsToPrepare | Committed)
+            if isinstance(answer, Committed):
+                return answer.record
+            done = prepare(self._sink.target, answer.parts, lambda part: bodies[part.table])
+            return voice.ask(PartsPrepared(preparation=done), Committed).record
+        finally:
+            self._spool.close()
+
+    def rollback(self) -> None:
+        self._spool.close()
+
+
+def _asked(commit: PendingCommit) -> CommitAsked:
+    return CommitAsked(
+        ranges=tuple(commit.ranges),
+        counts=commit.counts,
+        timestamps_ms=commit.timestamps_ms,
+        rejects=commit.rejects,
+        execute_ms=commit.execute_ms,
+        first_error=commit.first_error,
+        txn_id=commit.txn_id,
+    )
 
 
 def send_rejects(voice: Voice, log: RejectLog, opaque_id: str) -> None:

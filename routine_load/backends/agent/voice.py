@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from routine_load.backends.codec import MessageError, from_frame, to_frame
 from routine_load.backends.messages import TURN_PATH, Answer, Problem, Said
@@ -32,7 +32,7 @@ class Voice:
     remaining: Callable[[], float]
     _turn: int = 0
 
-    def ask(self, said: Said, wanted: type[A], payload: bytes | memoryview = b"") -> A:
+    def ask(self, said: Said, wanted: type[A] | Any, payload: bytes | memoryview = b"") -> A:
         """The answer. Raises BackendLost, and the problem that was answered."""
         self._turn += 1
         path = f"{TURN_PATH}/{self.key}/{self._turn}"

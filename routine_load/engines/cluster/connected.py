@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -18,6 +20,37 @@ from routine_load.engines.cluster.starrocks import StarRocksTarget
 from routine_load.engines.cluster.tables import Tables
 from routine_load.engines.cluster.target import ClusterTarget, Parts
 from routine_load.ids import Compat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadsOnly:
+    """A cluster as somebody needs it who runs no statements there."""
+
+    target: ClusterTarget
+    close: Callable[[], None]
+
+    @classmethod
+    def to(cls, address: ClusterAddress, spool_dir: Path, clock: Clock) -> Self:
+        """Nothing is asked before it is needed."""
+        frontend = Frontend(address)
+        nodes = Nodes(frontend, clock)
+        wire, encoder = Wire(address, nodes.members), Encoder()
+        parts = Parts(
+            address=address,
+            tables=Tables(frontend, clock),
+            nodes=nodes,
+            wire=wire,
+            encoder=encoder,
+            spool_dir=spool_dir,
+        )
+        ends = ExitStack()
+        for part in (encoder, frontend, wire, nodes):
+            ends.callback(part.close)
+        return cls(target=_vendors(address)(parts), close=ends.close)
+
+
+def _vendors(address: ClusterAddress) -> type[StarRocksTarget | DorisTarget]:
+    return StarRocksTarget if address.vendor is Compat.STARROCKS else DorisTarget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +72,6 @@ class Connected:
         tables, nodes = Tables(frontend, clock), Nodes(frontend, clock)
         wire, encoder = Wire(address, nodes.members), Encoder()
         parts = Parts(address=address, tables=tables, nodes=nodes, wire=wire, encoder=encoder, spool_dir=spool_dir)
-        vendor = StarRocksTarget if address.vendor is Compat.STARROCKS else DorisTarget
         return cls(
             address=address,
             frontend=frontend,
@@ -47,7 +79,7 @@ class Connected:
             wire=wire,
             encoder=encoder,
             engine=ClusterEngine(frontend, tables, local),
-            target=vendor(parts),
+            target=_vendors(address)(parts),
         )
 
     def close(self) -> None:
