@@ -15,6 +15,7 @@ from sqlglot import exp
 from routine_load.errors import AnalysisError, ExpressionError
 from routine_load.ids import Compat
 from routine_load.loads.values import HAS, LoadSpec, SourceColumn
+from routine_load.sql.automatic_partitions import columns_of
 from routine_load.sql.expression_text import printed
 from routine_load.sql.expressions import parse_expression
 from routine_load.sql.schema import Aggregation, Column, Table, TypeName
@@ -286,7 +287,7 @@ class _Builder:
 
     def _tuple(self, scope: dict[str, Typed]) -> Typed:
         """The values that a partition is looked for by."""
-        values = [scope[name.lower()] for name in self.plan.table.partition_columns]
+        values = [scope[name.lower()] for name in columns_of(self.plan.table)]
         texts = ", ".join(f"coalesce({to_text(value.sql, value.kind)}, 'NULL')" for value in values)
         return derived(f"concat_ws(', ', {texts})", Kind.TEXT, *values)
 
