@@ -15,7 +15,7 @@ from typing import ClassVar, Protocol, Self
 
 from routine_load.clock import Clock
 from routine_load.commit.values import CommitRecord, Counts, OffsetRange
-from routine_load.errors import CommitUnsettled, InDoubt, LimitExceeded, UnknownTable
+from routine_load.errors import CommitUnsettled, InDoubt, LeadershipLost, LimitExceeded, UnknownTable
 from routine_load.ids import NO_TXN, JobId, Label, PartitionId, TableRef, TaskId, TxnId
 from routine_load.loads.heading import Heading
 from routine_load.loads.ports import BatchSink, RowTaker
@@ -326,7 +326,7 @@ class LoadTransaction:
         self._rows.add(self._stream, payloads, received_bytes=received_bytes)
 
     def commit(self, progressed: Progressed) -> CommitRecord:
-        """Make everything visible. Raises SinkError, then nothing is; CommitUnsettled and InDoubt, then it may be."""
+        """Make everything visible. Raises SinkError: nothing is; CommitUnsettled, InDoubt, LeadershipLost: nobody knows."""
         rows = self._rows
         rows.seal()
         failpoint("commit.commit.before")
@@ -342,8 +342,8 @@ class LoadTransaction:
         )
         try:
             record = self._transaction.commit(commit)
-        except (CommitUnsettled, InDoubt):
-            rows.counted()  # the file is wanted as soon as the commit has gone through
+        except (CommitUnsettled, InDoubt, LeadershipLost):
+            rows.counted()  # the file is wanted as soon as the commit has gone through, whoever brings it there
             raise
         rows.counted()
         failpoint("commit.commit.after")
