@@ -10,17 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from routine_load.formats.csv_enclosed import QUOTED, EnclosedSplitter
-from routine_load.formats.lines_no_text import NoText, line_breaks, no_text
+from routine_load.formats.lines_no_text import blotted, line_breaks
 from routine_load.formats.memory import MemoryDuckDB
 from routine_load.formats.rows import (
     ALL_UTF8,
-    APART_SHARE,
     Part,
     Rejects,
     at,
@@ -39,6 +39,18 @@ from routine_load.loads.values import Decoded, LoadSpec, Payloads, SourceColumn
 NULL_TEXT = "\\N"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ESCAPES = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
+
+
+_BLOTS = (b"\x01", b"\x02", b"\x03")
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """Lines that are UTF-8. ``broken`` were not, in order: of each only its length is left, in ``blot``."""
+
+    lines: bytes | bytearray
+    blot: str = ""
+    broken: Sequence[bytes] = ()
 
 
 class CsvDecoder:
@@ -61,8 +73,6 @@ class CsvDecoder:
         # A line of a wrong field count stands in for a message that is decoded apart, and keeps the others' numbers.
         char = next(c for c in "xyz-" if c not in {spec.column_separator, spec.enclose, spec.escape})
         self._filler = (char if len(columns) != 1 else char + spec.column_separator + char).encode()
-        # So does any number of these, but none.
-        self._stain = char.encode() if len(columns) != 1 else spec.column_separator.encode()
         self._duck: MemoryDuckDB | None = None
         self._enclosed = EnclosedSplitter(spec) if spec.enclose or spec.escape else None
 
@@ -108,26 +118,29 @@ class CsvDecoder:
         counted = isinstance(values, Lines) and values.delimiter == b"\n"
         if joined is None or not self._one_line_each(joined, messages, counted=counted):
             return None
-        lines, broken = self._text_of(joined)
-        if lines is None:
-            return None
-        found = self._parsed(lines)
-        if found is None:
+        text = self._text_of(joined)
+        found = None if text is None else self._parsed(text.lines)
+        if text is None or found is None:
             return None
         table, wrong = found
-        stained = odd if broken is None else frozenset(broken.lines.tolist())
         # Every row took at least one of the n line ends, so n rows mean that none was blank or ran over its message.
         skipped = {payload for payload, _, _ in wrong}
-        if table.num_rows + len(wrong) != messages or not stained <= skipped:
+        if table.num_rows + len(wrong) != messages or not odd <= skipped:
             return None
         table = table.slice(0, table.num_rows - len(self._guard)).rename_columns(self._names)
         if not wrong:
-            return Decoded(table, None)
+            return Decoded(table, None) if not text.broken else None
         rejects = Rejects()
-        for payload, count, text in wrong:
-            if payload not in stained:
-                rejects.add(payload, text, self._wrong_count(count))
-        for payload, raw in broken.raws() if broken is not None else ():
+        reasons = {count: self._wrong_count(count) for count in {count for _, count, _ in wrong}}
+        blots = []
+        for payload, count, line in wrong:
+            if text.blot and line.startswith(text.blot):
+                blots.append(payload)
+            elif payload not in odd:
+                rejects.add(payload, line, reasons[count])
+        if len(blots) != len(text.broken):
+            return None
+        for payload, raw in zip(blots, text.broken, strict=True):
             rejects.add(payload, self._bare(raw), self._not_utf8)
         return Decoded(table, others(len(values), skipped), rejects.sorted())
 
@@ -158,22 +171,22 @@ class CsvDecoder:
             return None
         return table, wrong
 
-    def _text_of(self, joined: bytes) -> tuple[bytes | bytearray | None, NoText | None]:
-        """What pyarrow may read as it is, and the lines that are overwritten in it as they are no text; None: nothing.
+    def _text_of(self, joined: bytes) -> _Text | None:
+        """What pyarrow may read as it is; None: nothing.
 
         pyarrow would find bad UTF-8 as well, but not in a row of a wrong field count without noise on stderr.
         """
         if joined.isascii():
-            return joined, None
+            return _Text(joined)
         if is_utf8(joined):
-            return (None if self._is_marked(joined) else joined), None
-        if self._enclosed is not None:
-            return None, None  # a line is no row for certain
-        broken = no_text(joined)
-        if len(broken.lines) * APART_SHARE > len(broken.bounds):
-            return None, None
-        lines = broken.overwritten(self._stain)
-        return (None if self._is_marked(lines) else lines), broken
+            return None if self._is_marked(joined) else _Text(joined)
+        blot = next(
+            (blot for blot in _BLOTS if blot not in joined and blot.decode() != self._spec.column_separator), b""
+        )
+        if self._enclosed is not None or len(self._columns) == 1 or not blot:
+            return None  # a line is no row for certain, or no line of a wrong field count
+        lines, broken = blotted(joined, blot)
+        return None if self._is_marked(lines) else _Text(lines, blot.decode(), broken)
 
     def _bare(self, raw: bytes) -> bytes:
         """Doris drops a byte order mark in front of a message."""

@@ -1,48 +1,22 @@
 """Lines of one piece of memory that are not UTF-8: which they are, and how a parser of the others gets past them.
 
-No Python statement runs once per line, but for those that are not UTF-8. Refuses to know formats and what a line means.
+No Python statement runs once per line, but for those that are not UTF-8 and for a few with letters beyond ASCII.
+Refuses to know formats and what a line means.
 """
 
 from __future__ import annotations
 
 import codecs
 import threading
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 _BREAK = ord("\n")
-_FEW = 4
-"""Lines with other bytes than ASCII's are looked at alone where they are less than one of so many."""
+_FEW = 500
+"""Bytes beyond ASCII are looked at one by one where they are less than one of so many."""
 
-Places = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class NoText:
-    """Some lines of ``joined``: their numbers, in order. ``bounds``: where each line begins, and one behind the end."""
-
-    joined: bytes
-    lines: Places
-    bounds: Places
-
-    def raws(self) -> list[tuple[int, bytes]]:
-        """Each one's number and bytes."""
-        spans = zip(self.lines.tolist(), self._spans(), strict=True)
-        return [(line, self.joined[at:end]) for line, (at, end) in spans]
-
-    def overwritten(self, char: bytes) -> bytearray:
-        """All lines, with ``char`` in place of each byte of these: where everything else stands does not change."""
-        data = bytearray(self.joined)
-        for at, end in self._spans():
-            data[at:end] = char * (end - at)
-        return data
-
-    def _spans(self) -> list[tuple[int, int]]:
-        begins, ends = self.bounds[self.lines], self.bounds[self.lines + 1] - 1
-        return list(zip(begins.tolist(), ends.tolist(), strict=True))
+_Places = npt.NDArray[np.int64]
 
 
 def line_breaks(joined: bytes) -> int:
@@ -50,37 +24,48 @@ def line_breaks(joined: bytes) -> int:
     return int(np.count_nonzero(np.frombuffer(joined, np.uint8) == _BREAK))
 
 
-def no_text(joined: bytes) -> NoText:
-    """The lines that are not UTF-8."""
-    data = np.frombuffer(joined, np.uint8)
-    breaks = np.flatnonzero(data == _BREAK)
-    bounds = np.concatenate(([-1], breaks, [len(joined)])) + 1
-    strange = _distinct(np.searchsorted(breaks, np.flatnonzero(data >= 0x80)))
-    if len(strange) * _FEW < len(bounds):
-        whole = pa.LargeBinaryArray.from_buffers(
-            pa.large_binary(), len(bounds) - 1, [None, pa.py_buffer(_with_end(bounds, joined)), pa.py_buffer(joined)]
-        )
-        some = whole.take(pa.array(strange))
-        ends = np.frombuffer(some.buffers()[1], np.int64)[1 : len(strange) + 1]
-        found = strange[_distinct(np.searchsorted(ends, _stumbles(some.buffers()[2].to_pybytes()), side="right"))]
-    else:
-        found = _distinct(np.searchsorted(breaks, _stumbles(joined)))
-    return NoText(joined, found, bounds)
+def lines_of_no_text(joined: bytes) -> list[int]:
+    """Which lines are not UTF-8, in order."""
+    breaks = np.flatnonzero(np.frombuffer(joined, np.uint8) == _BREAK)
+    return list(map(int, np.searchsorted(breaks, _stumbles(joined))))
 
 
-def _with_end(bounds: Places, joined: bytes) -> Places:
-    """As Arrow's offsets: nothing stands behind the last line."""
-    offsets = bounds.copy()
-    offsets[-1] = len(joined)
-    return offsets
+def blotted(joined: bytes, blot: bytes) -> tuple[bytearray, list[bytes]]:
+    """All lines, with ``blot`` in place of each byte of those that are not UTF-8; and those lines, in order.
+
+    Where everything else stands does not change.
+    """
+    data, lines = bytearray(joined), []
+    done = -1
+    for place in _suspects(joined):
+        if place < done:
+            continue
+        begin, end = joined.rfind(b"\n", 0, place) + 1, joined.find(b"\n", place)
+        done = end if end >= 0 else len(joined)
+        line = joined[begin:done]
+        if not _is_text(line):
+            lines.append(line)
+            data[begin:done] = blot * len(line)
+    return data, lines
 
 
-def _distinct(ordered: Places) -> Places:
-    """Each number of an ordered list once."""
-    return ordered[np.flatnonzero(np.diff(ordered, prepend=-1))]
+def _suspects(joined: bytes) -> list[int]:
+    """Places in order, at least one in each line that is not UTF-8, and hardly any in others."""
+    places = np.flatnonzero(np.frombuffer(joined, np.uint8) >= 0x80)
+    if len(places) * _FEW > len(joined):
+        places = _stumbles(joined)
+    return list(map(int, places.tolist()))
 
 
-def _stumbles(joined: bytes) -> Places:
+def _is_text(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _stumbles(joined: bytes) -> _Places:
     """Where reading finds a line to be no UTF-8, once for each: one reading of all of them, that tells it."""
     _stumbled.places = []
     joined.decode("utf-8", _NOTING)

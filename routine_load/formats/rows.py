@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from routine_load.formats.lines_no_text import no_text
+from routine_load.formats.lines_no_text import lines_of_no_text
 from routine_load.loads.values import RAW_BYTES_MAX, Decoded, RejectedRow, SourceColumn
 
 
@@ -22,7 +23,7 @@ class Rejects:
     def add(self, payload: int, raw: bytes | str, reason: str) -> None:
         # Cut before encoding: a message may be megabytes, a kept row never is.
         data = raw[:RAW_BYTES_MAX].encode("utf-8", "replace") if isinstance(raw, str) else raw
-        self.rows.append(RejectedRow(payload=payload, raw=bytes(data[:RAW_BYTES_MAX]), column="", reason=reason))
+        self.rows.append(RejectedRow(payload, data[:RAW_BYTES_MAX], "", reason))
 
     def sorted(self) -> tuple[RejectedRow, ...]:
         return tuple(sorted(self.rows, key=lambda row: row.payload))
@@ -120,11 +121,6 @@ def odd_lines(values: Sequence[bytes | None]) -> list[int] | None:
     return sorted(odd) if len(odd) * APART_SHARE <= len(values) else None
 
 
-def lines_of_no_text(joined: bytes) -> list[int]:
-    """Which lines are not UTF-8, in order."""
-    return list(map(int, no_text(joined).lines))
-
-
 def _noughts(marks: bytearray) -> list[int]:
     """Where there is none."""
     return pc.indices_nonzero(pc.equal(_bytes(marks), 0)).to_pylist() if 0 in marks else []
@@ -132,10 +128,9 @@ def _noughts(marks: bytearray) -> list[int]:
 
 def others(rows: int, without: Iterable[int]) -> pa.Array:
     """All but a few of the numbers below ``rows``."""
-    marks = bytearray(b"\1") * rows
-    for place in without:
-        marks[place] = 0
-    return pc.indices_nonzero(_bytes(marks)).cast(pa.int64())
+    marks = np.ones(rows, bool)
+    marks[list(without)] = False
+    return pa.array(np.flatnonzero(marks), pa.int64())
 
 
 def _bytes(marks: bytearray) -> pa.Array:

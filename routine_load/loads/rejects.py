@@ -78,6 +78,7 @@ class RejectFile:
         self._raw_bytes_max = raw_bytes_max
         self._writer: pq.ParquetWriter | None = None
         self._waiting: list[pa.Table] = []
+        self._waiting_bytes = 0
         self._id = ""
         self.count = 0
         self.first_error = ""
@@ -96,14 +97,16 @@ class RejectFile:
                 self._id = secrets.token_hex(16)
                 schema = SCHEMA.with_metadata({_COMPAT: self._source.compat.encode()})
                 self._writer = pq.ParquetWriter(self._pending, schema, compression="zstd")
-            self._waiting.append(self._told(table, payloads, rows, at))
-            if sum(map(len, self._waiting)) >= _GROUP_ROWS or sum(t.nbytes for t in self._waiting) >= _GROUP_BYTES:
+            told = self._told(table, payloads, rows, at)
+            self._waiting.append(told)
+            self._waiting_bytes += told.nbytes
+            if sum(map(len, self._waiting)) >= _GROUP_ROWS or self._waiting_bytes >= _GROUP_BYTES:
                 self._write()
         self.count += len(rows)
 
     def _write(self) -> None:
         """A row group of what waits: each costs a millisecond, however few rows it has."""
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
         if self._writer is not None and waiting:
             self._writer.write_table(pa.concat_tables(waiting))
 
@@ -114,23 +117,26 @@ class RejectFile:
             raw = raws[0][:200].decode("utf-8", "replace")
             is_doris = self._source.compat is Compat.DORIS
             self.first_error = f"{rows[0].reason}. Src line: {raw}" if is_doris else f"{rows[0].reason} Row: {raw}"
-        n = len(rows)
-        return pa.table(
-            [
-                pa.array([int(self._source.job_id)] * n, pa.int64()),
-                pa.array([str(self._source.label)] * n, pa.string()),
-                pa.array([table.database] * n, pa.string()),
-                pa.array([table.table] * n, pa.string()),
-                pa.array([o.topic for o in origins], pa.string()),
-                pa.array([o.partition for o in origins], pa.int32()),
-                pa.array([o.offset for o in origins], pa.int64()),
-                pa.array([row.column for row in rows], pa.string()),
-                pa.array([row.reason for row in rows], pa.string()),
-                pa.array(raws, pa.binary()),
-                pa.array([at.replace(tzinfo=None)] * n, pa.timestamp("us")),
-            ],
-            schema=SCHEMA,
-        )
+        same = {
+            "job_id": int(self._source.job_id),
+            "label": str(self._source.label),
+            "database_name": table.database,
+            "table_name": table.table,
+            "rejected_at": at.replace(tzinfo=None),
+        }
+        each = {
+            "topic": [origin.topic for origin in origins],
+            "partition": [origin.partition for origin in origins],
+            "offset": [origin.offset for origin in origins],
+            "column_name": [row.column for row in rows],
+            "reason": [row.reason for row in rows],
+            "raw": raws,
+        }
+        columns = [
+            pa.repeat(pa.scalar(same[name], kind), len(rows)) if name in same else pa.array(each[name], kind)
+            for name, kind in zip(SCHEMA.names, SCHEMA.types, strict=True)
+        ]
+        return pa.table(columns, schema=SCHEMA)
 
     def seal(self) -> None:
         """Make the file durable, still pending; called before the commit that counts it. Raises SinkError."""

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routine_load.formats.csv import CsvDecoder
-from routine_load.formats.lines_no_text import line_breaks, no_text
+from routine_load.formats.lines_no_text import blotted, line_breaks, lines_of_no_text
 from routine_load.ids import Compat
 from routine_load.loads.values import LoadSpec, Origin, SourceColumn
 
@@ -35,19 +35,29 @@ def is_text(line):
 def test_lines_are_found_with_their_bytes_and_overwritten_where_they_stand(lines):
     """Few or many, the first or the last, beside lines of any other letters: they alone, and nothing moves."""
     joined = b"\n".join(lines)
-    found = no_text(joined)
-    assert found.raws() == [(at, line) for at, line in enumerate(lines) if not is_text(line)]
-    wanted = [line if is_text(line) else b"x" * len(line) for line in lines]
-    assert bytes(found.overwritten(b"x")) == b"\n".join(wanted)
+    broken = [at for at, line in enumerate(lines) if not is_text(line)]
+    assert lines_of_no_text(joined) == broken
+    data, found = blotted(joined, b"x")
+    assert found == [lines[at] for at in broken]
+    assert bytes(data) == b"\n".join(line if is_text(line) else b"x" * len(line) for line in lines)
     assert line_breaks(joined) == len(lines) - 1
 
 
 def test_lines_of_no_text_are_rejected_without_reading_the_others_again(monkeypatch):
-    """Whatever the number of columns, one byte is enough for a line; Doris drops a byte order mark in front of it."""
+    """One byte is enough for a line, whatever else is in the others; Doris drops a byte order mark in front of it."""
     for compat in Compat:
-        for columns in (1, 2, 3):
+        for columns in (2, 3):
             good = b",".join([b"v"] * columns)
-            messages = [b"\xff", *[good] * 9, MARK + b"\xff,\xff", *[good] * 9, b"1,\xc3", *[good] * 9]
+            messages = [
+                b"\xff",
+                *[good] * 9,
+                MARK + b"\xff,\xff",
+                *[good] * 9,
+                b"1,\xc3",
+                *[good] * 9,
+                b"\x01",
+                b"\x01,2,3,4",
+            ]
             decoder = CsvDecoder(
                 LoadSpec(compat=compat, column_separator=","), tuple(SourceColumn(f"c{at}") for at in range(columns))
             )
