@@ -146,7 +146,7 @@ class Foundation:
             history=LoadHistory(frontend_config),
             frontend_config=frontend_config,
             cluster=Cluster.of(settings, clock, store, engine, stack),
-            files=_files(settings, store),
+            files=_files(settings, store, member.box),
         )
 
     @property
@@ -170,8 +170,8 @@ class Foundation:
         self.files.resolve(database, properties)
 
 
-def _files(settings: Settings, store: Metadata) -> FileParts:
-    records = store.small_files(settings.small_files_dir)
+def _files(settings: Settings, store: Metadata, shared: SecretBox | None) -> FileParts:
+    records = store.small_files(settings.small_files_dir, shared)
     fetch = Downloads(settings.file_url_prefixes).fetch
     return FileParts(records=records, fetch=fetch, resolve=FileValues(records).resolved)
 

@@ -42,6 +42,10 @@ BeHttpPort = Annotated[
 ]
 Backends = Annotated[str | None, typer.Option(metavar="COUNT", help="Backends in this process. [3]")]
 MetadataUrl = Annotated[str | None, typer.Option(help="SQLAlchemy URL of the metadata. [SQLite in the data directory]")]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(help="Key of the secrets in the metadata; who shares one shares the other. [in the data directory]"),
+]
 Target = Annotated[str | None, typer.Option(help="Where tables live: duckdb, or starrocks://… or doris://…. [duckdb]")]
 Compat = Annotated[str | None, typer.Option(metavar="VENDOR", help="starrocks or doris. [starrocks]")]
 BackendSecretFile = Annotated[
@@ -74,6 +78,7 @@ def serve(  # noqa: PLR0913 - one parameter a flag, as Typer wants it
     be_http_port: BeHttpPort = None,
     backends: Backends = None,
     metadata_url: MetadataUrl = None,
+    key_file: KeyFile = None,
     target: Target = None,
     compat: Compat = None,
     backend_secret_file: BackendSecretFile = None,

@@ -2,11 +2,13 @@
 
 Invariants: a content is named by a random id, written whole and durable before its row names it, and never changed; a
 row without its content is a damaged file, a content without a row is removed at the next start. Only the owner of the
-process can read the folder. Names of files never reach the file system.
+process can read the folder. Names of files never reach the file system. Where coordinators share the database, contents
+are kept there as well, sealed, in the transaction that makes their row: whoever lacks one in its folder writes it there.
 """
 
 from __future__ import annotations
 
+import base64
 import os
 import secrets
 from collections.abc import Collection
@@ -19,7 +21,8 @@ from routine_load.errors import ExecutionError, MetadataError
 from routine_load.jobs.small_files import NewFile, SmallFile, fingerprint
 from routine_load.store.counters import counted
 from routine_load.store.database import Database
-from routine_load.store.tables import small_files
+from routine_load.store.secrets import SecretBox
+from routine_load.store.tables import small_file_contents, small_files
 
 _CREATED = "small files"
 _ALL = (
@@ -36,10 +39,14 @@ _ALL = (
 class SmallFileStore:
     """Repository of small files. Thread-safe."""
 
-    def __init__(self, database: Database, folder: Path) -> None:
-        """Removes contents that no row names. Raises MetadataError where the folder cannot be used."""
+    def __init__(self, database: Database, folder: Path, shared: SecretBox | None = None) -> None:
+        """Removes contents that no row names. Raises MetadataError where the folder cannot be used.
+
+        ``shared``: contents are kept in the database, too, sealed with this.
+        """
         self._database = database
         self._folder = folder
+        self._shared = shared
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)
@@ -76,6 +83,7 @@ class SmallFileStore:
                     connection.execute(sa.insert(small_files).values(database_name=new.database, **values))
                 except IntegrityError as cause:
                     raise ExecutionError(f"File {new.name} already exist") from cause
+                self._share(connection, content_id, new.content)
         except OSError as cause:
             path.unlink(missing_ok=True)
             raise MetadataError(f"the content of file {new.name} cannot be written: {cause.strerror}") from cause
@@ -96,6 +104,7 @@ class SmallFileStore:
             if not found:
                 raise ExecutionError(f"No such file: {name}")
             connection.execute(sa.delete(small_files).where(mine, small_files.c.name == name))
+            _forget_contents(connection, found)
         self._unlink(found)
 
     def forget(self, databases: Collection[str]) -> None:
@@ -104,6 +113,7 @@ class SmallFileStore:
         with self._database.writing() as connection:
             gone = connection.execute(sa.select(small_files.c.content_id).where(theirs)).scalars().all()
             connection.execute(sa.delete(small_files).where(theirs))
+            _forget_contents(connection, gone)
         self._unlink(gone)
 
     def list(self, database: str) -> list[SmallFile]:
@@ -124,6 +134,8 @@ class SmallFileStore:
         if file is None:
             return None
         path = self._folder / file.content_id
+        if self._shared is not None and not path.exists():
+            self._fetch(self._shared, path)
         try:
             whole = fingerprint(path.read_bytes()) == file.md5
         except OSError:
@@ -134,6 +146,26 @@ class SmallFileStore:
                 "FILE make it anew"
             )
         return path
+
+    def _share(self, connection: sa.Connection, content_id: str, content: bytes) -> None:
+        if self._shared is not None:
+            sealed = self._shared.seal(base64.b64encode(content).decode())
+            connection.execute(sa.insert(small_file_contents).values(content_id=content_id, sealed=sealed))
+
+    def _fetch(self, box: SecretBox, path: Path) -> None:
+        """Another coordinator made the file: its content goes where it is looked for."""
+        found = sa.select(small_file_contents.c.sealed).where(small_file_contents.c.content_id == path.name)
+        with self._database.reading() as connection:
+            sealed = connection.execute(found).scalar_one_or_none()
+        if sealed is None:
+            return
+        draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        try:
+            self._write(draft, base64.b64decode(box.unseal(sealed)))
+            draft.replace(path)
+        except OSError as cause:
+            draft.unlink(missing_ok=True)
+            raise MetadataError(f"the content of a file cannot be written to {path}: {cause.strerror}") from cause
 
     def _settle(self) -> None:
         with self._database.reading() as connection:
@@ -157,6 +189,10 @@ class SmallFileStore:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _forget_contents(connection: sa.Connection, content_ids: Collection[str]) -> None:
+    connection.execute(sa.delete(small_file_contents).where(small_file_contents.c.content_id.in_(content_ids)))
 
 
 def _same(database: str, catalog: str, name: str) -> sa.ColumnElement[bool]:

@@ -41,9 +41,9 @@ class Metadata:
         """The users, with verifiers of the door's own type."""
         return UserStore(self._database, make)
 
-    def small_files(self, folder: Path) -> SmallFileStore:
-        """What CREATE FILE made, with contents in this folder. Raises MetadataError."""
-        return SmallFileStore(self._database, folder)
+    def small_files(self, folder: Path, shared: SecretBox | None = None) -> SmallFileStore:
+        """What CREATE FILE made, with contents in this folder, and for others sealed so. Raises MetadataError."""
+        return SmallFileStore(self._database, folder, shared)
 
     def lease(self, holder: str, ttl_s: float) -> LeaseStore:
         """The leader's lease, as one coordinator sees it."""

@@ -112,6 +112,15 @@ small_files = sa.Table(
 )
 """What CREATE FILE made; ``content_id`` names the content, which lies in a folder."""
 
+small_file_contents = sa.Table(
+    "small_file_contents",
+    metadata,
+    sa.Column("content_id", sa.String(32), primary_key=True),
+    sa.Column("sealed", TEXT, nullable=False),
+    **MARIADB,
+)
+"""The contents again, sealed, where coordinators share the database: each has a folder of its own."""
+
 LABEL_MAX = 128
 
 commit_counter = sa.Table(

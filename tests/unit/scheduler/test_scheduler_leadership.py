@@ -12,6 +12,7 @@ from routine_load.commit.intents import Epoch
 from routine_load.errors import MetadataUnavailable
 from routine_load.scheduler.leadership import Leadership, Timing
 
+NO_TERM = Epoch(0)
 TIMING = Timing(ttl_s=15.0, renew_s=5.0, margin_s=2.0, look_s=1.0)
 
 
@@ -20,7 +21,7 @@ class Kept:
     """How the lease stands."""
 
     holder: str = ""
-    epoch: Epoch = Epoch(0)
+    epoch: Epoch = NO_TERM
     left_s: float = 0.0
 
     @property

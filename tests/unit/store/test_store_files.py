@@ -11,6 +11,8 @@ from routine_load.errors import ExecutionError, MetadataError
 from routine_load.jobs.small_files import NewFile
 from routine_load.store.database import Database
 from routine_load.store.files import SmallFileStore
+from routine_load.store.secrets import SecretBox
+from routine_load.store.tables import small_file_contents
 
 
 @pytest.fixture
@@ -135,3 +137,20 @@ def test_a_folder_that_cannot_be_used_is_named(database, tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(MetadataError, match=r"folder of small files .*taken cannot be used"):
         SmallFileStore(database, tmp_path / "taken")
+
+
+def test_a_content_is_found_by_every_coordinator_of_the_database(database, tmp_path):
+    """Each has a folder of its own; what goes over the database is sealed, and goes with the file."""
+    box = SecretBox.ephemeral()
+    one, two = (SmallFileStore(database, tmp_path / name, box) for name in ("one", "two"))
+    made = one.create(new("key.pem", b"-- secret \x00\xff --"), 10)
+    there = two.path("d", "kafka", "key.pem")
+    assert there == tmp_path / "two" / made.content_id
+    assert there.read_bytes() == b"-- secret \x00\xff --"
+    assert stat.S_IMODE(there.stat().st_mode) == 0o600
+    with database.reading() as connection:
+        (sealed,) = connection.execute(sa.select(small_file_contents.c.sealed)).scalars()
+    assert "secret" not in sealed
+    two.drop("d", "kafka", "key.pem")
+    with database.reading() as connection:
+        assert connection.execute(sa.select(small_file_contents.c.sealed)).first() is None
