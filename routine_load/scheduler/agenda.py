@@ -25,7 +25,7 @@ log = logger("scheduler")
 T = TypeVar("T")
 
 _THREADS = 8
-_TICK_S = 0.02
+_TICK_S = 0.01
 """How long what is due may keep the loop from what else goes on there."""
 
 

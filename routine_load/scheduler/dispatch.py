@@ -133,9 +133,9 @@ class Dispatcher:
         return True
 
     def _slot_left(self, _: object) -> None:
-        """From any thread."""
+        """From any thread. The slice that left it gets in line before the next one is chosen."""
         if self._places.waits_for_slots:
-            self._agenda.call(self._places.slot_left)
+            self._agenda.call(self._agenda.due, 0, self._places.slot_left)
 
     def _may_read(self, run: JobRun, part: Slice) -> bool:
         """A job with a rate limit reads what its meter grants, and waits where that is nothing."""

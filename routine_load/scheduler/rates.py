@@ -8,6 +8,9 @@ which is waited for. Refuses to know clocks.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+_WAIT_MIN_S: Final = 0.01
 
 
 @dataclass(slots=True)
@@ -26,7 +29,7 @@ class Meter:
         self._fill(now)
         least = max(1.0, self.rate / (2 * tasks))
         if self.left < least:
-            return 0, (least - self.left) / self.rate
+            return 0, max(_WAIT_MIN_S, (least - self.left) / self.rate)
         granted = int(min(self.left, max(least, self.rate / tasks)))
         self.left -= granted
         return granted, 0.0
