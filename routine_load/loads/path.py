@@ -326,7 +326,10 @@ class LoadTransaction:
         self._rows.add(self._stream, payloads, received_bytes=received_bytes)
 
     def commit(self, progressed: Progressed) -> CommitRecord:
-        """Make everything visible. Raises SinkError: nothing is; CommitUnsettled, InDoubt, LeadershipLost: nobody knows."""
+        """Make everything visible.
+
+        Raises SinkError, then nothing is; CommitUnsettled, InDoubt and LeadershipLost, then it may be.
+        """
         rows = self._rows
         rows.seal()
         failpoint("commit.commit.before")
