@@ -10,7 +10,7 @@ TEST_PROCESSES ?= 2
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo serve dev kafka test test-deps check format bench soak clean
+.PHONY: help venv demo serve dev kafka test test-deps check format bench sim soak clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,13 @@ format: $(STAMP) ## Let ruff mend what it can
 bench: $(STAMP) ## Routine load beside a consumer that only counts, Stream Load beside COPY
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.stream_load
+
+SEEDS ?= 1000
+FIRST ?= 0
+PLAY ?=
+
+sim: $(STAMP) ## Play SEEDS=1000 simulated stories of failures from FIRST=0, or one again: PLAY=seed/cluster/17
+	$(BIN)/python -m tests.sim $(if $(PLAY),$(PLAY),--seeds $(SEEDS) --first $(FIRST) --processes $(TEST_PROCESSES))
 
 soak: $(STAMP) ## The long crash test, and a million generated statements
 	RL_SOAK=1 $(BIN)/python -m pytest -s tests/crash tests/fuzz tests/wire/test_loader_kill.py $(PYTEST_ARGS)

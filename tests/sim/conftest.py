@@ -1,4 +1,4 @@
-"""Thousands of failures are meant here; their log lines are dropped unless one seed is looked at."""
+"""Thousands of failures are meant here: their log lines are dropped. No machine loses its power: nothing is synced."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def _drop(_logger: object, _method: str, _event: object) -> object:
 
 
 @pytest.fixture(autouse=True)
-def _quiet():
+def _quiet(monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
     before = structlog.get_config()
-    if "RL_SIM_SEED" not in os.environ:
-        structlog.configure(processors=[_drop])
+    structlog.configure(processors=[_drop])
     yield
     structlog.configure(**before)
