@@ -5,7 +5,14 @@ The cluster is another service of ours, in this process; coordinators are proces
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pymysql
 import pytest
@@ -18,6 +25,7 @@ from tests.support.metadata_fixtures import KeptDatabase
 
 TTL_S = 30.0
 """Where nobody waits for its end; processes of a busy machine may pause for long."""
+ROOT = Path(__file__).resolve().parents[2]
 NUMBERS = "SELECT p, count(*), count(DISTINCT n), min(n), max(n) FROM d.t GROUP BY p ORDER BY p"
 
 
@@ -35,20 +43,9 @@ def pair(new_service, postgresql_kept: KeptDatabase, tmp_path):
         yield peer, lambda name, **more: new_service("starrocks", name, **(shared | more))
 
 
-def leader_of(*services) -> list:
-    """Those that lead: none for a moment, never two."""
-    return [service for service in services if service.alive and "LEADER" in roles(service).values()]
-
-
 def roles(service) -> dict[int, str]:
     """Role of each coordinator by its MySQL port, as this one tells it."""
-    connection = service.connect()
-    try:
-        with connection.cursor(pymysql.cursors.DictCursor) as cursor:
-            cursor.execute("SHOW FRONTENDS")
-            return {int(row["QueryPort"]): row["Role"] for row in cursor.fetchall()}
-    finally:
-        connection.close()
+    return {port: role for port, (role, _) in told(service.mysql_port).items()}
 
 
 def test_who_follows_leads_when_the_leader_is_killed(pair, embedded_kafka, topic):
@@ -164,6 +161,53 @@ def test_a_leader_that_leaves_hands_over_at_once(pair, embedded_kafka, topic):
         assert roles(other)[other.mysql_port] == "LEADER"
         leaving.start()
     assert peer.run(NUMBERS) == [(p, n, n, 0, n - 1) for p, n in enumerate(feed.produced)]
+
+
+def test_what_the_page_says_is_what_happens(postgresql_kept, tmp_path):
+    """docs/high-availability.md: its two commands, with ports that are free here; the second leads after the first."""
+    (block,) = re.findall(r"```bash\n(.*?)```", (ROOT / "docs/high-availability.md").read_text(), re.DOTALL)
+    running: list[subprocess.Popen] = []
+    with peer_of(Compat.STARROCKS, tmp_path) as peer:
+        own = {"METADATA": postgresql_kept.clean(), "TARGET": peer.url, "RL_LEASE_TTL_S": "3"}
+        try:
+            ports = []
+            for line in block.splitlines():
+                command = re.sub(r"--(mysql|http)-port \d+", r"--\1-port 0", line)
+                assert command.startswith("routine-load serve")
+                command = command.replace("routine-load", f"{sys.executable} -m routine_load", 1)
+                running.append(
+                    subprocess.Popen(
+                        ["bash", "-c", f"exec {command}"],
+                        cwd=tmp_path,
+                        env=os.environ | own | {"PYTHONPATH": str(ROOT)},
+                        stdout=subprocess.PIPE,
+                        stderr=subprocess.DEVNULL,
+                        text=True,
+                    )
+                )
+                ports.append(json.loads(running[-1].stdout.readline())["mysql_port"])
+            assert told(ports[1]) == {ports[0]: ("LEADER", "true"), ports[1]: ("FOLLOWER", "true")}
+            running[0].kill()
+            give_up = time.monotonic() + 60
+            while told(ports[1]) != {ports[0]: ("FOLLOWER", "false"), ports[1]: ("LEADER", "true")}:
+                assert time.monotonic() < give_up
+                time.sleep(0.1)
+        finally:
+            for process in running:
+                process.kill()
+                process.wait()
+                process.stdout.close()
+
+
+def told(port: int) -> dict[int, tuple[str, str]]:
+    """Role of each coordinator, and whether it lives, as the one at this port tells it."""
+    connection = pymysql.connect(host="127.0.0.1", port=port, user="root")
+    try:
+        with connection.cursor(pymysql.cursors.DictCursor) as cursor:
+            cursor.execute("SHOW FRONTENDS")
+            return {int(row["QueryPort"]): (row["Role"], row["Alive"]) for row in cursor.fetchall()}
+    finally:
+        connection.close()
 
 
 def test_a_coordinator_with_another_key_says_so(pair, tmp_path):

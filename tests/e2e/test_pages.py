@@ -1,7 +1,7 @@
 """The statements on the pages, in the order of the page, over a MySQL connection: none is refused, and what a page says happens.
 
 docs/python.md, docs/clients.md, docs/clusters.md, docs/functions.md, docs/types.md and docs/stream-load.md have tests of their own;
-those of docs/metadata.md are for the server that will keep it.
+those of docs/metadata.md are for the server that will keep it; docs/high-availability.md is followed by tests/crash/test_failover.py.
 """
 
 from __future__ import annotations
@@ -226,7 +226,7 @@ def test_the_statements_of_a_page_do_what_it_says(reader, name):
 def test_no_page_with_statements_is_left_out():
     """Whoever writes SQL into a page writes down here what becomes of it."""
     with_sql = {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md") if "```sql" in path.read_text()}
-    assert with_sql == {*STORIES, "docs/stream-load.md", "docs/clusters.md", "docs/metadata.md"}
+    assert with_sql == {*STORIES, "docs/stream-load.md", "docs/clusters.md", "docs/metadata.md", "docs/high-availability.md"}
 
 
 def test_the_questions_of_looking_up_are_answered(reader):
