@@ -13,7 +13,7 @@ from urllib.parse import quote
 import typer
 
 from routine_load import __version__
-from routine_load.cli import backend, moving, sources
+from routine_load.cli import backend, chaos, moving, sources
 from routine_load.cli.preparing import prepare_process
 from routine_load.cli.speaking import spoken_errors
 
@@ -31,6 +31,7 @@ app = typer.Typer(
 
 moving.add_to(app)
 backend.add_to(app)
+chaos.add_to(app)
 
 DataDir = Annotated[Path | None, typer.Option(help="Where everything is kept. [serve: ./data; dev: a temporary one]")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on. [127.0.0.1]")]

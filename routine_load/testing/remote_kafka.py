@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
@@ -88,6 +88,20 @@ class RemoteKafka:
             self._client().delete_records([where])[where].result(_ADMIN_S)
         except KafkaException as error:
             raise BrokerFailed(f"{self.bootstrap} could not delete records of {topic!r}: {error}") from error
+
+    def ends(self, topic: str) -> dict[int, int]:
+        """The end of each partition; nothing where there is no such topic."""
+        try:
+            if topic not in (known := self._client().list_topics(timeout=_ADMIN_S).topics):
+                return {}
+            consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "ends", "log_level": 0})
+            try:
+                asked = {partition: TopicPartition(topic, partition) for partition in known[topic].partitions}
+                return {each: consumer.get_watermark_offsets(at, _ADMIN_S)[1] for each, at in asked.items()}
+            finally:
+                consumer.close()
+        except KafkaException as error:
+            raise BrokerFailed(f"{self.bootstrap} did not tell the ends of topic {topic!r}: {error}") from error
 
     def await_ready(self, timeout_s: float) -> None:
         """Return once the broker answers. Raises BrokerFailed."""
