@@ -48,7 +48,8 @@ class _Relayed(RoutineLoadError):
 def relayed(kind: type[RoutineLoadError], message: str, place: Position | None, saying: Saying) -> RoutineLoadError:
     """An error of that class which says what was said elsewhere."""
     again: type[_Relayed] = _again(kind)
-    error = again(message, position=place)
+    error = again.__new__(again)
+    RoutineLoadError.__init__(error, message, position=place)  # what else its class is made of did not travel
     error.saying = saying
     return error
 
