@@ -161,11 +161,6 @@ def test_a_backend_that_is_killed_while_it_prepares_at_a_cluster_loses_and_doubl
 
 
 COORDINATOR_POINTS = ["backend.order.after", "backend.commit.before", "backend.commit.after"]
-    "backend.order.after",
-    "backend.commit.before",
-    "backend.commit.after@2",
-    "commit.mirror.before@4",
-]
 
 
 @pytest.mark.slow
