@@ -15,6 +15,7 @@ from routine_load.sql.partition_series import Unit
 from routine_load.sql.schema import Bound, PartitionKind, Table, TablePartition
 
 _PREFIX = "p"
+_MOMENT = "%Y%m%d%H%M%S"
 _NAMES = {Unit.HOUR: "%Y%m%d%H", Unit.DAY: "%Y%m%d", Unit.WEEK: "%G_%V %u", Unit.MONTH: "%Y%m", Unit.YEAR: "%Y"}
 
 
@@ -78,9 +79,14 @@ def name_of_values(values: Sequence[str]) -> str:
 
 
 def _named(unit: Unit, name: str) -> TablePartition | None:
+    """``p202405``; also by the moment it begins, as Doris names it: ``p20240501000000``."""
     text = name.lower().removeprefix(_PREFIX)
-    try:
-        begin = dt.datetime.strptime(f"{text} 1" if unit is Unit.WEEK else text, _NAMES[unit])  # noqa: DTZ007 - no zone
-    except ValueError:
-        return None
-    return of_period(unit, begin) if unit.label(begin) == text and name.lower() != text else None
+    for form in (_NAMES[unit], _MOMENT):
+        try:
+            begin = dt.datetime.strptime(f"{text} 1" if form.endswith("%u") else text, form)  # noqa: DTZ007 - no zone
+        except ValueError:
+            continue
+        written = begin.strftime(_MOMENT) if form == _MOMENT else unit.label(begin)
+        if written == text and unit.floor(begin) == begin and name.lower() != text:
+            return replace(of_period(unit, begin), name=name)
+    return None
