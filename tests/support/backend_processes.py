@@ -69,14 +69,18 @@ class CoordinatorHere:
 
     def __init__(self, folder: Path, **settings) -> None:
         self.folder = folder
-        given = {"backends": 0, "backend_heartbeat_s": 0.2, "backend_heartbeats_missed_max": 2} | settings
+        given = {
+            "backends": 0,
+            "backend_heartbeat_s": 0.2,
+            "backend_heartbeats_missed_max": 2,
+            "backend_secret_file": secret_file(folder),
+        } | settings
         self.coordinator = Coordinator(
             Settings(
                 data_dir=folder / "coordinator",
                 mysql_port=None,
                 http_port=0,
                 be_http_port=None,
-                backend_secret_file=secret_file(folder),
                 partition_refresh_s=0.5,
                 **given,
             )
