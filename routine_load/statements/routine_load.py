@@ -172,7 +172,7 @@ def _with_starts(job: Job, context: Context) -> Job:
 
 def _admit(definition: JobDefinition, partitions: int, context: Context) -> None:
     config = context.frontend_config(definition.compat)
-    backends = context.settings.backends
+    backends = max(context.settings.backends, len(context.scheduler.backends()))  # also those elsewhere
     live = context.jobs.all_live()
     if definition.compat is Compat.DORIS:
         admit_job(len(live), config)
