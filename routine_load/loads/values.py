@@ -14,8 +14,7 @@ from routine_load.sql.schema import Table
 from routine_load.sql.statements import ColumnItem, Expression, MergeType, MetadataColumn, MetadataField
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a rejected row came from; ``partition`` and ``offset`` are -1 for a Stream Load."""
 
     topic: str = ""
