@@ -50,7 +50,7 @@ def be(  # noqa: PLR0913 - one parameter a flag, as Typer wants it
             BackendSettings,
             read_fronts,
         )
-        from routine_load.cli.running import live  # noqa: PLC0415 - likewise
+        from routine_load.cli.living import live  # noqa: PLC0415 - likewise
 
         settings = BackendSettings(
             fronts=read_fronts(fe),
