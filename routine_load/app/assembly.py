@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 from routine_load.app.cluster import Cluster
-from routine_load.app.company import Companions
+from routine_load.app.company import Companions, ErrorLogs
 from routine_load.app.compiler import Compiler
 from routine_load.app.directory import DirectoryLock
 from routine_load.app.elsewhere import Around, backends_of
@@ -183,15 +183,17 @@ class Assembly:
     foundation: Foundation
     backends: Backends
     leadership: Leadership
+    error_logs: ErrorLogs
     metrics: Metrics
     service: Service
     transactions: Transactions
     streams: StreamLoads
 
 
-def _known_loads(base: Foundation) -> KnownLoads:
-    rejected = base.reject_log
-    return KnownLoads(history=base.history, commits=base.sink, error_lines=rejected.render, record_files=rejected)
+def _known_loads(base: Foundation, error_logs: ErrorLogs) -> KnownLoads:
+    return KnownLoads(
+        history=base.history, commits=base.sink, error_lines=error_logs.render, record_files=base.reject_log
+    )
 
 
 def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assembly:
@@ -235,6 +237,7 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
     )
     leadership = Leadership(base.member.lease, rule, base.clock, timing_of(base.settings))
     company = Companions.of(base.member, base.store, leadership, base.clock, rule.catch_up)
+    error_logs = ErrorLogs(base.reject_log.render, company)
     context = Context(
         settings=base.settings,
         engine=base.tables,
@@ -253,7 +256,7 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
         backend_http_address=addresses.backend_http,
         mysql_address=addresses.mysql,
         processes=processes.all,
-        loads=_known_loads(base),
+        loads=_known_loads(base, error_logs),
         transactions=transactions,
         files=base.files,
         company=company,
@@ -273,6 +276,7 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
         foundation=base,
         backends=backends,
         leadership=leadership,
+        error_logs=error_logs,
         metrics=metrics,
         service=Service(context, processes),
         transactions=transactions,

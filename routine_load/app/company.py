@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
@@ -21,6 +22,7 @@ from typing import Any, Final, Self
 
 from routine_load.app.leading import Membership
 from routine_load.clock import Clock, Deadline
+from routine_load.commit.intents import Epoch
 from routine_load.errors import ExecutionError, LeadershipLost, LeaderUnknown, MetadataError, RoutineLoadError
 from routine_load.ids import Compat
 from routine_load.observe import events
@@ -40,7 +42,7 @@ from routine_load.statements.travelling import (
 )
 from routine_load.store import Metadata, SecretBox
 from routine_load.store.coordinators import Member
-from routine_load.store.lease import Standing
+from routine_load.store.lease import NO_EPOCH, Standing
 
 log = logger("company")
 
@@ -49,6 +51,7 @@ MESSAGE_BYTES_MAX: Final = 32 * 1024 * 1024
 _ANSWER_BYTES_MAX: Final = 256 * 1024 * 1024
 _CONNECT_TIMEOUT_S: Final = 3.0
 _ANSWER_TIMEOUT_S: Final = 150.0
+_OPAQUE_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _AGAIN_S: Final = 0.1
 _TAKE_OVER_S: Final = 5.0
 """Beyond the lease's own time: what a patient statement waits for a leader."""
@@ -130,24 +133,35 @@ class Companions:
             for seen in self.store.coordinators.all()
         ]
 
+    def error_lines(self, opaque_id: str) -> Iterator[str]:
+        """A file of rejected rows that another coordinator made. Raises FileNotFoundError where nobody has it."""
+        for seen in self.store.coordinators.all():
+            if seen.member.id == self.me.id or seen.silent_s >= self.ttl_s or seen.member.http_port is None:
+                continue
+            try:
+                answer = self._answered(seen.member, NO_EPOCH, {"error_log": opaque_id})
+            except (_NotSent, LeaderUnknown):
+                continue
+            if "lines" in answer:
+                return iter(answer["lines"])
+        raise FileNotFoundError(opaque_id)
+
     def _asked(self, standing: Standing, session: Session, text: str) -> Result:
-        leader = self._leader(standing)
-        head = {
-            "from": self._sender,
-            "number": next(self._numbers),
-            "to": standing.holder,
-            "epoch": standing.epoch,
-        }
-        message = {"head": head, "session": session_fields(session), "text": text}
-        token, body = self.box.seal(json.dumps(head)), self.box.seal(json.dumps(message))
-        answer = self._sent(leader, token, body)
-        if answer.get("number") != head["number"] or answer.get("from") != head["from"]:
-            raise self._unheard(leader, "what it answered belongs to another question")
-        if "refused" in answer:
-            raise _NotSent(answer["refused"])
+        question = {"session": session_fields(session), "text": text}
+        answer = self._answered(self._leader(standing), standing.epoch, question)
         if "error" in answer:
             raise read_error(answer["error"])
         return read_result(answer["result"])
+
+    def _answered(self, member: Member, epoch: Epoch, question: dict[str, Any]) -> dict[str, Any]:
+        head = {"from": self._sender, "number": next(self._numbers), "to": member.id, "epoch": epoch}
+        token, body = self.box.seal(json.dumps(head)), self.box.seal(json.dumps({"head": head, **question}))
+        answer = self._sent(member, token, body)
+        if answer.get("number") != head["number"] or answer.get("from") != head["from"]:
+            raise self._unheard(member, "what it answered belongs to another question")
+        if "refused" in answer:
+            raise _NotSent(answer["refused"])
+        return answer
 
     def _leader(self, standing: Standing) -> Member:
         if not standing.is_held:
@@ -193,6 +207,23 @@ class Companions:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class ErrorLogs:
+    """Rejected rows wherever they lie (``server.http.ports.ErrorLogs``)."""
+
+    own: Callable[[str], Iterator[str]]
+    company: Companions | None
+
+    def render(self, opaque_id: str) -> Iterator[str]:
+        """Raises FileNotFoundError where nobody has them."""
+        try:
+            return self.own(opaque_id)
+        except FileNotFoundError:
+            if self.company is None:
+                raise
+            return self.company.error_lines(opaque_id)
+
+
 @dataclass(slots=True, kw_only=True)
 class Receiver:
     """The other side: it runs what a follower sends (``server.http.internal.Answers``). Thread-safe."""
@@ -201,6 +232,7 @@ class Receiver:
     box: SecretBox = field(repr=False)
     leadership: Leadership
     service: Service
+    error_lines: Callable[[str], Iterator[str]]
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _seen: OrderedDict[str, tuple[int, set[int]]] = field(default_factory=OrderedDict)
 
@@ -213,20 +245,25 @@ class Receiver:
         head, message = self._opened(token), self._opened(body.decode(errors="replace"))
         if head is None or message is None or message.get("head") != head or not self._is_new(head):
             return None
-        answer: dict[str, Any] = {"from": head["from"], "number": head["number"]}
+        own = {"from": head["from"], "number": head["number"]}
+        return self.box.seal(json.dumps(own | self._done(head, message))).encode()
+
+    def _done(self, head: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
+        if head["to"] == self.me and "error_log" in message:
+            return self._error_log(message["error_log"])
         if head["to"] != self.me or not self.leadership.leads or head["epoch"] != self.leadership.epoch:
-            return self._sealed(answer | {"refused": "the one that was asked does not lead any more"})
+            return {"refused": "the one that was asked does not lead any more"}
         compat = Compat(message["session"]["compat"])
         try:
-            return self._sealed(answer | {"result": self._run(message, compat)})
+            return {"result": self._run(message, compat)}
         except LeadershipLost as error:  # its write was refused: nothing was changed
-            return self._sealed(answer | {"refused": error.message})
+            return {"refused": error.message}
         except RoutineLoadError as error:
-            return self._sealed(answer | {"error": error_fields(error, compat)})
+            return {"error": error_fields(error, compat)}
         except Exception as error:
             log.exception(events.STATEMENT_FAULT)
             told = ExecutionError(f"an unexpected {type(error).__name__}; the leader's log has it")
-            return self._sealed(answer | {"error": error_fields(told, compat)})
+            return {"error": error_fields(told, compat)}
 
     def _run(self, message: dict[str, Any], compat: Compat) -> dict[str, Any]:
         told = message["session"]
@@ -237,6 +274,14 @@ class Receiver:
             return result_fields(result)
         finally:
             self.service.close_session(session)
+
+    def _error_log(self, opaque_id: object) -> dict[str, Any]:
+        if not isinstance(opaque_id, str) or not _OPAQUE_ID.fullmatch(opaque_id):
+            return {"none": True}
+        try:
+            return {"lines": list(self.error_lines(opaque_id))}
+        except FileNotFoundError:
+            return {"none": True}
 
     def _is_new(self, head: dict[str, Any]) -> bool:
         """A sender counts up; of its newest numbers it is known which were heard, and older ones are refused."""
@@ -260,6 +305,3 @@ class Receiver:
         except (MetadataError, ValueError):
             return None
         return value if isinstance(value, dict) else None
-
-    def _sealed(self, answer: dict[str, Any]) -> bytes:
-        return self.box.seal(json.dumps(answer)).encode()

@@ -172,7 +172,9 @@ class Coordinator:
     async def _open_http(self, assembly: Assembly) -> None:
         """The backend's door first: the front end's sends loads there."""
         settings, base = self._settings, assembly.foundation
-        told = Told(error_logs=base.reject_log, facts=lambda: self._facts(assembly), metrics=assembly.metrics.families)
+        told = Told(
+            error_logs=assembly.error_logs, facts=lambda: self._facts(assembly), metrics=assembly.metrics.families
+        )
         # StarRocks: http_max_header_size and http_max_initial_line_length, at the front end
         limits = HttpLimits(connections_max=settings.http_connections_max, request_head_bytes_max=HttpLimits.HEAD_BYTES)
         of_frontend = limits
@@ -209,7 +211,13 @@ class Coordinator:
         member = assembly.foundation.member
         if member.box is None:
             return None
-        return Receiver(me=member.id, box=member.box, leadership=assembly.leadership, service=self.service)
+        return Receiver(
+            me=member.id,
+            box=member.box,
+            leadership=assembly.leadership,
+            service=self.service,
+            error_lines=assembly.foundation.reject_log.render,
+        )
 
     def _tls(self) -> TlsFiles | None:
         settings = self._settings

@@ -42,6 +42,7 @@ CHANGES: Final[set[type[Any]]] = {
     ResumeRoutineLoad,
     RollbackRoutineLoad,
     StopRoutineLoad,
+    AlterSystem,
     SetFrontendConfig,
 }
 """Only the leader does these."""

@@ -15,6 +15,7 @@ from routine_load.statements.ports import Session
 from routine_load.store import SecretBox
 
 BOX = SecretBox.ephemeral()
+ROWS = "0f" * 16
 
 
 class Service:
@@ -39,7 +40,13 @@ class Service:
 @pytest.fixture
 def leader():
     leadership = SimpleNamespace(leads=True, epoch=7)
-    return Receiver(me="me", box=BOX, leadership=leadership, service=Service())
+    return Receiver(me="me", box=BOX, leadership=leadership, service=Service(), error_lines=error_lines)
+
+
+def error_lines(opaque_id):
+    if opaque_id != ROWS:
+        raise FileNotFoundError(opaque_id)
+    return iter(["one", "two"])
 
 
 def message(number=1, *, to="me", epoch=7, sender="other", box=BOX):
@@ -105,6 +112,19 @@ def test_who_does_not_lead_any_more_says_so(leader):
     assert "refused" in opened(leader.answer(*message(1)))
     leader.leadership.leads = False
     assert "refused" in opened(leader.answer(*message(2)))
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [(ROWS, {"lines": ["one", "two"]}), ("1" * 32, {"none": True}), ("../../x", {"none": True}), (7, {"none": True})],
+)
+def test_rejected_rows_are_told_by_whoever_has_them(leader, asked, told):
+    """Leading or not; only what is the id of a file is looked for."""
+    leader.leadership.leads = False
+    head = {"from": "other", "number": 1, "to": "me", "epoch": -1}
+    body = BOX.seal(json.dumps({"head": head, "error_log": asked})).encode()
+    answer = opened(leader.answer(BOX.seal(json.dumps(head)), body))
+    assert told.items() <= answer.items()
 
 
 def test_numbers_that_were_heard_are_not_kept_for_ever(leader):
