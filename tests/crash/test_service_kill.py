@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import threading
@@ -113,50 +112,6 @@ def test_every_message_is_loaded_once_though_the_service_is_killed_again_and_aga
     assert feed.total >= MESSAGES
     print(f"{kills} kills, {while_loading} of them while rows were waiting; {feed.total} messages, each loaded once")
     assert service.stop() == 0
-
-
-POINTS = [
-    "job.place.before",
-    "job.place.after",
-    "task.plan.before",
-    "task.plan.after",
-    "task.dispatch.before@2",
-    "transform.decode.before@2",
-    "commit.commit.before@2",
-    "commit.commit.after@2",
-    "commit.mirror.before@4",
-    "commit.mirror.after@4",
-]
-
-
-@pytest.mark.parametrize("point", POINTS)
-def test_a_kill_at_any_cut_loses_and_doubles_nothing(new_service, embedded_kafka, topic, point):
-    """Before the commit nothing is visible and the range is read again; after it the sink's progress is the truth.
-
-    The start after it is killed too, in the middle of recovery.
-    """
-    embedded_kafka.create_topic(topic, PARTITIONS)
-    feed = Feed(embedded_kafka, topic)
-    feed.portion(800)
-    feed.join()
-    name, _, count = point.partition("@")
-    service = new_service(RL_FAILPOINTS=f"{name}=kill@{count or 1}")
-    with contextlib.suppress(pymysql.Error):  # the reply may be lost with the process
-        create(
-            service,
-            embedded_kafka,
-            topic,
-            "CREATE TABLE d.t (p INT, n BIGINT, payload VARCHAR(64)) DUPLICATE KEY(p, n) DISTRIBUTED BY HASH(p)",
-        )
-    assert service.ended() == -9
-    service.environment = {"RL_FAILPOINTS": "recovery.resolve.after=kill"}
-    with pytest.raises(AssertionError, match="did not start"):
-        service.start()
-    service.ended()
-    service.environment = {}
-    service.start()
-    wait_for_rows(service, feed.total, 60)
-    check_exactly_once(service, feed)
 
 
 ALTER_POINTS = [("job.alter.before", 0), ("job.version.before", 0), ("job.version.after", 0), ("job.alter.after", 60)]

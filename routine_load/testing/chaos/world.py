@@ -92,9 +92,10 @@ class World:
                 closing.callback(part.close)
 
     def start(self) -> None:
-        """All of it. Raises ProcessFailed."""
+        """All of it that does not run. Raises ProcessFailed."""
         for part in (*self.coordinators, *self.backends):
-            part.start()
+            if not part.alive:
+                part.start()
 
     # -- statements ----------------------------------------------------------------------------------------------------
 
