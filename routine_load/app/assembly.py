@@ -214,15 +214,9 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
     scheduler = Scheduler(parts)
     cleaner = Cleaner(parts.agenda, base.store.jobs, base.sink, base.own_frontend_config, base.clock)
     cleaner.forgotten = scheduler.forget
-    if base.cluster is not None:
-        base.cluster.sink.settler.settled = scheduler.commit_settled
     base.store.jobs.saved = count_pauses(base.counters)
-    base.frontend_config.listen(scheduler.setting_changed)
-    if base.cluster is not None:
-        base.cluster.nodes.changed = scheduler.nodes_changed
     base.frontend_config.listen(lambda _: cleaner.soon())
-    if backends.remote is not None:
-        backends.remote.members.changed = scheduler.nodes_changed
+    _tell(scheduler, base, backends)
     processes = Processes()
     privileges = Privileges(base.store.grants)
     rule = Rule(
@@ -264,23 +258,36 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
     )
     for table in (*system_tables(context), *tool_tables()):
         base.tables.add_system_table(table)
-    metrics = Metrics(
+    return Assembly(
+        foundation=base,
+        backends=backends,
+        leadership=leadership,
+        error_logs=error_logs,
+        metrics=_metrics(base, scheduler),
+        service=Service(context, processes),
+        transactions=transactions,
+        streams=StreamLoads(context),
+    )
+
+
+def _tell(scheduler: Scheduler, base: Foundation, backends: Backends) -> None:
+    """What the scheduler is told as it happens."""
+    base.frontend_config.listen(scheduler.setting_changed)
+    if base.cluster is not None:
+        base.cluster.sink.settler.settled = scheduler.commit_settled
+        base.cluster.nodes.changed = scheduler.nodes_changed
+    if backends.remote is not None:
+        backends.remote.members.changed = scheduler.nodes_changed
+
+
+def _metrics(base: Foundation, scheduler: Scheduler) -> Metrics:
+    return Metrics(
         settings=base.settings,
         counters=base.counters,
         jobs=base.store.jobs,
         scheduler=scheduler,
         frontend_config=base.frontend_config,
         clock=base.clock,
-    )
-    return Assembly(
-        foundation=base,
-        backends=backends,
-        leadership=leadership,
-        error_logs=error_logs,
-        metrics=metrics,
-        service=Service(context, processes),
-        transactions=transactions,
-        streams=StreamLoads(context),
     )
 
 
