@@ -24,6 +24,9 @@ NOBODY: Final = ""
 NO_EPOCH: Final = Epoch(-1)
 """Of a coordinator that does not lead: nothing it writes as a leader gets through."""
 
+FAR: Final = 10
+"""So many lease times ahead no lease ends, where it was given by the clock that the database has now."""
+
 _LEADER: Final = "leader"
 _EPOCH_COUNTER: Final = "epoch"
 _MILLISECONDS: Final[Any] = 3  # digits of a second
@@ -56,9 +59,13 @@ class LeaseStore:
             return _standing(connection)
 
     def acquire(self) -> Standing:
-        """Take the lease where it is free; how it stands then. Who has it takes it anew, under a new epoch."""
+        """Take the lease where it is free; how it stands then. Who has it takes it anew, under a new epoch.
+
+        It is free, too, where it ends too far ahead: the database's clock went back, and whoever leads would have
+        renewed it by the new one. Else a leader that died with such a lease would be followed by nobody for as long.
+        """
         standing = self.standing()
-        if standing.is_held and standing.holder != self.holder:
+        if standing.is_held and standing.holder != self.holder and standing.left_s * 1000 <= FAR * self._ttl_ms:
             return standing
         failpoint("lease.acquire.before")
         with self._database.writing() as connection:
@@ -148,7 +155,8 @@ def _take(connection: sa.Connection, holder: str, ttl_ms: int, *, always: bool =
         add(connection, leader_lease, {"name": _LEADER}, {"holder": NOBODY, "epoch": before, "expires_at_ms": 0})
         epoch = connection.execute(held).scalar_one()
     now = now_ms(connection)
-    free = sa.true() if always else sa.or_(row.expires_at_ms <= now, row.holder == holder)
+    far = now + FAR * ttl_ms
+    free = sa.or_(row.expires_at_ms <= now, row.expires_at_ms > far, row.holder == holder) if not always else sa.true()
     values = {"holder": holder, "epoch": epoch + 1, "expires_at_ms": now + ttl_ms}
     if connection.execute(sa.update(leader_lease).where(mine, free).values(values)).rowcount:
         set_counter(connection, _EPOCH_COUNTER, epoch + 1)  # programs of before 0006 look there

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from routine_load.errors import LeadershipLost
 from routine_load.store.counters import counter
 from routine_load.store.database import Database
-from routine_load.store.lease import NO_EPOCH, NOBODY, Fence, LeaseStore, check_epoch, seize
+from routine_load.store.lease import FAR, NO_EPOCH, NOBODY, Fence, LeaseStore, check_epoch, now_ms, seize
 from routine_load.store.tables import leader_lease
 from tests.support.metadata_fixtures import clean_url
 
@@ -60,6 +60,17 @@ def test_a_lease_that_has_expired_is_taken_under_a_new_epoch(one, two, database)
     assert one.renew(old.epoch).holder == "two"
     one.resign(old.epoch)
     assert two.standing().is_held
+
+
+def test_a_lease_of_a_clock_that_went_back_is_free(one, two, database):
+    """A day ahead nobody can have taken it by the clock of now; within some lease times somebody may."""
+    held = one.acquire()
+    for ahead_ms, holder in ((FAR * 60_000 - 5_000, one.holder), (86_400_000, two.holder)):
+        with database.writing() as connection:
+            until = now_ms(connection) + ahead_ms
+            connection.execute(sa.update(leader_lease).values(expires_at_ms=until))
+        assert two.acquire().holder == holder
+    assert two.standing().epoch == held.epoch + 1
 
 
 def test_a_lease_is_kept_by_renewing_it(one, two, database):
