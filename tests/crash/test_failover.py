@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pymysql
 import pytest
+import requests
 
 from routine_load.ids import Compat
 from tests.crash.test_cluster_kill import TABLE, wait_for_counts, wait_for_rows
@@ -139,6 +140,11 @@ def test_a_follower_answers_as_the_leader_would(pair, embedded_kafka, topic):
     two.run("ADMIN SET FRONTEND CONFIG ('max_routine_load_task_concurrent_num' = '2')", "RESUME ROUTINE LOAD FOR d.j")
     shown = "ADMIN SHOW FRONTEND CONFIG LIKE 'max_routine_load_task_concurrent_num'"
     assert one.run(shown)[0][2] == two.run(shown)[0][2] == "2"
+    embedded_kafka.produce(topic, ["a line of one column"], partition=0)
+    url = until(lambda: one.show("d.j")["ErrorLogUrls"])
+    of_the_other = url.replace(f":{one.http_port}/", f":{two.http_port}/")
+    assert of_the_other != url
+    assert requests.get(of_the_other, timeout=30).text == requests.get(url, timeout=30).text != ""
     two.run("STOP ROUTINE LOAD FOR d.j")
     assert one.show("d.j", all_=True)["State"] == "STOPPED"
 
@@ -197,6 +203,15 @@ def test_what_the_page_says_is_what_happens(postgresql_kept, tmp_path):
                 process.kill()
                 process.wait()
                 process.stdout.close()
+
+
+def until(found, timeout_s: float = 60):
+    """What is found, as soon as it is."""
+    give_up = time.monotonic() + timeout_s
+    while not (value := found()):
+        assert time.monotonic() < give_up
+        time.sleep(0.1)
+    return value
 
 
 def told(port: int) -> dict[int, tuple[str, str]]:
