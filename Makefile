@@ -57,6 +57,8 @@ format: $(STAMP) ## Let ruff mend what it can
 bench: $(STAMP) ## Routine load beside a consumer that only counts, Stream Load beside COPY
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.stream_load
+	$(BIN)/python -m benchmarks.scale
+	$(BIN)/python -m benchmarks.scale --only commits
 
 SEEDS ?= 1000
 FIRST ?= 0

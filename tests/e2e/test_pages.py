@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -207,6 +208,24 @@ def read_privileges(reader: Reader) -> None:
     reader.run("DROP USER loader")
 
 
+def read_scaling(reader: Reader) -> None:
+    """What a job was given of the properties of time and speed is shown, and no other is."""
+    reader.run("CREATE DATABASE db")
+    for table in ("orders", "past"):
+        reader.run(f"CREATE TABLE db.{table} {CLICKS.format('ts DATETIME')}")
+    reader.run(f"CREATE ROUTINE LOAD db.history ON past {reader.source()}")
+    reader.read("docs/scaling.md")
+    told = {name: json.loads(reader.job(name)["JobProperties"]) for name in ("db.orders", "db.history")}
+    ours = ("priority", "rate_limit", "freshness", "early_commit")
+    assert {name: {key: own[key] for key in ours if key in own} for name, own in told.items()} == {
+        "db.orders": {"priority": "30", "freshness": "100ms"},
+        "db.history": {"priority": "1", "rate_limit": str(20 * 1024 * 1024)},
+    }
+    (row,) = reader.run("SHOW CREATE ROUTINE LOAD FOR db.orders")
+    assert '"freshness"="100ms"' in str(row)
+    assert '"priority"="30"' in str(row)
+
+
 STORIES: dict[str, Callable[[Reader], None]] = {
     "docs/altering.md": read_altering,
     "docs/files.md": read_files,
@@ -214,6 +233,7 @@ STORIES: dict[str, Callable[[Reader], None]] = {
     "docs/kafka-metadata.md": read_kafka_metadata,
     "docs/avro.md": read_avro,
     "docs/privileges.md": read_privileges,
+    "docs/scaling.md": read_scaling,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,17 @@ from tests.support.load_rules import ROOT, skipping_fixtures, why_skipped
 BOOK = ROOT / "tests" / "unit" / "scheduler" / "scheduling.rules"
 ID = re.compile(r"(starrocks|doris|ours)\.[a-z-]+(\.[a-z0-9-]+)?")
 SENTENCE = re.compile(r"\S.*\.")
+
+
+@cache
+def files() -> dict[str, Path]:
+    """Tests by the names of their files, which are unique."""
+    return {path.name: path for path in (ROOT / "tests").rglob("test_*.py")}
+
+
+@cache
+def may_skip() -> frozenset[str]:
+    return skipping_fixtures()
 
 
 def lines() -> list[str]:
@@ -37,16 +49,15 @@ def fault_of_proof(proof: str, page: str, skipping: frozenset[str]) -> str:
         headings = [line for line in path.read_text().splitlines() if line.startswith("# ")] if path.exists() else []
         return "" if any(words.strip() in heading for heading in headings) else f"no such case: {proof}"
     name, _, test = proof.partition("::")
-    found = list((ROOT / "tests").rglob(f"test_{name}.py"))
-    if len(found) != 1:
+    if (path := files().get(f"test_{name}.py")) is None:
         return f"no such file: {proof}"
-    why = why_skipped(found[0].read_text(), f"test_{test}", skipping)
+    why = why_skipped(path.read_text(), f"test_{test}", skipping)
     return f"{proof}: {why}" if why else ""
 
 
 def test_every_rule_of_scheduling_is_ticked_off():
     """Each line names a test, a golden case, or the row that says what is done here instead."""
-    page, skipping = (ROOT / "docs" / "differences.md").read_text(), skipping_fixtures()
+    page, skipping = (ROOT / "docs" / "differences.md").read_text(), may_skip()
     faults = {line.split(" | ")[0]: fault for line in lines() if (fault := fault_of(line, page, skipping))}
     assert faults == {}
 
@@ -75,7 +86,7 @@ def test_rules_of_scheduling_have_ids_of_their_own():
 )
 def test_a_rule_without_proof_is_seen(line):
     """Whatever is missing; a test that may be skipped proves nothing."""
-    assert fault_of(line, "", skipping_fixtures())
+    assert fault_of(line, "", may_skip())
 
 
 def test_the_book_is_where_it_is_looked_for():
