@@ -1,8 +1,8 @@
 """Long runs of the simulation, and single stories told again. ``make sim SEEDS=1000``, ``make sim PLAY=…``.
 
 ``PLAY`` is what a failure prints: ``seed/file/17`` and ``seed/cluster/17`` are plays of the whole scheduler,
-``cluster/poison/zombie/12/7`` is a schedule of cuts. A run of seeds plays each seed with both sinks, and a schedule of
-three cuts that the seed draws.
+``seed/lease/17`` is one of leadership, ``cluster/poison/zombie/12/7`` is a schedule of cuts. A run plays each seed in
+these three ways, and a schedule of three cuts that the seed draws.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from pathlib import Path
 
 import structlog
 
-from tests.sim import cuts_schedule
+from tests.sim import cuts_schedule, lease_play
 from tests.sim.cuts_records import WORKLOADS
 from tests.sim.cuts_schedule import CLUSTER, FILE, Schedule, TooFewPassings
 from tests.sim.cuts_world import Mode
 from tests.sim.sim_play import Play
 
+LEASE = "lease"
 FAILURES_MAX = 20
 AT_ONCE = 25
 THIRD = range(1, 60)
@@ -55,8 +56,11 @@ def play(name: str) -> list[str]:
     if kind != "seed":
         return cuts_schedule.play(Schedule.read(name)).told
     sink, _, seed = rest.partition("/")
+    if sink == LEASE:
+        company = lease_play.play(int(seed))
+        return [f"{len(company.members)} coordinators, {dict(company.faults)}, terms {company.database.written[-1:]}"]
     if sink not in {FILE, CLUSTER}:
-        raise ValueError(f"a seed is played with the sink {FILE} or {CLUSTER}, not {sink!r}")
+        raise ValueError(f"a seed is played as {FILE}, {CLUSTER} or {LEASE}, not {sink!r}")
     folder = Path(tempfile.mkdtemp(prefix="sim-"))
     try:
         story = Play(int(seed), folder / "play", on_cluster=sink == CLUSTER)
@@ -76,6 +80,7 @@ def three_cuts(seed: int) -> str:
 def names(seed: int) -> Iterator[str]:
     yield f"seed/{FILE}/{seed}"
     yield f"seed/{CLUSTER}/{seed}"
+    yield f"seed/{LEASE}/{seed}"
     yield three_cuts(seed)
 
 
