@@ -51,9 +51,13 @@ class Campaign:
 
     def strike(self) -> None:
         """Wait a while, then let one fault happen."""
+        (fault,) = self._dice.choices(self.faults, [each.weight for each in self.faults])
+        self.strike_with(fault)
+
+    def strike_with(self, fault: Fault) -> None:
+        """Wait a while, then let this one happen."""
         wait_s = max(_WAIT_S_MIN, self._dice.uniform(0, 2 * self.every_s))
         threading.Event().wait(wait_s)
-        (fault,) = self._dice.choices(self.faults, [each.weight for each in self.faults])
         fault.strike(self._dice)
         self.counts[fault.name] += 1
 
