@@ -13,10 +13,17 @@ from routine_load.ids import Compat
 from tests.crash.test_service_kill import PARTITIONS, Feed
 from tests.support.backend_processes import BackendAt, CoordinatorHere, secret_file, wait_until
 from tests.support.cluster_peer import peer_of
+from tests.support.forked import ForkServer
 
 TABLE = "CREATE TABLE d.t (p INT, n BIGINT, payload VARCHAR(64)) DUPLICATE KEY(p, n) DISTRIBUTED BY HASH(p)"
 SOME = ["transform.filter.after", "commit.commit.before", "commit.commit.after"]
 ALL = ["backend.task.before", "source.poll.after", *SOME, "offsets.publish.before", "backend.task.after"]
+
+
+@pytest.fixture(scope="module")
+def forks(tmp_path_factory):
+    with ForkServer(tmp_path_factory.mktemp("forks")) as server:
+        yield server
 
 
 @pytest.fixture
@@ -27,11 +34,11 @@ def here(tmp_path):
 
 
 @pytest.fixture
-def backend_at(tmp_path, here):
+def backend_at(forks, tmp_path, here):
     made: list[BackendAt] = []
 
     def make(**environment: str) -> BackendAt:
-        made.append(BackendAt(tmp_path, here.fe, f"be{len(made)}", **environment))
+        made.append(BackendAt(forks, tmp_path, here.fe, f"be{len(made)}", **environment))
         return made[-1]
 
     yield make
@@ -93,11 +100,11 @@ def test_a_backend_that_sleeps_through_its_tasks_end_changes_nothing_when_it_wak
     sleeper = backend_at()
     create(here, embedded_kafka, topic, ', "task_consume_second" = "1", "task_timeout_second" = "4"')
     wait_until(lambda: here.run("SELECT count(*) FROM d.t") == [(0,)] and runs(here, sleeper), here.backends)
-    sleeper.process.send_signal(signal.SIGSTOP)
+    sleeper.signalled(signal.SIGSTOP)
     wait_until(lambda: here.backends()[sleeper.port]["Alive"] == "false", here.backends)
     backend_at()
     wait_for_all(here, feed)
-    sleeper.process.send_signal(signal.SIGCONT)
+    sleeper.signalled(signal.SIGCONT)
     wait_until(lambda: here.backends()[sleeper.port]["Alive"] == "true", here.backends)
     feed.portion(400)
     feed.join()
@@ -132,7 +139,7 @@ def test_a_backend_that_is_told_to_end_drains_and_hands_over_at_once(here, backe
 
 @pytest.mark.parametrize("compat", list(Compat))
 def test_a_backend_that_is_killed_while_it_prepares_at_a_cluster_loses_and_doubles_nothing(
-    tmp_path, embedded_kafka, topic, compat
+    forks, tmp_path, embedded_kafka, topic, compat
 ):
     """It begins, loads and prepares labels; the coordinator alone decides. What it left behind is rolled back."""
     embedded_kafka.create_topic(topic, PARTITIONS)
@@ -146,11 +153,11 @@ def test_a_backend_that_is_killed_while_it_prepares_at_a_cluster_loses_and_doubl
         stack.callback(lambda: [backend.close() for backend in backends])
         create(here, embedded_kafka, topic, ', "max_error_number" = "1000"')
         for point in points:
-            backends.append(BackendAt(tmp_path, here.fe, point, RL_FAILPOINTS=f"{point}=kill"))
+            backends.append(BackendAt(forks, tmp_path, here.fe, point, RL_FAILPOINTS=f"{point}=kill"))
             feed.portion(400)
             feed.join()
             assert backends[-1].ended() == -signal.SIGKILL, point
-        backends.append(BackendAt(tmp_path, here.fe))
+        backends.append(BackendAt(forks, tmp_path, here.fe))
         embedded_kafka.produce(topic, ["bad"], partition=0)
         wait_for_all(here, feed)
         wait_until(lambda: '"errorRows":1,' in job(here)["Statistic"], lambda: job(here))
@@ -165,7 +172,7 @@ COORDINATOR_POINTS = ["backend.order.after", "backend.commit.before", "backend.c
 
 @pytest.mark.slow
 def test_a_coordinator_that_is_killed_while_its_backend_works_loses_and_doubles_nothing(
-    new_service, tmp_path, embedded_kafka, topic
+    forks, new_service, tmp_path, embedded_kafka, topic
 ):
     """The backend lives on; the next start gives its orders anew, under another epoch."""
     embedded_kafka.create_topic(topic, PARTITIONS)
@@ -173,7 +180,7 @@ def test_a_coordinator_that_is_killed_while_its_backend_works_loses_and_doubles_
     secret = secret_file(tmp_path)
     service = new_service(RL_BACKENDS="0", RL_BACKEND_SECRET_FILE=str(secret), RL_BACKEND_HEARTBEAT_S="0.2")
     service.keeps_ports = True
-    backend = BackendAt(tmp_path, f"http://127.0.0.1:{service.http_port}")
+    backend = BackendAt(forks, tmp_path, f"http://127.0.0.1:{service.http_port}")
     try:
         service.run(
             "CREATE DATABASE d",

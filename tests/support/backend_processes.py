@@ -5,57 +5,43 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from routine_load.app.coordinator import Coordinator
 from routine_load.config import Settings
+from tests.support.forked import ForkServer
 
 SECRET = "a secret of these tests, long enough\n"
 
 
 class BackendAt:
-    """``routine-load be`` on a free port."""
+    """``routine-load be`` on a free port, a process by fork."""
 
-    def __init__(self, folder: Path, fe: str, name: str = "be", **environment: str) -> None:
+    def __init__(self, forks: ForkServer, folder: Path, fe: str, name: str = "be", **environment: str) -> None:
         self.log = folder / f"{name}.log"
-        with self.log.open("a") as stderr:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "routine_load", "be", "--fe", fe, "--port", "0"]
-                + ["--secret-file", str(secret_file(folder)), "--slots", "4"],
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                text=True,
-                env=os.environ | environment,
-            )
-        line = self.process.stdout.readline()
+        words = ["be", "--fe", fe, "--port", "0", "--secret-file", str(secret_file(folder)), "--slots", "4"]
+        self.process = forks.launch(words, environment, self.log)
+        line = self.process.first_line()
         assert line, f"the backend did not start:\n{self.log.read_text()[-4000:]}"
         self.port = json.loads(line)["http_port"]
 
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+    def signalled(self, number: int) -> None:
+        os.kill(self.process.pid, number)
 
     def ended(self) -> int:
-        code = self.process.wait(60)
-        self.process.stdout.close()
-        return code
-
-    def kill(self) -> int:
-        self.process.send_signal(signal.SIGKILL)
-        return self.ended()
+        return self.process.wait(60)
 
     def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
+        self.signalled(signal.SIGTERM)
         return self.ended()
 
     def close(self) -> None:
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
-            self.kill()
+            self.signalled(signal.SIGKILL)
+            self.ended()
+        self.process.close()
 
 
 def secret_file(folder: Path) -> Path:
