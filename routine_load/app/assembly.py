@@ -201,9 +201,7 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
     kafka = Kafka.open(stack, base)
     compiler = KeptCompiler(PushDown(Compiler(kafka.registry), to_cluster=base.cluster is not None))
     stack.callback(compiler.close)
-    slots = lambda: base.frontend_config(base.settings.compat).max_routine_load_task_num_per_be  # noqa: E731 - one use
-    local = LocalBackends(base.settings.backends, slots=slots, host=base.settings.told_host, clock=base.clock)
-    backends = backends_of(_around(base, addresses), local, stack)
+    backends = backends_of(_around(base, addresses), _local(base), stack)
     path = LoadPath(sink=base.engine, compiler=compiler, reject_log=base.reject_log, clock=base.clock)
     ids = TxnIds.of(base.engine.clients, base.clock)
     transactions = _transactions(base, path, ids)
@@ -212,17 +210,13 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
     parts.next_txn_id = ids.next
     parts.clients_running = transactions.running
     scheduler = Scheduler(parts)
-    cleaner = Cleaner(parts.agenda, base.store.jobs, base.sink, base.own_frontend_config, base.clock)
-    cleaner.forgotten = scheduler.forget
-    base.store.jobs.saved = count_pauses(base.counters)
-    base.frontend_config.listen(lambda _: cleaner.soon())
     _tell(scheduler, base, backends)
     processes = Processes()
     privileges = Privileges(base.store.grants)
     rule = Rule(
         store=base.store,
         scheduler=scheduler,
-        cleaner=cleaner,
+        cleaner=_cleaner(base, parts.agenda, scheduler),
         frontend_config=base.frontend_config,
         privileges=privileges,
         cluster=base.cluster,
@@ -270,8 +264,25 @@ def assemble(base: Foundation, addresses: Addresses, stack: ExitStack) -> Assemb
     )
 
 
+def _cleaner(base: Foundation, agenda: Agenda, scheduler: Scheduler) -> Cleaner:
+    cleaner = Cleaner(agenda, base.store.jobs, base.sink, base.own_frontend_config, base.clock)
+    cleaner.forgotten = scheduler.forget
+    base.frontend_config.listen(lambda _: cleaner.soon())
+    return cleaner
+
+
+def _local(base: Foundation) -> LocalBackends:
+    settings = base.settings
+
+    def slots() -> int:
+        return base.frontend_config(settings.compat).max_routine_load_task_num_per_be
+
+    return LocalBackends(settings.backends, slots=slots, host=settings.told_host, clock=base.clock)
+
+
 def _tell(scheduler: Scheduler, base: Foundation, backends: Backends) -> None:
-    """What the scheduler is told as it happens."""
+    """What the scheduler is told as it happens, and what is counted."""
+    base.store.jobs.saved = count_pauses(base.counters)
     base.frontend_config.listen(scheduler.setting_changed)
     if base.cluster is not None:
         base.cluster.sink.settler.settled = scheduler.commit_settled
