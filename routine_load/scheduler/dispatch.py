@@ -141,7 +141,7 @@ class Dispatcher:
         """A job with a rate limit reads what its meter grants, and waits where that is nothing."""
         if run.meter is None:
             return True
-        part.granted, wait_s = run.meter.grant(self._parts.clock.monotonic(), len(run.slices))
+        part.granted, wait_s = run.meter.grant(self._parts.clock.monotonic(), len(run.slices), part.index)
         if not part.granted:
             run.say(part, RATE_LIMITED.format(rate=run.meter.rate), self._parts.clock.now())
             self.slice_due(run, part, wait_s)

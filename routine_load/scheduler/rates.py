@@ -7,7 +7,7 @@ which is waited for. Refuses to know clocks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 _WAIT_MIN_S: Final = 0.01
@@ -20,16 +20,24 @@ class Meter:
     rate: int
     at: float
     left: float = 0.0
+    _line: list[int] = field(default_factory=list)
+    """Who was told to wait, first come first served: of a job's slices none falls behind the others."""
 
     def __post_init__(self) -> None:
         self.left = float(self.rate)
 
-    def grant(self, now: float, tasks: int) -> tuple[int, float]:
-        """Bytes for one of so many tasks; where they are too few for a task to be worth it, 0 and how long to wait."""
+    def grant(self, now: float, tasks: int, who: int = 0) -> tuple[int, float]:
+        """Bytes for the task of one of so many slices; where they are too few for a task to be worth it, or others come
+        first, 0 and how long to wait before it asks again.
+        """
         self._fill(now)
         least = max(1.0, self.rate / (2 * tasks))
-        if self.left < least:
-            return 0, max(_WAIT_MIN_S, (least - self.left) / self.rate)
+        if who not in self._line:
+            self._line.append(who)
+        before = self._line.index(who)
+        if before or self.left < least:
+            return 0, max(_WAIT_MIN_S, (least * (before + 1) - self.left) / self.rate)
+        self._line.remove(who)
         granted = int(min(self.left, max(least, self.rate / tasks)))
         self.left -= granted
         return granted, 0.0

@@ -136,6 +136,8 @@ def test_a_rate_limit_holds_over_all_tasks_of_a_job(tmp_path, tasks):
     loaded = sum(record.counts.received_bytes for record in hand.records[1])
     assert 0.9 * 60_000 <= loaded <= 61_000
     assert len(hand.began) <= 100 * 2 * tasks + tasks
+    shares = list(hand.job().progress.values())
+    assert max(shares) - min(shares) <= 600
 
 
 def test_a_meter_gives_back_what_was_not_used_and_waits_for_a_debt():
