@@ -158,7 +158,8 @@ class BackendProcess:
     async def _open_door(self, orders: Orders, secret: SharedSecret) -> int:
         settings = self._settings
         limits = HttpLimits(request_head_bytes_max=HttpLimits.HEAD_BYTES)
-        door = BackendDoor(settings.host, settings.port, None, limits, BackendSide(orders, secret).routes())
+        routes = BackendSide(orders, secret, settings.fronts[0]).routes()
+        door = BackendDoor(settings.host, settings.port, None, limits, routes)
         self._stack.callback(lambda: self._on_loop(door.stop()))
         return await door.start()
 

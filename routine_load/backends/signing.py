@@ -22,6 +22,7 @@ from routine_load.errors import PropertyError
 
 HEADER: Final = "authorization"
 _SCHEME: Final = "RL-HMAC-SHA256 "
+_DIGEST_CHARS: Final = 64
 _LEAST_BYTES: Final = 16
 _MOST_BYTES: Final = 4096
 
@@ -52,13 +53,21 @@ class SharedSecret:
 
     def signature(self, path: str, body: bytes) -> str:
         """Of one message, for its header; the path has session, task and turn in it where the body has not."""
-        made = hmac.new(self._signing, f"{path}\n".encode(), hashlib.sha256)
-        made.update(body)
-        return _SCHEME + made.hexdigest()
+        return self._of(path, hashlib.sha256(body).hexdigest())
+
+    def head_signed(self, path: str, signature: str) -> bool:
+        """Whether it is worth while to read the body: somebody who has the secret has signed what it should be."""
+        return hmac.compare_digest(
+            self._of(path, signature[-_DIGEST_CHARS:]).encode("utf-8", "replace"), signature.encode("utf-8", "replace")
+        )
 
     def signed(self, path: str, body: bytes, signature: str) -> bool:
         """Whether a message comes from somebody who has the secret."""
         return hmac.compare_digest(self.signature(path, body).encode(), signature.encode("utf-8", "replace"))
+
+    def _of(self, path: str, digest: str) -> str:
+        text = f"{path}\n{digest}".encode("utf-8", "replace")
+        return f"{_SCHEME}{hmac.digest(self._signing, text, 'sha256').hex()}:{digest}"
 
     def sealed(self, document: bytes) -> bytes:
         """To be read by who has the secret."""

@@ -208,6 +208,12 @@ class RejectLog:
         with contextlib.suppress(OSError):
             (self._directory / f"{opaque_id}.pending").unlink(missing_ok=True)
 
+    def remove(self, opaque_id: str) -> None:
+        """Somebody else has the rows now. Never raises."""
+        for ending in (".pending", *_READABLE) if opaque_id else ():
+            with contextlib.suppress(OSError):
+                (self._directory / f"{opaque_id}{ending}").unlink(missing_ok=True)
+
     def pieces(self, opaque_id: str, bytes_max: int) -> Iterator[tuple[int, bytes]]:
         """Where each piece of a sealed file begins, and the piece; nothing for the empty id. Raises SinkError."""
         found = (self._directory / f"{opaque_id}{ending}" for ending in (".pending", *_READABLE) if opaque_id)

@@ -128,6 +128,15 @@ def test_strangers_are_heard_by_neither_side(here):
         assert here.backends()[backend.port]["Alive"] == "true"
 
 
+def test_who_loads_into_a_backend_is_sent_to_the_coordinator(here):
+    """Connectors pick backends of SHOW BACKENDS (StarRocks, Doris: Stream Load)."""
+    with backend_of(here) as backend, httpx.Client(trust_env=False) as client:
+        answer = client.put(f"http://127.0.0.1:{backend.port}/api/d/t/_stream_load?x=1")
+        assert answer.status_code == 307
+        assert answer.headers["location"] == f"{here.fe}/api/d/t/_stream_load?x=1"
+        assert client.get(f"http://127.0.0.1:{backend.port}/api/health").json()["status"] == "OK"
+
+
 def test_without_a_secret_there_are_no_backends_elsewhere(tmp_path):
     """Who signs what does not join, and the statement says what to do."""
     here = CoordinatorHere(tmp_path, backend_secret_file=None, backends=1)

@@ -183,11 +183,15 @@ class Orders:
         work = self._work
         try:
             report = work.run(order, voice, control)
+            work.reject_log.remove(report.record.rejects if report.record is not None else "")
             return TaskEnded(report=replace(report, record=None))
         except BackendLost:
             raise
         except LoadRejected as error:
-            send_rejects(voice, work.reject_log, error.rejects)
+            try:
+                send_rejects(voice, work.reject_log, error.rejects)
+            finally:
+                work.reject_log.remove(error.rejects)
             return TaskFailed(problem=Problem.of(error))
         except RoutineLoadError as error:
             return TaskFailed(problem=Problem.of(error))

@@ -42,6 +42,7 @@ _BODIES_AT_ONCE = 4
 
 _SMALL_BYTES_MAX = 64 * 1024
 _ORDER_BYTES_MAX = 32 * 1024 * 1024
+_STRANGER = BackendRefused("the message was not signed with this side's secret")
 _WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - what is told, not what is listened on
 
 
@@ -65,11 +66,13 @@ class _Signed:
         return Route(path, partial(self._answer, answer), methods=["POST"], max_body_size=bytes_max)
 
     async def _answer(self, answer: Callable[[_Asked], Awaitable[bytes]], request: Request) -> Response:
+        path, signature = request.url.path, request.headers.get(HEADER, "")
+        if not self._secret.head_signed(path, signature):  # a stranger's body takes no place
+            return _told(401, _STRANGER)
         async with self._bodies:
             body = await request.body()
-            path, signature = request.url.path, request.headers.get(HEADER, "")
             if not await anyio.to_thread.run_sync(self._secret.signed, path, body, signature):
-                return _told(401, BackendRefused("the message was not signed with this side's secret"))
+                return _told(401, _STRANGER)
         try:
             client = request.client.host if request.client else ""
             answered = await answer(_Asked(body, client, request.path_params))
@@ -81,7 +84,8 @@ class _Signed:
 
 
 def _told(status: int, error: RoutineLoadError) -> Response:
-    return Response(to_json(Problem.of(error)), status, media_type="application/json")
+    close = {"Connection": "close"} if status == 401 else {}
+    return Response(to_json(Problem.of(error)), status, close, "application/json")
 
 
 class CoordinatorSide:
@@ -109,10 +113,11 @@ class CoordinatorSide:
 
 
 class BackendSide:
-    """What a coordinator says to a backend."""
+    """What a coordinator says to a backend. Whoever takes it for a place to load into is sent to ``front``."""
 
-    def __init__(self, orders: Orders, secret: SharedSecret) -> None:
+    def __init__(self, orders: Orders, secret: SharedSecret, front: tuple[str, int]) -> None:
         self._orders = orders
+        self._front = front
         self._secret = secret
         self._signed = _Signed(secret)
 
@@ -122,7 +127,17 @@ class BackendSide:
             self._signed.route(TASK_PATH, self.task, _ORDER_BYTES_MAX),
             self._signed.route(CANCEL_PATH, self.cancel, _SMALL_BYTES_MAX),
             Route("/api/health", health, methods=["GET"], max_body_size=0),
+            Route("/api/{rest:path}", self.elsewhere, methods=["GET", "PUT", "POST"]),
         ]
+
+    async def elsewhere(self, request: Request) -> Response:
+        """A connector picks a backend of SHOW BACKENDS and loads into it: the coordinator takes loads."""
+        host, port = self._front
+        query = request.scope["query_string"].decode("ascii")
+        path = request.scope["raw_path"].decode("ascii")
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        location = f"http://{address}{path}" + (f"?{query}" if query else "")
+        return Response(status_code=307, headers={"Location": location, "Connection": "close"})
 
     async def heartbeat(self, asked: _Asked) -> bytes:
         return to_json(self._orders.heartbeat(from_json(Heartbeat, asked.body)))

@@ -23,6 +23,17 @@ def test_a_message_is_taken_from_who_has_the_secret():
     assert not MINE.signed("/a/1", b"body", "\udcff")
 
 
+def test_a_body_is_read_only_where_its_digest_was_signed():
+    """A stranger's body takes no place, however slowly it comes; the body still has to be the one that was meant."""
+    signature = MINE.signature("/a/1", b"body")
+    assert MINE.head_signed("/a/1", signature)
+    assert not MINE.head_signed("/a/2", signature)
+    assert not MINE.head_signed("/a/1", OTHERS.signature("/a/1", b"body"))
+    assert not MINE.head_signed("/a/1", signature[:-64] + "0" * 64)
+    for noise in ("", "\udcff", "x" * 500):
+        assert not MINE.head_signed("/a/1", noise)
+
+
 def test_what_is_sealed_is_read_by_who_has_the_secret():
     """A task's passwords do not travel in clear."""
     sealed = MINE.sealed(b"sasl.password=x")
