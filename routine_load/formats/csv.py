@@ -66,12 +66,13 @@ class CsvDecoder:
         self._stray_quote = _stray_quote(spec) if self._fast and spec.enclose and spec.compat is Compat.DORIS else None
         self._slots = [f"f{i}" for i in range(len(columns))]
         self._null_values = [NULL_TEXT, ""] if spec.empty_field_as_null else [NULL_TEXT]
+        # A letter of the dialect would open an enclosure in the lines below, or divide them.
+        char = next(c for c in "xyz-" if c not in {spec.column_separator, spec.enclose, spec.escape})
         # An enclosure left open by the last message would be closed by the end of the data, silently: one more row
         # behind it is swallowed then, and the count of rows tells.
-        guard = "x" + spec.column_separator * (len(columns) - 1)
+        guard = char + spec.column_separator * (len(columns) - 1)
         self._guard = [guard.encode()] if spec.enclose or spec.escape else []
         # A line of a wrong field count stands in for a message that is decoded apart, and keeps the others' numbers.
-        char = next(c for c in "xyz-" if c not in {spec.column_separator, spec.enclose, spec.escape})
         self._filler = (char if len(columns) != 1 else char + spec.column_separator + char).encode()
         self._duck: MemoryDuckDB | None = None
         self._enclosed = EnclosedSplitter(spec) if spec.enclose or spec.escape else None

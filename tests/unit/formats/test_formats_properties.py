@@ -96,11 +96,11 @@ messages = st.lists(
 )
 
 
-def rows_of(decoder, values, base=0):
+def rows_of(decoder, values, base=0, columns=COLUMNS):
     """Decoded rows with the payload of each, and the rejected rows."""
     decoded = decoder.decode(Chunk(values))
-    assert [f.type for f in decoded.columns.schema] == [pa.string()] * len(COLUMNS)
-    assert decoded.columns.column_names == [c.name for c in COLUMNS]
+    assert [f.type for f in decoded.columns.schema] == [pa.string()] * len(columns)
+    assert decoded.columns.column_names == [c.name for c in columns]
     count = decoded.columns.num_rows
     payloads = list(range(count)) if decoded.payload_of is None else decoded.payload_of.to_pylist()
     assert len(payloads) == count
@@ -162,6 +162,54 @@ def test_the_fast_path_agrees_with_the_exact_one(values, escape, enclose, compat
     fast, exact = (CsvDecoder(spec_for(enclose=enclose, escape=escape, compat=compat), COLUMNS) for _ in range(2))
     exact._fast = False
     assert rows_of(fast, values) == rows_of(exact, values)
+
+
+DIALECT_MARKS = "xyz-aN\\,\"'\x01\x02\x0b\x1c "
+odd_pieces = st.sampled_from(
+    [
+        *(mark.encode() for mark in DIALECT_MARKS),
+        b"\n",
+        b"\r",
+        b"\\N",
+        b"\xff",
+        "\u2028".encode(),
+        "\x85".encode(),
+        b"1",
+    ]
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    values=st.lists(st.lists(odd_pieces, max_size=6).map(b"".join) | st.none(), min_size=1, max_size=4),
+    marks=st.permutations(DIALECT_MARKS).map(lambda marks: marks[:3]),
+    given_marks=st.tuples(st.booleans(), st.booleans()),
+    row_delimiter=st.sampled_from(["\n", "\n", "\r\n", "\x03", "\x1e"]),
+    width=st.integers(1, 3),
+    compat=st.sampled_from(list(Compat)),
+)
+@example(
+    values=[b"1"],
+    marks=["\x01", "x", "\\"],
+    given_marks=(True, False),
+    row_delimiter="\x02",
+    width=3,
+    compat=Compat.STARROCKS,
+)
+def test_marks_of_a_dialect_may_be_any_characters(values, marks, given_marks, row_delimiter, width, compat):
+    """Letters that separate, enclose or escape are that and nothing else, whatever breaks lines in other programs."""
+    separator, enclose, escape = marks
+    spec = spec_for(
+        column_separator=separator,
+        row_delimiter=row_delimiter,
+        enclose=enclose if given_marks[0] else "",
+        escape=escape if given_marks[1] else "",
+        compat=compat,
+    )
+    columns = tuple(SourceColumn(f"c{at}") for at in range(width))
+    fast, exact = CsvDecoder(spec, columns), CsvDecoder(spec, columns)
+    exact._fast = False
+    assert rows_of(fast, values, columns=columns) == rows_of(exact, values, columns=columns)
 
 
 @dialects
