@@ -18,6 +18,9 @@ import pymysql
 import pytest
 import requests
 
+from routine_load.app.coordinator import Coordinator
+from routine_load.config import Settings
+from routine_load.errors import DirectoryInUse, MetadataError
 from routine_load.ids import Compat
 from tests.crash.test_cluster_kill import TABLE, wait_for_counts, wait_for_rows
 from tests.crash.test_service_kill import PARTITIONS, Feed, create
@@ -97,18 +100,39 @@ def test_a_leader_that_slept_longer_than_its_lease_commits_nothing_more(pair, em
     assert peer.run(NUMBERS) == [(p, n, n, 0, n - 1) for p, n in enumerate(feed.produced)]
 
 
-def test_a_second_owner_of_tables_in_a_file_says_whose_they_are(new_service, postgresql_kept, tmp_path):
-    """Its own file would be another one: it names the coordinator that has the jobs. The same one may start anew."""
-    shared = {"RL_METADATA_URL": postgresql_kept.clean(), "RL_KEY_FILE": str(tmp_path / "shared.key")}
-    one = new_service("starrocks", "one", **shared)
-    with pytest.raises(AssertionError, match="did not start"):
-        new_service("starrocks", "two", **shared)
-    log = (tmp_path / "two.log").read_text()
-    assert "a DuckDB file has one owner" in log
-    assert f"127.0.0.1:{one.mysql_port}" in log
-    one.kill()
-    one.start()
-    assert roles(one) == {one.mysql_port: "LEADER"}
+@pytest.fixture
+def here(postgresql_kept, tmp_path):
+    """Makes coordinators in this process, on one PostgreSQL, with tables in a file of each."""
+    url, made = postgresql_kept.clean(), []
+
+    def make(name: str, key: str = "shared.key") -> Coordinator:
+        settings = Settings(
+            data_dir=tmp_path / name, key_file=tmp_path / key, metadata_url=url, mysql_port=0, http_port=0
+        )
+        made.append(Coordinator(settings))
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for coordinator in made:
+        coordinator.stop(drain=False)
+
+
+def test_a_second_owner_of_tables_in_a_file_says_whose_they_are(here):
+    """Its own file would be another one: it names the coordinator that has the jobs. That one may start anew."""
+    one = here("one")
+    with pytest.raises(DirectoryInUse, match=rf"a DuckDB file has one owner.* 127\.0\.0\.1:{one.ports[0]}"):
+        here("two")
+    one.stop()
+    again = here("one")
+    assert told(again.ports[0]) == {again.ports[0]: ("LEADER", "true")}
+
+
+def test_a_coordinator_with_another_key_says_so(here, tmp_path):
+    """It could open none of the jobs' secrets."""
+    here("one")
+    with pytest.raises(MetadataError, match=rf"sealed with another key than that of {tmp_path}/other\.key.*--key-file"):
+        here("two", "other.key")
 
 
 def test_a_follower_answers_as_the_leader_would(pair, embedded_kafka, topic):
@@ -223,14 +247,3 @@ def told(port: int) -> dict[int, tuple[str, str]]:
             return {int(row["QueryPort"]): (row["Role"], row["Alive"]) for row in cursor.fetchall()}
     finally:
         connection.close()
-
-
-def test_a_coordinator_with_another_key_says_so(pair, tmp_path):
-    """It could open none of the jobs' secrets."""
-    _, start = pair
-    start("one")
-    with pytest.raises(AssertionError, match="did not start"):
-        start("two", RL_KEY_FILE=str(tmp_path / "other.key"))
-    log = (tmp_path / "two.log").read_text()
-    assert "sealed with another key" in log
-    assert "--key-file" in log
