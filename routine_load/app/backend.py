@@ -190,13 +190,15 @@ def _register(fronts: tuple[tuple[str, int], ...], presence: Presence, wire: Wir
     trouble = ""
     for front in fronts:
         try:
-            wire.post(front, REGISTER_PATH, to_json(presence), _REGISTER_S)
+            known = wire.post(front, REGISTER_PATH, to_json(presence), _REGISTER_S).isdigit()
         except BackendRefused as error:
             return error.message
         except RoutineLoadError as error:
             trouble = f"no coordinator at {told(front)}: {error.message}"
         else:
-            return ""
+            if known:
+                return ""
+            trouble = f"{told(front)} takes no backends: start it with --backend-secret-file"
     return trouble
 
 

@@ -99,7 +99,7 @@ def _lost(address: tuple[str, int], error: httpx.HTTPError) -> BackendLost:
 def _answer(address: tuple[str, int], response: httpx.Response) -> bytes:
     if response.status_code == httpx.codes.OK:
         return response.content
-    if response.status_code == REFUSED:
+    if response.status_code in {REFUSED, httpx.codes.UNAUTHORIZED}:
         raise _problem(address, response.content)
     if response.status_code == OVER:
         raise BackendLost(f"{told(address)}: nobody waits for this task any more")

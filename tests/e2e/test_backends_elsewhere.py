@@ -7,10 +7,19 @@ import contextlib
 import httpx
 import pytest
 
-from routine_load.app.backend import BackendProcess, BackendSettings, read_fronts
+from routine_load.app.backend import BackendProcess, BackendSettings, _register, read_fronts
 from routine_load.backends.codec import to_json
-from routine_load.backends.messages import CANCEL_PATH, HEARTBEAT_PATH, REGISTER_PATH, TASK_PATH, TURN_PATH, Heartbeat
+from routine_load.backends.messages import (
+    CANCEL_PATH,
+    HEARTBEAT_PATH,
+    REGISTER_PATH,
+    TASK_PATH,
+    TURN_PATH,
+    Heartbeat,
+    Presence,
+)
 from routine_load.backends.signing import HEADER, SharedSecret
+from routine_load.backends.wire import Wire
 from routine_load.errors import AnalysisError, ExecutionError, PropertyError
 from tests.support.backend_processes import SECRET, CoordinatorHere, secret_file, wait_until
 
@@ -148,6 +157,27 @@ def test_without_a_secret_there_are_no_backends_elsewhere(tmp_path):
             here.run("ALTER SYSTEM ADD BACKEND '127.0.0.1:1'")
     finally:
         here.stop()
+
+
+def test_a_backend_that_nobody_takes_says_why(here, tmp_path):
+    """Another secret, a coordinator that takes none, or nobody there: its log names it, and it tries again."""
+    stranger = Wire(SharedSecret(b"not the secret of these tests"))
+    mine = Wire(SharedSecret(SECRET.strip().encode()))
+    presence = Presence(session="s", host="127.0.0.1", port=3, version="v", slots=1, started_at_ms=0)
+    alone = CoordinatorHere(tmp_path, backend_secret_file=None, backends=1)
+    try:
+        assert (
+            _register(read_fronts(here.fe), presence, stranger) == "the message was not signed with this side's secret"
+        )
+        assert "takes no backends: start it with --backend-secret-file" in _register(
+            read_fronts(alone.fe), presence, mine
+        )
+        assert "no coordinator at 127.0.0.1:1" in _register((("127.0.0.1", 1),), presence, mine)
+        assert 3 not in here.backends()
+    finally:
+        alone.stop()
+        stranger.close()
+        mine.close()
 
 
 @pytest.mark.parametrize("text", ["", "ftp://h:1", "http://h:port", "http://h/path", "http://"])
