@@ -37,6 +37,7 @@ from tests.sim.sim_store import Sink, Store
 from tests.sim.sim_world import Compiler, Faults, Kafka, Topic
 
 CHAOS_S = 8.0
+DAY_S = 86_400.0
 
 
 class Play:
@@ -114,7 +115,7 @@ class Play:
         self.context = _context(self, kafka, settings)
         starting = stage.loop.create_task(self.scheduler.start())
         starting.add_done_callback(self._note_start)
-        for work in (self._user, self._user, self._producer, lambda: self._watcher(kafka)):
+        for work in (self._user, self._user, self._producer, self._mover_of_clocks, lambda: self._watcher(kafka)):
             stage.spawn(work)
 
     def _hurry(self) -> None:
@@ -166,6 +167,11 @@ class Play:
             topic.produce()
             if self.stage.dice.random() < 0.03 and len(topic.partitions) < 6:
                 topic.grow()
+
+    def _mover_of_clocks(self) -> None:
+        while self.faults.on:
+            self.stage.sleep(self.stage.dice.expovariate(0.3))
+            self.stage.ahead_s += self.stage.dice.choice((-DAY_S, -5, 5, DAY_S))
 
     def _watcher(self, kafka: Kafka) -> None:
         while True:

@@ -40,6 +40,7 @@ class Stage:
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
         self.time = 0.0
+        self.ahead_s = 0.0
         self.alive = 0
         self.steps = 0
         self.broken: Violation | None = None
@@ -51,7 +52,8 @@ class Stage:
     # clock
 
     def now(self) -> datetime:
-        return START + timedelta(seconds=self.time)
+        """The wall's clock, which may have been moved."""
+        return START + timedelta(seconds=self.time + self.ahead_s)
 
     def monotonic(self) -> float:
         return self.time

@@ -23,6 +23,7 @@ from routine_load.jobs.job import Job
 from routine_load.loads import path
 from routine_load.observe.failpoints import CUTS
 from routine_load.tasks.run import TaskRunner
+from tests.sim.__main__ import main
 from tests.sim.cuts_ports import FileSink
 from tests.sim.cuts_records import WORKLOADS
 from tests.sim.cuts_schedule import CLUSTER, FILE, Schedule, TooFewPassings, pairs, play, singles
@@ -86,6 +87,17 @@ def test_a_schedule_is_played_again_by_its_name():
     first, second = play(Schedule.read(name)), play(Schedule.read(name))
     assert first.told == second.told
     assert sum("<-- zombie" in step for step in first.told) == 2
+
+
+def test_make_sim_tells_a_story_again_and_how_it_failed(capsys, monkeypatch):
+    """``make sim PLAY=…``: every step, the strike, and for one that fails the promise and the command."""
+    assert main(["cluster/one/kill/30"]) == 0
+    assert sum("<-- kill" in line for line in capsys.readouterr().out.splitlines()) == 1
+    what_is_given_up_moves_progress(monkeypatch)
+    assert main(["cluster/one/kill/32"]) == 1
+    told = capsys.readouterr().out
+    assert told.startswith("Violation: lost: ")
+    assert "make sim PLAY=cluster/one/kill/32" in told
 
 
 # -- broken twins -------------------------------------------------------------------------------------------------------
