@@ -226,13 +226,25 @@ def test_jobs_of_one_topic_are_looked_after_together(tmp_path):
 
 
 def test_a_job_that_gets_far_between_two_looks_has_no_log_that_was_cut(tmp_path):
-    """Two jobs of one topic: a look that one of them shares may be older than what the other has read since."""
+    """Jobs of one topic share a look, which may be older than what one of them has read since: it is looked again."""
     hand = Hand(tmp_path)
     hand.create(SR)
-    hand.run(1)
-    hand.create(SR)
-    hand.run(5.2)  # the first job's round has looked at the topic
+    hand.run(5.1)
+    run = hand.scheduler.run_of(JobId(1))
+    assert run is not None
+    refresher, planner = hand.scheduler._refresher, hand.parts.planner
+    planner.look(run.plan.job, run.plan.kafka)
     hand.produce(50)
-    hand.run(30)
-    assert [hand.job(n).state.value for n in (1, 2)] == ["RUNNING", "RUNNING"]
-    assert [dict(hand.job(n).progress) for n in (1, 2)] == [{0: 50}, {0: 50}]
+    hand.run(6.5)
+    assert dict(run.progress) == {0: 50}
+    assert planner.look(run.plan.job, run.plan.kafka)[1] == {0: 0}  # some job's, of a moment ago
+    found = refresher._look(run, dict(run.progress), hand.agenda.time)
+    assert found.ends == {0: 50}
+
+
+def test_slices_that_wait_for_their_jobs_rate_come_in_turn():
+    """Ours: who was told to wait first is served first."""
+    meter = Meter(rate=100, at=0.0)
+    assert [meter.grant(0.0, 2, who)[0] for who in (0, 1, 0, 1)] == [50, 50, 0, 0]
+    assert meter.grant(0.5, 2, 1)[0] == 0
+    assert meter.grant(0.5, 2, 0)[0] == 50
