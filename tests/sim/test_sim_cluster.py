@@ -36,6 +36,8 @@ def play(seed: int, directory) -> Play:
     return story
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_whatever_the_cluster_does_every_record_is_loaded_rejected_or_unselected_once(tmp_path):
     """Each request and each point of the protocol failed in some story, and some doubts were settled by people."""
     failed: Counter[str] = Counter()

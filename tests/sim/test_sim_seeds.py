@@ -9,6 +9,8 @@ import os
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.sim.sim_play import Play
 from tests.sim.sim_store import Batch
 
@@ -25,6 +27,8 @@ def play(seed: int, directory: Path) -> Play:
     return story
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_whatever_fails_every_record_is_loaded_rejected_or_unselected_once(tmp_path):
     """Hundreds of stories; each cut point was passed and failed in some of them."""
     failed: Counter[str] = Counter()
