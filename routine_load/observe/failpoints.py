@@ -56,7 +56,9 @@ _OF_CLIENTS: Final = (
     "prepared.prepare",
 )
 _ELSEWHERE: Final = ("backend.order", "backend.task")
-POINTS: Final = frozenset(f"{cut}.{side}" for cut in (*CUTS, *_OF_CLIENTS, *_ELSEWHERE) for side in ("before", "after")) | {
+POINTS: Final = frozenset(
+    f"{cut}.{side}" for cut in (*CUTS, *_OF_CLIENTS, *_ELSEWHERE) for side in ("before", "after")
+) | {
     "transaction.recover.before",
     "prepared.abort.before",
     "prepared.commit.locked",
