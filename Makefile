@@ -8,9 +8,10 @@ BROKER ?= embedded
 DATA ?= data
 TEST_PROCESSES ?= 2
 PYTEST_ARGS ?=
+KILLS ?= 2000
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo serve dev kafka test test-deps check format bench sim soak clean
+.PHONY: help venv demo serve dev kafka test test-deps check format bench sim soak chaos clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +70,10 @@ sim: $(STAMP) ## Play SEEDS=1000 simulated stories of failures from FIRST=0, or 
 
 soak: $(STAMP) ## The long crash test, and a million generated statements
 	RL_SOAK=1 $(BIN)/python -m pytest -s tests/crash tests/fuzz tests/wire/test_loader_kill.py $(PYTEST_ARGS)
+
+chaos: $(STAMP) ## Thousands of kills and broken connections, on real processes; KILLS=2000
+	RL_SOAK=1 RL_TEST_KILLS=$(KILLS) $(BIN)/python -m pytest -s tests/crash/test_chaos.py tests/crash/test_toxic_tcp.py \
+	  tests/crash/test_every_cut_kill.py tests/crash/test_sleepers.py tests/crash/test_clocks.py tests/crash/test_network_namespaces.py $(PYTEST_ARGS)
 
 clean: ## Remove everything that was made here
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -95,13 +95,17 @@ def chaos(  # noqa: PLR0913 - one parameter a flag, as Typer wants it
             text = _job_text(job, play.DEFAULT_JOB)
             broker = _broker(_brokers_of(text, vendor, kafka), ending)
             subject = play.read_subject(text, vendor, broker.bootstrap)
-            outcome = play.play(World(folder, shape), broker, subject, choices, typer.echo)
+            outcome = play.play(World(folder, shape), broker, subject, choices, _tell)
         except BrokerFailed as error:
             typer.echo(f"routine-load: {error}", err=True)
             raise typer.Exit(_FAILED) from error
         _say(outcome, choices.seed)
         if not outcome.is_clean:
             raise typer.Exit(_FAILED)
+
+
+def _tell(progress: str) -> None:
+    typer.echo(progress, err=True)
 
 
 def _say(outcome: Outcome, seed: int) -> None:

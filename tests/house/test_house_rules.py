@@ -132,7 +132,7 @@ def test_pages_name_only_what_exists(page):
     text = (ROOT / page).read_text()
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"\bmake ([a-z][a-z-]+)", text)) <= targets
-    commands = {"serve", "be", "dev", "sql", "migrate", "import", "export"}
+    commands = {"serve", "be", "chaos", "dev", "sql", "migrate", "import", "export"}
     assert set(re.findall(r"\broutine-load ([a-z]+)\b", "\n".join(_code(text)))) <= commands
     folder = (ROOT / page).parent
     links = re.findall(r"\]\((?!http)([^)#]+)", text)

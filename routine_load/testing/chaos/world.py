@@ -43,6 +43,8 @@ class Shape:
     environment: Mapping[str, str] = field(default_factory=dict)
     fronts: Sequence[str] = ()
     """Where backends find their coordinators, if not at their own addresses."""
+    advertised: Sequence[str] = ()
+    """Where coordinators find each backend, if not at its own address."""
 
 
 class World:
@@ -70,15 +72,16 @@ class World:
             for number, (mysql, http) in enumerate(self.ports)
         ]
         fronts = ",".join(shape.fronts or [f"http://127.0.0.1:{http}" for _, http in self.ports])
+        self.backend_ports = [_free_port() for _ in range(shape.backends)]
         self.backends = [
             Part(
                 f"backend {number}",
-                ["be", "--fe", fronts, "--port", str(_free_port()), "--secret-file", str(secret)],
+                ["be", "--fe", fronts, "--port", str(port), "--secret-file", str(secret), *_advertise(shape, number)],
                 folder / f"backend-{number}.log",
                 {},
                 launch,
             )
-            for number in range(shape.backends)
+            for number, port in enumerate(self.backend_ports)
         ]
 
     def __enter__(self) -> Self:
@@ -148,6 +151,10 @@ class World:
 def _serve(data_dir: Path, mysql_port: int, http_port: int, compat: str) -> list[str]:
     flags = {"--mysql-port": mysql_port, "--http-port": http_port, "--be-http-port": 0, "--compat": compat}
     return ["serve", "--data-dir", str(data_dir), *(str(word) for flag in flags.items() for word in flag)]
+
+
+def _advertise(shape: Shape, number: int) -> list[str]:
+    return ["--advertise", shape.advertised[number]] if shape.advertised else []
 
 
 def _killed(dice: random.Random, parts: Sequence[Part]) -> None:
