@@ -114,7 +114,9 @@ class ClustersTransaction:
         voice, bodies = self._sink.voice, self._spool.tables
         try:
             send_rejects(voice, self._sink.reject_log, commit.rejects)
-            answer: PartsToPrepare | Committed = voice.ask(replace(_asked(commit), tables=tuple(bodies)), PartsToPrepare | Committed)
+            answer: PartsToPrepare | Committed = voice.ask(
+                replace(_asked(commit), tables=tuple(bodies)), PartsToPrepare | Committed
+            )
             if isinstance(answer, Committed):
                 return answer.record
             done = prepare(self._sink.target, answer.parts, lambda part: bodies[part.table])
