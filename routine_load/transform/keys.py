@@ -40,12 +40,18 @@ def check_partial(spec: LoadSpec, table: Table, filled: set[str]) -> None:
 
 
 def hidden_sequence(spec: LoadSpec, table: Table) -> Column | None:
-    """The hidden sequence column as a column to be filled (Doris: function_column.sequence_type)."""
+    """The hidden sequence column as a column to be filled (Doris: function_column.sequence_type).
+
+    In a flexible partial update each row may bring it by its name, and no other column stands for it.
+    """
     kind = table.sequence_type
     if kind is None:
         return None
-    if spec.flexible:
-        raise AnalysisError("Flexible partial update needs function_column.sequence_col, not a hidden sequence column")
+    if spec.flexible and spec.sequence_column is not None:
+        raise AnalysisError(
+            f"Flexible partial update does not support ORDER BY {spec.sequence_column}: "
+            f"its rows bring {SEQUENCE.upper()} themselves"
+        )
     return Column(name=SEQUENCE, type=kind)
 
 

@@ -142,7 +142,9 @@ def _fields(spec: LoadSpec, table: Table, assigned: dict[str, Derived], *, delet
         return names
     if spec.compat is Compat.STARROCKS and not _named(names, assigned, OP_COLUMN):
         return [*names, OP_COLUMN]  # StarRocks reads the key __op by itself
-    return [*names, DELETE_SIGN.upper()] if spec.flexible else names
+    if not spec.flexible:
+        return names
+    return [*names, DELETE_SIGN.upper(), *([SEQUENCE.upper()] if table.sequence_type is not None else [])]
 
 
 def _targets(

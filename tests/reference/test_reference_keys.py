@@ -179,6 +179,15 @@ CASES = {
         row=some(v=value, s=value, d=value),
         message=as_json("__DORIS_DELETE_SIGN__"),
     ),
+    "unique, flexible columns and a hidden sequence": Case(
+        ddl=f'(k INT, v INT, d INT DEFAULT "7") {UNIQUE} PROPERTIES("function_column.sequence_type" = "int")',
+        spec=FLEXIBLE,
+        rules=lambda: Rules(
+            columns=("k", "v", "d"), partial=True, defaults={"d": 7}, sequence="__DORIS_SEQUENCE_COL__"
+        ),
+        row=some(v=value, d=value, __DORIS_SEQUENCE_COL__=small),
+        message=as_json("__DORIS_DELETE_SIGN__"),
+    ),
     "unique, flexible columns, one required": Case(
         ddl=f"(k INT, v INT NOT NULL, s INT, d INT) {UNIQUE}",
         spec=FLEXIBLE,

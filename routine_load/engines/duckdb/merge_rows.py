@@ -2,7 +2,8 @@
 
 That is where each row brings columns of its own (Doris: flexible partial update), and where a sequence decides whether
 a delete between two partial updates counts. A row is applied when no row before it, in the batch or in the table, has a
-greater sequence; a row that brings no sequence is. What was applied before a key's last delete counts no more.
+greater sequence; a row that brings no sequence is, and leaves the one there was. What was applied before a key's last
+delete counts no more.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ def row_by_row(plan: MergePlan, stage: str, names: Names) -> str:
     if plan.has_op:
         items.append(f"CASE WHEN bool_or({_LIVE}) THEN 0 ELSE 1 END AS {quote(OP)}")
     if plan.has_sequence and plan.sequence_column is not None:
-        items.append(f"max({quote(plan.sequence_column)}) AS {quote(plan.sequence_column)}")
+        name = quote(plan.sequence_column)
+        items.append(f"coalesce(max({name}), max({_HELD})) AS {name}")
     return f"SELECT {', '.join(items)} FROM ({live}) GROUP BY {plan.keys()}"
 
 
@@ -48,7 +50,8 @@ def _applied(plan: MergePlan, stage: str, names: Names) -> str:
         return f"SELECT * FROM {stage}"
     sequence = quote(plan.sequence_column)
     column = plan.table.column(plan.sequence_column)
-    brings = plan.brings(column) if column is not None else "true"
+    hidden = f"{sequence} IS NOT NULL" if plan.mode.flexible else "true"
+    brings = plan.brings(column) if column is not None else hidden
     kept = f"LEFT JOIN {sequences_table(names, plan.table.ref)} AS k ON {plan.same_key('k', 's')}"
     held = f"k.{sequences.KEPT}"
     if plan.table.sequence_type is None:
