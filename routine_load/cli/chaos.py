@@ -121,7 +121,7 @@ def _say(outcome: Outcome, seed: int) -> None:
         "phantom": str(verdict.phantom),
         "miscounted": str(verdict.miscounted),
     }
-    if outcome.state != "RUNNING":
+    if not outcome.runs:
         told["job"] = f"{outcome.state}: {outcome.reason}"
     for name, value in told.items():
         typer.echo(f"{name:<11} {value}")

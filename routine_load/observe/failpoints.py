@@ -72,17 +72,21 @@ class InjectedFailure(RoutineLoadError):
     """A failpoint was armed to fail here."""
 
 
+_SIGNALS: Final = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 _armed: dict[str, tuple[str, int]] = {}
 _observer: Callable[[str], None] | None = None
 
 
 def arm(text: str) -> None:
-    """Arm points from ``name=kill``, ``name=fail`` (comma-separated); ``name=kill@3`` acts at the third passing."""
+    """Arm points from ``name=kill``, ``name=fail`` (comma-separated); ``name=kill@3`` acts at the third passing.
+
+    ``name=stop`` puts the process to sleep, as SIGSTOP does, until somebody wakes it.
+    """
     for item in filter(None, (part.strip() for part in text.split(","))):
         name, _, action = item.partition("=")
         verb, _, count = action.partition("@")
-        if verb not in {"kill", "fail"}:
-            raise ValueError(f"failpoint {name!r}: action {verb!r} is not kill or fail")
+        if verb not in {*_SIGNALS, "fail"}:
+            raise ValueError(f"failpoint {name!r}: action {verb!r} is not kill, stop or fail")
         if name not in POINTS:
             raise ValueError(f"there is no failpoint {name!r}")
         _armed[name] = (verb, int(count or 1))
@@ -112,6 +116,7 @@ def failpoint(name: str) -> None:
         _armed[name] = (verb, left - 1)
         return
     del _armed[name]
-    if verb == "kill":
-        os.kill(os.getpid(), signal.SIGKILL)
+    if verb in _SIGNALS:
+        os.kill(os.getpid(), _SIGNALS[verb])
+        return  # whoever slept goes on as if nothing had been
     raise InjectedFailure(f"failpoint {name}")

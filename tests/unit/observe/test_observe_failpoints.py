@@ -35,7 +35,7 @@ def test_an_armed_point_fails_at_its_passing_and_only_then():
 
 def test_an_unknown_action_is_refused():
     """The text names it."""
-    with pytest.raises(ValueError, match="'explode' is not kill or fail"):
+    with pytest.raises(ValueError, match="'explode' is not kill, stop or fail"):
         failpoints.arm("task.plan.before=explode")
 
 
