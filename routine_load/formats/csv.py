@@ -34,7 +34,7 @@ from routine_load.formats.rows import (
 )
 from routine_load.ids import Compat
 from routine_load.loads.lines import Lines
-from routine_load.loads.values import Decoded, LoadSpec, Payloads, SourceColumn
+from routine_load.loads.values import Decoded, LoadSpec, Payloads, RejectedRow, SourceColumn
 
 NULL_TEXT = "\\N"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -131,19 +131,24 @@ class CsvDecoder:
         table = table.slice(0, table.num_rows - len(self._guard)).rename_columns(self._names)
         if not wrong:
             return Decoded(table, None) if not text.broken else None
-        rejects = Rejects()
+        rejected = self._rejected(wrong, text, odd)
+        return None if rejected is None else Decoded(table, others(len(values), skipped), rejected)
+
+    def _rejected(
+        self, wrong: Sequence[tuple[int, int, str]], text: _Text, odd: AbstractSet[int]
+    ) -> tuple[RejectedRow, ...] | None:
+        """The lines that are no rows, but the ``odd`` ones; None where it is unclear which of them are no text."""
+        rejects, not_utf8, blots = Rejects(), self._not_utf8, 0
         reasons = {count: self._wrong_count(count) for count in {count for _, count, _ in wrong}}
-        blots = []
         for payload, count, line in wrong:
             if text.blot and line.startswith(text.blot):
-                blots.append(payload)
+                if blots == len(text.broken):
+                    return None
+                rejects.add(payload, self._bare(text.broken[blots]), not_utf8)
+                blots += 1
             elif payload not in odd:
                 rejects.add(payload, line, reasons[count])
-        if len(blots) != len(text.broken):
-            return None
-        for payload, raw in zip(blots, text.broken, strict=True):
-            rejects.add(payload, self._bare(raw), self._not_utf8)
-        return Decoded(table, others(len(values), skipped), rejects.sorted())
+        return rejects.sorted() if blots == len(text.broken) else None
 
     def _parsed(self, lines: bytes | bytearray) -> tuple[pa.Table, list[tuple[int, int, str]]] | None:
         """The rows of the right field count; of each other line its number, its fields' count and its text."""
@@ -172,8 +177,8 @@ class CsvDecoder:
             return None
         return table, wrong
 
-    def _text_of(self, joined: bytes) -> _Text | None:
-        """What pyarrow may read as it is; None: nothing.
+    def _text_of(self, joined: bytes | bytearray) -> _Text | None:
+        """What pyarrow may read as it is; None: nothing. An array is changed in its place.
 
         pyarrow would find bad UTF-8 as well, but not in a row of a wrong field count without noise on stderr.
         """
@@ -193,16 +198,16 @@ class CsvDecoder:
         """Doris drops a byte order mark in front of a message."""
         return raw.removeprefix(BYTE_ORDER_MARK) if self._spec.compat is Compat.DORIS else raw
 
-    def _joined(self, values: Sequence[bytes | None]) -> bytes | None:
-        """One line a message, and the guard; None where there is a tombstone."""
+    def _joined(self, values: Sequence[bytes | None]) -> bytes | bytearray | None:
+        """One line a message, and the guard; None where there is a tombstone. An array is nobody else's."""
         if isinstance(values, Lines) and values.delimiter == b"\n":
             return b"\n".join([values.joined, *self._guard]) if self._guard else values.joined
         try:
-            return b"\n".join([*values, *self._guard] if self._guard else values)  # type: ignore[arg-type, list-item] # it raises
+            return bytearray(b"\n").join([*values, *self._guard] if self._guard else values)  # type: ignore[arg-type, list-item] # it raises
         except TypeError:
             return None
 
-    def _one_line_each(self, joined: bytes, messages: int, *, counted: bool) -> bool:
+    def _one_line_each(self, joined: bytes | bytearray, messages: int, *, counted: bool) -> bool:
         """``counted``: there is one line for each message, but nothing else is known."""
         return (
             bool(joined)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
+from operator import itemgetter
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,8 @@ import pyarrow.compute as pc
 
 from routine_load.formats.lines_no_text import lines_of_no_text
 from routine_load.loads.values import RAW_BYTES_MAX, Decoded, RejectedRow, SourceColumn
+
+_PAYLOAD = itemgetter(RejectedRow._fields.index("payload"))
 
 
 @dataclass(slots=True)
@@ -26,10 +29,10 @@ class Rejects:
         self.rows.append(RejectedRow(payload, data[:RAW_BYTES_MAX], "", reason))
 
     def sorted(self) -> tuple[RejectedRow, ...]:
-        return tuple(sorted(self.rows, key=lambda row: row.payload))
+        return tuple(sorted(self.rows, key=_PAYLOAD))
 
 
-def is_utf8(data: bytes) -> bool:
+def is_utf8(data: bytes | bytearray) -> bool:
     """Whether all of it is UTF-8, without making a Python string of it."""
     offsets = pa.array([0, len(data)], pa.int64()).buffers()[1]
     try:
@@ -144,7 +147,7 @@ def at(values: Sequence[bytes | None], places: pa.Array) -> list[bytes | None]:
 
 def together(usual: Decoded, odd: Decoded) -> Decoded:
     """Two parts of a chunk as one, in the order in which they were consumed; both know their payloads in the chunk."""
-    rejected = tuple(sorted(usual.rejected + odd.rejected, key=lambda row: row.payload))
+    rejected = tuple(sorted(usual.rejected + odd.rejected, key=_PAYLOAD))
     if odd.columns.num_rows == 0:
         return Decoded(usual.columns, usual.payload_of, rejected)
     table = pa.concat_tables([usual.columns, odd.columns])
