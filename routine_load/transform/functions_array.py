@@ -269,6 +269,18 @@ def _distance(template: str) -> Builder:
     return build
 
 
+def _cross_product(args: list[Typed], context: Context) -> Typed:
+    """Doris: of two vectors of three numbers each; NULL of any others."""
+    item = Kind.INT if all(arg.item is Kind.INT for arg in args) else Kind.DOUBLE
+    one, other = (context.stages.bind(derived(_items(arg, item), Kind.ARRAY, arg, item=item)) for arg in args)
+    known = " AND ".join(f"len({vector.sql}) = 3 AND list_count({vector.sql}) = 3" for vector in (one, other))
+    parts = ", ".join(
+        f"{one.sql}[{at}] * {other.sql}[{behind}] - {one.sql}[{behind}] * {other.sql}[{at}]"
+        for at, behind in ((2, 3), (3, 1), (1, 2))
+    )
+    return derived(f"TRY(CASE WHEN {known} THEN [{parts}] END)", Kind.ARRAY, one, other, item=item)
+
+
 def _reverse(args: list[Typed], context: Context) -> Typed:
     if args[0].kind is Kind.ARRAY:
         return derived(f"list_reverse({args[0].sql})", Kind.ARRAY, args[0], item=args[0].item)
@@ -350,6 +362,7 @@ ARRAY.add("array_with_constant", "AA", Kind.ARRAY, _with_constant)
 ARRAY.add("cosine_similarity", "LL", Kind.DOUBLE, _distance("list_cosine_similarity({0}, {1})"))
 ARRAY.add("cosine_distance", "LL", Kind.DOUBLE, _distance("list_cosine_distance({0}, {1})"))
 ARRAY.add("inner_product", "LL", Kind.DOUBLE, _distance("list_inner_product({0}, {1})"))
+ARRAY.add("array_cross_product cross_product", "LL", Kind.ARRAY, _cross_product)
 ARRAY.add("l2_distance", "LL", Kind.DOUBLE, _distance("list_distance({0}, {1})"))
 ARRAY.add("l1_distance", "LL", Kind.DOUBLE, _distance(
     "list_sum(list_transform({0}, lambda __v, __i: abs(__v - {1}[__i])))"))  # fmt: skip

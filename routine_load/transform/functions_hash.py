@@ -66,14 +66,23 @@ def _murmur32(args: list[Typed], context: Context) -> Typed:
 
 
 def _murmur64(args: list[Typed], context: Context) -> Typed:
-    """Doris: the first half of the 128-bit hash. More than one argument needs seeds that no library takes."""
+    number = _first_half(args, "murmur_hash3_64_v2", context)
+    return derived(f"({_signed(number.sql, 64)})", Kind.INT, number)
+
+
+def _unsigned_murmur64(args: list[Typed], context: Context) -> Typed:
+    number = _first_half(args, "murmur_hash3_u64_v2", context)
+    return derived(f"({number.sql}::HUGEINT)", Kind.LARGEINT, number)
+
+
+def _first_half(args: list[Typed], function: str, context: Context) -> Typed:
+    """Doris: of the 128-bit hash, as a UBIGINT. More than one argument needs seeds that no library takes."""
     if len(args) > 1:
-        raise AnalysisError("murmur_hash3_64_v2: only one argument is supported here, use xxhash_64 for more")
+        raise AnalysisError(f"{function}: only one argument is supported here, use xxhash_64 for more")
     digest = call("murmur128", f"encode({args[0].sql})", "0::UINTEGER")
     # The lowest byte comes first.
     digits = f"array_to_string(list_reverse(regexp_extract_all(left(hex({digest}), 16), '..')), '')"
-    number = context.stages.bind(derived(f"('0x' || {digits})::UBIGINT", Kind.OTHER, args[0]))
-    return derived(f"({_signed(number.sql, 64)})", Kind.INT, number)
+    return context.stages.bind(derived(f"('0x' || {digits})::UBIGINT", Kind.OTHER, args[0]))
 
 
 def _sha2(args: list[Typed], _: Context) -> str:
@@ -126,6 +135,7 @@ HASH.add("sm3sum", "TT*", Kind.TEXT, _sm3sum)
 HASH.add("crc32", "T", Kind.INT, f"{call('crc32', 'encode({0})')}::BIGINT")
 HASH.add("murmur_hash3_32", "TT*", Kind.INT, _murmur32)
 HASH.add("murmur_hash3_64_v2", "TT*", Kind.INT, _murmur64)
+HASH.add("murmur_hash3_u64_v2", "TT*", Kind.LARGEINT, _unsigned_murmur64)
 HASH.add("xx_hash3_64 xxhash_64 xxhash3_64", "TT*", Kind.INT, _chained("xxh3_64", 64))
 HASH.add("xx_hash3_128", "TT*", Kind.LARGEINT, _xxh3_128)
 HASH.add("xx_hash32 xxhash_32", "TT*", Kind.INT, _chained("xxh32", 32))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from routine_load.errors import AnalysisError
 from routine_load.ids import Compat
 from routine_load.transform.convert import to_text
+from routine_load.transform.native import call
 from routine_load.transform.operators import as_kind
-from routine_load.transform.registry import Builder, Context, Family, constant
-from routine_load.transform.typed import Kind, Typed, clamped
+from routine_load.transform.registry import Builder, Context, Family, constant, whole_number
+from routine_load.transform.typed import Kind, Typed, clamped, derived
 
 MATH = Family()
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -155,6 +157,29 @@ def _gcd(name: str) -> Builder:
     return build
 
 
+def _equiwidth_bucket(args: list[Typed], _: Context) -> str:
+    """StarRocks: which of the equal whole-numbered parts of a range; what lies outside of it is in none."""
+    least, most, parts = (whole_number(args, at, "equiwidth_bucket", what) for at, what in _RANGE)
+    if least >= most:
+        raise AnalysisError("equiwidth_bucket requirement: min < max")
+    if parts <= 0:
+        raise AnalysisError("equiwidth_bucket requirement: buckets > 0")
+    width = max((most - least) // parts, 1)
+    value = args[0].sql
+    return f"CASE WHEN {value} BETWEEN {least} AND {most} THEN (({value}::HUGEINT - {least}) // {width})::BIGINT END"
+
+
+_RANGE = ((1, "the least value"), (2, "the greatest value"), (3, "the number of buckets"))
+
+
+def _normal_cdf(args: list[Typed], context: Context) -> Typed:
+    """Doris: how probable a value up to the third argument is, of a mean and a standard deviation."""
+    mean, deviation, value = (arg.sql for arg in args)
+    distance = f"CASE WHEN {deviation} > 0 THEN TRY(({value} - {mean}) / ({deviation} * sqrt(2))) END"
+    bound = context.stages.bind(derived(distance, Kind.DOUBLE, *args))
+    return derived(f"(0.5::DOUBLE * ({call('erf', bound.sql)} + 1))", Kind.DOUBLE, bound)
+
+
 for _name in ("sin", "cos", "tan", "atan", "sinh", "cosh", "tanh", "asinh", "cbrt"):
     MATH.add(_name, "D", Kind.DOUBLE, _finite(_name + "({0})"))
 for _name in ("asin", "acos"):
@@ -187,6 +212,8 @@ MATH.add("factorial", "I", Kind.INT, _factorial)
 MATH.add("conv", "TII", Kind.TEXT, _conv)
 MATH.add("width_bucket", "DDDI", Kind.INT, _width_bucket)
 MATH.add("bar", "DDDI", Kind.TEXT, _bar)
+MATH.add("equiwidth_bucket", "IIII", Kind.INT, _equiwidth_bucket)
+MATH.add("normal_cdf", "DDD", Kind.DOUBLE, _normal_cdf)
 MATH.add("money_format", "D", Kind.TEXT, "CASE WHEN isfinite({0}) THEN format('{{:,.2f}}', round({0}, 2)) END")
 MATH.add("format_round", "DI", Kind.TEXT, _format_round)
 MATH.add("format", "AAA*", Kind.TEXT, _format)

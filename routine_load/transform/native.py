@@ -1,4 +1,4 @@
-"""Hashes that DuckDB does not have, as functions of DuckDB: the C functions of mmh3, xxhash, zlib and hashlib.
+"""What DuckDB does not have, as functions of DuckDB: hashes of mmh3, xxhash, zlib and hashlib, and the error function.
 
 DuckDB calls the C function itself for each row, or a chain of such is mapped over a column: there is no line of Python
 per row. Nothing here knows the vendors' functions, which are written in terms of these.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import math
 import operator
 import zlib
 from collections.abc import Callable, Iterable
@@ -45,6 +46,7 @@ _BY_ROW: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     "xxh3_64": (xxhash.xxh3_64_intdigest, ["BLOB", "UBIGINT"], "UBIGINT"),
     "xxh3_128": (xxhash.xxh3_128_hexdigest, ["BLOB", "UBIGINT"], "VARCHAR"),
     "crc32": (zlib.crc32, ["BLOB"], "UINTEGER"),
+    "erf": (math.erf, ["DOUBLE"], "DOUBLE"),
 }
 _DIGESTS: dict[str, Callable[[bytes], Any]] = {
     "sm3": functools.partial(hashlib.new, "sm3"),

@@ -27,8 +27,8 @@ _REASONS: dict[str, str] = {
     "arrays of structs are not supported in a load expression": "arrays_zip array_zip map_entries map_from_entries zip",
     "the fields of a struct are not known in a load expression": "struct_element",
     "it is not the same in any library that is kept": (
-        "murmur_hash3_64 murmur_hash3_u64_v2 xx_hash3_32 json_hash normal_cdf equiwidth_bucket xpath_string "
-        "normalize_json_numbers_to_double json_object_flatten json_search sort_json_object_keys array_cross_product"
+        "murmur_hash3_64 xx_hash3_32 json_hash xpath_string "
+        "normalize_json_numbers_to_double json_object_flatten json_search sort_json_object_keys"
     ),
     "text analysers are not part of this program": "tokenize search",
     "its first word begins something else in a load expression": "interval get_format convert_to default json_update",
