@@ -121,6 +121,32 @@ def test_every_function_of_the_vendors_manuals_is_there_or_refused_with_a_reason
 
 @pytest.mark.parametrize("vendor", VENDORS)
 @pytest.mark.parametrize(
+    "call",
+    [
+        "array_position(array_flatten([[1]]), a)",
+        "array_contains_all(array_flatten([[1]]), [1, 2])",
+        "array_flatten(array_flatten([[1]]))",
+    ],
+)
+def test_values_whose_types_do_not_match_are_refused_with_the_expression_they_stand_in(vendor, call):
+    """StarRocks, Doris: an expression is refused when the job is created; what DuckDB says of it is not repeated."""
+    columns = tuple(Column(name=name, type=ColumnType(name=TypeName.STRING)) for name in "qr")
+    items = (
+        *SOURCES,
+        ColumnItem(name="q", expression=read_expression("upper(a)")),
+        ColumnItem(name="r", expression=read_expression(call)),
+    )
+    with pytest.raises(AnalysisError, match="puts values together whose types do not match") as refused:
+        TransformCompiler().check(
+            LoadSpec(compat=Compat(vendor), columns=items), Table(ref=TableRef("db", "t"), columns=columns)
+        )
+    assert refused.value.message.endswith("derived column is 'r'")
+    assert call.partition("(")[0] in refused.value.message
+    assert "'T" not in refused.value.message
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize(
     ("call", "said"),
     [
         ("uper(a)", "No matching function with name: uper; did you mean upper()?"),
