@@ -20,7 +20,7 @@ from routine_load.ids import Compat
 from routine_load.loads.values import LoadSpec
 from routine_load.sql.schema import TypeName
 from routine_load.transform.faults import LOADED, REJECTED, UNUSUAL
-from routine_load.transform.plain import PlainColumn
+from routine_load.transform.plain import Places, PlainColumn
 
 _BLANKS: Final = r" \t\n\v\f\r"
 _NO_NUMBER: Final = rf"[^0-9+\-.eE_{_BLANKS}]"
@@ -51,10 +51,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """``status`` of all rows; ``known`` has for each rejected one its fault and the text to show with that."""
+    """``status`` of all rows; ``known`` has for each rejected one its fault and the text to show with that.
+
+    ``certain``: none is left to the program.
+    """
 
     status: pa.Array
     known: dict[int, tuple[int, str | None]]
+    certain: bool
 
 
 def refusals(
@@ -71,17 +75,18 @@ def refusals(
 
 
 def settle(
-    columns: Sequence[PlainColumn], refused: Sequence[Refusal], rows: pa.Table, odds: Sequence[pa.Array | None]
+    columns: Sequence[PlainColumn], refused: Sequence[Refusal], rows: pa.Table, odds: Sequence[Places | None]
 ) -> Settled:
     """``odds``: for each column which rows are not spelled plainly in it; not None for all."""
-    marks = [None if odd is None else _mask(odd) for odd in odds]
-    counts = np.sum([mark for mark in marks if mark is not None], axis=0, dtype=np.int16)
-    status = np.where(counts > 0, UNUSUAL, LOADED).astype(np.int8)
+    everywhere, counts = np.unique(np.concatenate([odd for odd in odds if odd is not None]), return_counts=True)
+    several = everywhere[counts > 1]
+    status = np.full(rows.num_rows, LOADED, np.int8)
+    status[everywhere] = UNUSUAL
     known: dict[int, tuple[int, str | None]] = {}
-    for column, refusal, mark in zip(columns, refused, marks, strict=True):
-        if mark is None:
+    for column, refusal, odd in zip(columns, refused, odds, strict=True):
+        if odd is None:
             continue
-        places = np.flatnonzero(mark & (counts == 1))
+        places = odd[~np.isin(odd, several)] if len(several) else odd
         texts = rows.column(column.source).take(pa.array(places))
         hopeless = _hopeless(column, refusal, texts)
         places, texts = places[_mask(hopeless)], texts.filter(hopeless)
@@ -92,7 +97,7 @@ def settle(
             fault = refusal.missing if text is None else refusal.misspelled
             if fault is not None:
                 known[place] = fault, text if refusal.shows else None
-    return Settled(pa.array(status), known)
+    return Settled(pa.array(status), known, certain=not (status[everywhere] == UNUSUAL).any())
 
 
 def _hopeless(column: PlainColumn, refusal: Refusal, texts: pa.ChunkedArray) -> pa.ChunkedArray:
