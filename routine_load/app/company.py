@@ -15,9 +15,12 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
+from select import POLLIN, poll
+from socket import socket
 from typing import Any, Final, Self
 
 from routine_load.app.leading import Membership
@@ -51,6 +54,7 @@ MESSAGE_BYTES_MAX: Final = 32 * 1024 * 1024
 _ANSWER_BYTES_MAX: Final = 256 * 1024 * 1024
 _CONNECT_TIMEOUT_S: Final = 3.0
 _ANSWER_TIMEOUT_S: Final = 150.0
+"""For what changes something; who only looks has less patience, and the same as for a leader (``_TAKE_OVER_S``)."""
 _OPAQUE_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _AGAIN_S: Final = 0.1
 _TAKE_OVER_S: Final = 5.0
@@ -61,6 +65,18 @@ _WINDOW: Final = 4096
 
 class _NotSent(Exception):
     """Nothing of it was run."""
+
+
+class _Overtaken(Exception):
+    """Another one leads by now, and whether this was run is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """How long an answer is waited for: so long, and not longer than the leader of that epoch leads."""
+
+    deadline: Deadline
+    epoch: Epoch = NO_EPOCH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,22 +115,34 @@ class Companions:
         return self.me.ttl_s
 
     def changed(self) -> None:
-        self.catch_up()
+        with suppress(RoutineLoadError):  # it is seen a little later
+            self.catch_up()
 
     def ask(self, session: Session, text: str, *, patient: bool) -> Result | None:
-        deadline = Deadline.after(self.ttl_s + _TAKE_OVER_S if patient else 0.0, self.clock)
+        deadline = self._after(self.ttl_s + _TAKE_OVER_S if patient else 0.0)
         pause = threading.Event()
-        while not self.leads:
-            standing = self.me.lease.standing()
+        while not self._leads_still(standing := self.me.lease.standing()):
+            wait = _Wait(self._after(_ANSWER_TIMEOUT_S if patient else self.ttl_s + _TAKE_OVER_S), standing.epoch)
             try:
-                return self._asked(standing, session, text)
+                return self._asked(standing, session, text, wait)
+            except _Overtaken as where:
+                if patient:
+                    raise self._unheard(str(where), "another one leads by now") from None
+                continue
             except _NotSent as why:
-                if deadline.expired:
+                if deadline.expired and not self.leads:
                     raise LeaderUnknown(
                         f"no coordinator leads just now, and only the leader can do this: {why}; try again"
                     ) from None
             pause.wait(_AGAIN_S)
         return None
+
+    def _leads_still(self, standing: Standing) -> bool:
+        """Who slept may believe it, while another one has the lease."""
+        return self.leads and standing.epoch == self.leadership.epoch
+
+    def _after(self, seconds: float) -> Deadline:
+        return Deadline.after(seconds, self.clock)
 
     def members(self) -> Sequence[FrontendFacts]:
         standing = self.me.lease.standing()
@@ -138,27 +166,28 @@ class Companions:
         for seen in self.store.coordinators.all():
             if seen.member.id == self.me.id or seen.silent_s >= self.ttl_s or seen.member.http_port is None:
                 continue
+            wait = _Wait(self._after(self.ttl_s + _TAKE_OVER_S))
             try:
-                answer = self._answered(seen.member, NO_EPOCH, {"error_log": opaque_id})
+                answer = self._answered(seen.member, {"error_log": opaque_id}, wait)
             except (_NotSent, LeaderUnknown):
                 continue
             if "lines" in answer:
                 return iter(answer["lines"])
         raise FileNotFoundError(opaque_id)
 
-    def _asked(self, standing: Standing, session: Session, text: str) -> Result:
+    def _asked(self, standing: Standing, session: Session, text: str, wait: _Wait) -> Result:
         question = {"session": session_fields(session), "text": text}
-        answer = self._answered(self._leader(standing), standing.epoch, question)
+        answer = self._answered(self._leader(standing), question, wait)
         if "error" in answer:
             raise read_error(answer["error"])
         return read_result(answer["result"])
 
-    def _answered(self, member: Member, epoch: Epoch, question: dict[str, Any]) -> dict[str, Any]:
-        head = {"from": self._sender, "number": next(self._numbers), "to": member.id, "epoch": epoch}
+    def _answered(self, member: Member, question: dict[str, Any], wait: _Wait) -> dict[str, Any]:
+        head = {"from": self._sender, "number": next(self._numbers), "to": member.id, "epoch": wait.epoch}
         token, body = self.box.seal(json.dumps(head)), self.box.seal(json.dumps({"head": head, **question}))
-        answer = self._sent(member, token, body)
+        answer = self._sent(member, token, body, wait)
         if answer.get("number") != head["number"] or answer.get("from") != head["from"]:
-            raise self._unheard(member, "what it answered belongs to another question")
+            raise self._unheard(_place(member), "what it answered belongs to another question")
         if "refused" in answer:
             raise _NotSent(answer["refused"])
         return answer
@@ -175,36 +204,57 @@ class Companions:
             raise _NotSent(f"the leader at {found.host}:{found.query_port} has no HTTP port to be asked at")
         return found
 
-    def _sent(self, leader: Member, token: str, body: str) -> dict[str, Any]:
-        connection = HTTPConnection(leader.host, leader.http_port, timeout=_CONNECT_TIMEOUT_S)
+    def _sent(self, member: Member, token: str, body: str, wait: _Wait) -> dict[str, Any]:
+        connection = HTTPConnection(member.host, member.http_port, timeout=_CONNECT_TIMEOUT_S)
         try:
             try:
                 connection.connect()
             except OSError as cause:
-                raise _NotSent(f"the leader at {leader.host}:{leader.http_port} cannot be reached") from cause
-            assert connection.sock is not None
+                raise _NotSent(f"the leader at {_place(member)} cannot be reached") from cause
             connection.sock.settimeout(_ANSWER_TIMEOUT_S)
             try:
                 connection.request("POST", PATH, body.encode(), {"Authorization": f"Sealed {token}"})
+                self._await_answer(connection.sock, _place(member), wait)
                 response = connection.getresponse()
                 answered = response.read(_ANSWER_BYTES_MAX)
             except (OSError, HTTPException) as cause:
-                raise self._unheard(leader, type(cause).__name__) from cause
+                raise self._unheard(_place(member), type(cause).__name__) from cause
         finally:
             connection.close()
         if response.status != 200:
-            raise _NotSent(f"the leader at {leader.host}:{leader.http_port} answered {response.status}")
+            raise _NotSent(f"the leader at {_place(member)} answered {response.status}")
         try:
             answer: dict[str, Any] = json.loads(self.box.unseal(answered.decode()))
         except (MetadataError, ValueError) as cause:
-            raise self._unheard(leader, "what it answered cannot be opened") from cause
+            raise self._unheard(_place(member), "what it answered cannot be opened") from cause
         return answer
 
-    def _unheard(self, leader: Member, why: str) -> LeaderUnknown:
+    def _await_answer(self, sock: socket, place: str, wait: _Wait) -> None:
+        """Until it begins. A leader that stands still is not waited for any longer than it leads."""
+        ready = poll()
+        ready.register(sock, POLLIN)
+        while not ready.poll(min(wait.deadline.remaining, self.ttl_s / 15) * 1000):
+            if wait.deadline.expired:
+                raise self._unheard(place, "it takes too long")
+            if wait.epoch != NO_EPOCH and self._is_over(wait.epoch):
+                raise _Overtaken(place)
+
+    def _is_over(self, epoch: Epoch) -> bool:
+        """Where it cannot be known, it is not."""
+        try:
+            return self.leads or self.me.lease.standing().epoch != epoch
+        except MetadataError:
+            return False
+
+    def _unheard(self, place: str, why: str) -> LeaderUnknown:
         return LeaderUnknown(
-            f"the leader at {leader.host}:{leader.http_port} was asked and its answer was lost ({why}): whether the "
-            "statement took effect is to be looked up"
+            f"the leader at {place} was asked and its answer was lost ({why}): whether the statement took effect is "
+            "to be looked up"
         )
+
+
+def _place(member: Member) -> str:
+    return f"{member.host}:{member.http_port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +306,7 @@ class Receiver:
         compat = Compat(message["session"]["compat"])
         try:
             return {"result": self._run(message, compat)}
-        except LeadershipLost as error:  # its write was refused: nothing was changed
+        except (LeadershipLost, LeaderUnknown) as error:  # its write was refused: nothing was changed
             return {"refused": error.message}
         except RoutineLoadError as error:
             return {"error": error_fields(error, compat)}

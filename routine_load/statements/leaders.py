@@ -57,10 +57,11 @@ LOOKS: Final[set[type[Any]]] = {
 }
 """The leader knows more; where there is none, what is recorded is told."""
 
-_LIVE_TABLES: Final = re.compile(
-    r"\binformation_schema`?\s*\.\s*`?(?:routine_load_jobs|routine_load_rejects|loads|load_tracking_logs)\b",
-    re.IGNORECASE,
-)
+_NAMES: Final = r"`?\b(?:routine_load_jobs|routine_load_rejects|loads|load_tracking_logs)\b"
+_LIVE_TABLES: Final = re.compile(rf"\binformation_schema`?\s*\.\s*{_NAMES}", re.IGNORECASE)
+_LIVE_TABLES_HERE: Final = re.compile(_NAMES, re.IGNORECASE)
+_READS: Final = re.compile(r"[\s(]*(?:select|with|table|explain)\b", re.IGNORECASE)
+"""What may be asked twice: an INSERT that reads those tables is done once, by whoever was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,13 +90,14 @@ class Company(Protocol):
     def ask(self, session: Session, text: str, *, patient: bool) -> Result | None:
         """Have the leader run one statement as the session's user; None where that is this coordinator by now.
 
-        ``patient``: wait a while for a leader. Raises LeaderUnknown where there is none, or it does not answer, and
+        ``patient``: wait a while for a leader, and ask none a second time that may have done it; else it is asked of
+        another one as soon as there is one. Raises LeaderUnknown where there is none, or it does not answer, and
         whatever the statement raised there.
         """
         ...
 
     def changed(self) -> None:
-        """The leader was told of a change that this one may want to see at once."""
+        """The leader made a change that this one may want to see at once. Raises nothing: it was made in any case."""
         ...
 
     def members(self) -> Sequence[FrontendFacts]: ...
@@ -107,7 +109,7 @@ def answer(statement: Statement, session: Session, text: str, company: Company |
     Who only wants to look is told what is recorded where there is no leader. Raises LeaderUnknown, and whatever the
     statement raised at the leader.
     """
-    if company is None or company.leads or not _is_leaders(statement):
+    if company is None or company.leads or not _is_leaders(statement, session):
         return None
     return _asked(company, session, text, changes=type(statement) in CHANGES)
 
@@ -136,7 +138,8 @@ def _asked(company: Company, session: Session, text: str, *, changes: bool) -> R
     return found
 
 
-def _is_leaders(statement: Statement) -> bool:
+def _is_leaders(statement: Statement, session: Session) -> bool:
     if isinstance(statement, EngineStatement):
-        return _LIVE_TABLES.search(statement.text) is not None
+        named = _LIVE_TABLES_HERE if session.database == "information_schema" else _LIVE_TABLES
+        return _READS.match(statement.text) is not None and named.search(statement.text) is not None
     return type(statement) in CHANGES or type(statement) in LOOKS

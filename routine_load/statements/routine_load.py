@@ -11,7 +11,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 
-from routine_load.errors import ExecutionError, PropertyError, RoutineLoadError
+from routine_load.errors import ExecutionError, LeadershipLost, PropertyError, RoutineLoadError
 from routine_load.ids import Compat
 from routine_load.jobs.definition import DefineContext, JobDefinition, define
 from routine_load.jobs.job import Job, new_job
@@ -135,6 +135,8 @@ def _every(session: Session, context: Context, target: JobState) -> Ok:
                 _pause(job, session, context)
             elif job.state is JobState.PAUSED:
                 _resume(job, context)
+        except LeadershipLost:
+            raise  # whoever leads now does the others; OK would be untrue
         except RoutineLoadError:
             continue
     return Ok()

@@ -160,6 +160,8 @@ class Service:
 
     def open_session(self, user: str, client: str, compat: Compat | None = None) -> Session:
         """Raises AccessDenied for a user who is not there any more."""
+        if self._context.company is not None:
+            self._context.privileges.forget(user)  # another coordinator may have granted something just now
         session = Session(
             user=user,
             compat=compat or self._context.settings.compat,

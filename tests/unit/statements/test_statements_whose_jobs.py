@@ -6,11 +6,12 @@ import pytest
 
 from routine_load.app.coordinator import Coordinator
 from routine_load.config import Settings
-from routine_load.errors import PrivilegeDenied
+from routine_load.errors import LeadershipLost, PrivilegeDenied
 from routine_load.ids import Compat
 from routine_load.sql.privileges import Granted, Held, Place, Privilege
 from routine_load.sql.results import ResultTable
 from routine_load.statements.privileges import Privileges
+from routine_load.store.lease import NO_EPOCH
 
 KAFKA = 'FROM KAFKA ("kafka_broker_list" = "127.0.0.1:1", "kafka_topic" = "o")'
 
@@ -83,6 +84,16 @@ def test_all_is_what_one_may_load(stand):
     assert all(stand.states().values())
     stand.ask(stand.ann, "RESUME ALL ROUTINE LOAD")
     assert stand.states() == {"on_t": False, "on_u": True, "on_all": True}
+
+
+def test_all_is_not_done_by_who_leads_no_more(stand):
+    """It may change no job, and does not say that it had."""
+    fence = stand.service._context.jobs._fence
+    fence.epoch, mine = NO_EPOCH, fence.epoch
+    with pytest.raises(LeadershipLost):
+        stand.ask(stand.root, "PAUSE ALL ROUTINE LOAD")
+    fence.epoch = mine
+    assert not any(stand.states().values())
 
 
 def test_a_version_is_no_way_to_another_table(stand):
