@@ -16,15 +16,16 @@ import time
 from typing import Any, Final, cast
 
 import pymysql
-from pymysql.constants import CLIENT, FIELD_TYPE
+from pymysql.constants import CLIENT
 
 from routine_load.api.address import Address, Tls
 from routine_load.api.doors import Client, Ports
 from routine_load.api.failures import LOST, Refusal, is_shared, rebuilt
 from routine_load.errors import ConnectionLost, RoutineLoadError
 from routine_load.ids import Compat
+from routine_load.sql.field_types import columns
 from routine_load.sql.literals import quote_name
-from routine_load.sql.results import Ok, Result, ResultColumn, ResultTable, ResultType
+from routine_load.sql.results import Ok, Result, ResultTable
 
 _QUIET_S: Final = 30.0
 """A connection that was not used for so long is asked whether it is still there."""
@@ -194,40 +195,9 @@ def _unreachable(error: Exception) -> RoutineLoadError:
     return rebuilt(refusal)
 
 
-_TYPES = {
-    FIELD_TYPE.TINY: ResultType.TINYINT,
-    FIELD_TYPE.SHORT: ResultType.SMALLINT,
-    FIELD_TYPE.INT24: ResultType.INT,
-    FIELD_TYPE.LONG: ResultType.INT,
-    FIELD_TYPE.LONGLONG: ResultType.BIGINT,
-    FIELD_TYPE.FLOAT: ResultType.FLOAT,
-    FIELD_TYPE.DOUBLE: ResultType.DOUBLE,
-    FIELD_TYPE.DECIMAL: ResultType.DECIMAL,
-    FIELD_TYPE.NEWDECIMAL: ResultType.DECIMAL,
-    FIELD_TYPE.DATE: ResultType.DATE,
-    FIELD_TYPE.NEWDATE: ResultType.DATE,
-    FIELD_TYPE.DATETIME: ResultType.DATETIME,
-    FIELD_TYPE.TIMESTAMP: ResultType.DATETIME,
-    FIELD_TYPE.TIME: ResultType.TIME,
-    FIELD_TYPE.JSON: ResultType.JSON,
-    FIELD_TYPE.NULL: ResultType.NULL,
-}
-_BLOBS = frozenset({FIELD_TYPE.BLOB, FIELD_TYPE.TINY_BLOB, FIELD_TYPE.MEDIUM_BLOB, FIELD_TYPE.LONG_BLOB})
-
-
 def _result(cursor: pymysql.cursors.Cursor) -> Result:
     description: tuple[tuple[Any, ...], ...] | None = cast("Any", cursor).description
     if description is None:
         return Ok(affected_rows=max(0, cursor.rowcount))
     rows: list[tuple[Any, ...]] = list(cursor.fetchall())
-    columns = [_column(described, rows, at) for at, described in enumerate(description)]
-    return ResultTable(columns, rows)
-
-
-def _column(described: tuple[Any, ...], rows: list[tuple[Any, ...]], at: int) -> ResultColumn:
-    """A blob is bytes only where bytes came: servers declare long texts so, too."""
-    name, code, scale = described[0], described[1], described[5] or 0
-    if code in _BLOBS and any(isinstance(row[at], bytes) for row in rows[:1000]):
-        return ResultColumn(name, ResultType.BLOB)
-    kind = _TYPES.get(code, ResultType.VARCHAR)
-    return ResultColumn(name, kind, scale if kind is ResultType.DECIMAL else 0)
+    return ResultTable(columns(description, rows), rows)

@@ -21,8 +21,9 @@ import pymysql
 from pymysql.cursors import SSCursor
 
 from routine_load.engines.cluster.address import ClusterAddress, Endpoint
-from routine_load.engines.cluster.answers import LOOKED_AT, columns, failure
+from routine_load.engines.cluster.answers import failure
 from routine_load.errors import ClusterRefused, EngineError, LimitExceeded, RoutineLoadError, TargetUnavailable
+from routine_load.sql.field_types import LOOKED_AT, columns
 from routine_load.sql.literals import quote_string
 from routine_load.sql.results import Ok, Result, ResultTable
 
