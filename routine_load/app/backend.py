@@ -11,6 +11,7 @@ import base64
 import hashlib
 import os
 import secrets
+import socket
 import tempfile
 import threading
 from collections.abc import Coroutine
@@ -56,6 +57,7 @@ T = TypeVar("T")
 _REGISTER_S = 5.0
 _FE_PORT = 8030
 _STOP_S = 20.0
+_WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +150,7 @@ class BackendProcess:
         )
         orders = Orders(workshop.work(), presence)
         self.port = self._on_loop(self._open_door(orders, secret))
-        orders.reached_at(settings.advertise or (settings.host, self.port))
+        orders.reached_at(settings.advertise or (_told_host(settings.host), self.port))
         stack.callback(orders.leave, _STOP_S)
         stack.callback(self._say_goodbye, orders, wire)
         telling = threading.Thread(target=self._make_known, args=(orders, wire), name="register", daemon=True)
@@ -178,11 +180,18 @@ class BackendProcess:
                 self._leaving.wait(self._settings.silence_s)
 
     def _say_goodbye(self, orders: Orders, wire: Wire) -> None:
-        """So that nobody waits for heartbeats to be missed."""
-        _register(self._settings.fronts, replace(orders.presence, is_leaving=True), wire)
+        """So that nobody waits for heartbeats to be missed: to all, for any of them may lead."""
+        orders.refuse_more()
+        for front in self._settings.fronts:
+            _register((front,), orders.presence, wire)
 
     def _on_loop(self, work: Coroutine[None, None, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+def _told_host(host: str) -> str:
+    """Who listens on every address is found by the machine's name."""
+    return socket.getfqdn() if host in _WILDCARDS else host
 
 
 def _register(fronts: tuple[tuple[str, int], ...], presence: Presence, wire: Wire) -> str:
@@ -192,7 +201,7 @@ def _register(fronts: tuple[tuple[str, int], ...], presence: Presence, wire: Wir
         try:
             known = wire.post(front, REGISTER_PATH, to_json(presence), _REGISTER_S).isdigit()
         except BackendRefused as error:
-            return error.message
+            trouble = error.message  # another one may have the secret, or the version
         except RoutineLoadError as error:
             trouble = f"no coordinator at {told(front)}: {error.message}"
         else:

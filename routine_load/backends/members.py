@@ -92,6 +92,11 @@ class Members:
             member = self._all.get(backend)
             if member is None:
                 return
+            twin = self._twin(backend, presence.session)
+        if twin is not None:
+            self.missed(backend, f"it is backend {twin.record.id}, too, as {twin.record.address}", surely=True)
+            return
+        with self._lock:
             before = self._count()
             replaced = member.session not in {"", presence.session}
             if replaced:
@@ -115,11 +120,27 @@ class Members:
                 return
             member.missed += 1
             member.trouble = why
-            died = member.alive and (surely or member.missed >= self.terms.missed_max)
-            member.alive = member.alive and not died
-        if died:
+            gone = surely or member.missed >= self.terms.missed_max
+            before = self._count()
+            member.alive = member.alive and not gone
+            differs = self._count() != before
+        if gone:  # each time: a task may have been ordered while it died
             self.lost(backend, why)
+        if differs:
             self.changed()
+
+    def leaves(self, backend: BackendId, presence: Presence) -> None:
+        """A process takes no more tasks; nothing is known by that of another one at its address."""
+        with self._lock:
+            member = self._all.get(backend)
+            is_it = member is not None and member.session == presence.session
+        if is_it:
+            self.heard(backend, presence)
+
+    def forget(self) -> None:
+        """Nobody asks them any more: none is known to be there."""
+        with self._lock:
+            self._all = {number: Member(record=member.record) for number, member in self._all.items()}
 
     def failed(self, backend: BackendId) -> None:
         """A task was lost on it. So many in a row, and it gets none for a while (Doris: blacklist)."""
@@ -178,6 +199,11 @@ class Members:
         now = self.clock.monotonic()
         with self._lock:
             return [_facts(member, most, running(number), now) for number, member in sorted(self._all.items())]
+
+    def _twin(self, backend: BackendId, session: str) -> Member | None:
+        """The same process under another address."""
+        others = (member for number, member in self._all.items() if number != backend and member.alive)
+        return next((member for member in others if member.session == session), None)
 
     def _count(self) -> int:
         return sum(m.alive for m in self._all.values() if m.record.state is BackendState.ADDED)

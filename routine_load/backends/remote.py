@@ -13,17 +13,16 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from routine_load.backends.codec import MessageError, from_json, to_json
+from routine_load.backends.codec import to_json
 from routine_load.backends.conversation import Conversation, Conversations
 from routine_load.backends.desk import Desk, Owner, TaskCancelled
 from routine_load.backends.facts import BackendFacts, BackendRecord, BackendRecords, BackendState
+from routine_load.backends.heartbeats import Heartbeats, Rounds
 from routine_load.backends.members import Member, Members
 from routine_load.backends.messages import (
     CANCEL_PATH,
-    HEARTBEAT_PATH,
     TASK_PATH,
     Cancel,
-    Heartbeat,
     Presence,
     TaskOrder,
 )
@@ -45,7 +44,6 @@ TASKS_MAX = 1024
 
 _ORDER_S = 10.0
 _CANCEL_S = 2.0
-_DOOR_S = 0.05
 _MISSING_MAX = 2
 """So many heartbeats without it, and a task is lost."""
 
@@ -92,7 +90,17 @@ class RemoteBackends:
         self._cancels = ThreadPoolExecutor(max_workers=4, thread_name_prefix="backend-cancel")
         self._lock = threading.Lock()
         self._under_way: dict[str, _UnderWay] = {}
-        self._beating: asyncio.Task[None] | None = None
+        self._heartbeats = Heartbeats(
+            members,
+            links.wire,
+            Rounds(
+                epoch=leading.epoch,
+                can_be_answered=lambda: leading.coordinator()[1] > 0,  # its door is about to open else
+                look_again=self.look_again,
+                asking=self._asking,
+                after=self._decommissioned,
+            ),
+        )
         members.lost = self._lost
 
     @property
@@ -181,17 +189,26 @@ class RemoteBackends:
     # -- who is there -------------------------------------------------------------------------------------------------
 
     def register(self, presence: Presence) -> BackendId:
-        """A backend makes itself known. Blocking. Raises BackendRefused for one that was dropped, MetadataError."""
+        """A backend makes itself known, or says that it leaves. Blocking.
+
+        Raises BackendRefused for one that was dropped, or is not where it says; MetadataError. What it says is believed
+        once it was asked, so that nothing that is repeated, or said of another one's address, ends a task.
+        """
         known = next((r for r in self._records.all() if (r.host, r.port) == (presence.host, presence.port)), None)
         if known is not None and known.state is BackendState.DROPPED:
             raise BackendRefused(
                 f"backend {known.address} was dropped; ALTER SYSTEM ADD BACKEND '{known.address}' lets it come back"
             )
+        if known is not None and presence.is_leaving:
+            self.members.leaves(known.id, presence)
+            return known.id
+        found = self._heartbeats.ask_back(known, presence) if self._heartbeats.leads else None
         if known is None:
             known = self._records.put(presence.host, presence.port, BackendState.ADDED)
             log.info(events.BACKEND_ADDED, backend_id=known.id, address=known.address)
         self.look_again()
-        self.members.heard(known.id, presence)
+        if found is not None:
+            self.members.heard(known.id, found)
         return known.id
 
     def set_state(self, host: str, port: int, state: BackendState) -> BackendRecord:
@@ -211,16 +228,16 @@ class RemoteBackends:
 
     async def lead(self) -> None:
         """This coordinator gives the orders from here on."""
-        self._beating = asyncio.create_task(self._beat_on(), name="heartbeats")
+        self._heartbeats.lead()
 
     async def follow(self) -> None:
-        """Another one does, or none: what its backends run is nobody's."""
-        if self._beating is not None:
-            self._beating.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._beating
-            self._beating = None
-        await self._wire.close_soon()
+        """Another one does, or none: what its backends run is nobody's, and what is known of them grows old."""
+        await self._heartbeats.follow()
+        with self._lock:
+            left = list(self._under_way.values())
+        for each in left:  # also where a cluster is asked to prepare: whoever leads next decides
+            each.conversation.interrupt(BackendLost("this coordinator does not lead any more"))
+        self.members.forget()
 
     def close(self) -> None:
         """Blocking: wait for what is under way."""
@@ -228,36 +245,13 @@ class RemoteBackends:
         self._cancels.shutdown(wait=True)
         self._wire.close()
 
-    async def _beat_on(self) -> None:
-        while True:
-            if not self.leading.coordinator()[1]:  # its door is about to open: nobody could answer
-                await asyncio.sleep(_DOOR_S)
-                continue
-            with contextlib.suppress(MetadataError):  # those that are known go on
-                await asyncio.to_thread(self.look_again)
-            await asyncio.gather(*(self._beat(member) for member in self.members.all()))
-            await asyncio.sleep(self.members.terms.heartbeat_s)
-
-    async def _beat(self, member: Member) -> None:
-        """One heartbeat; whatever is wrong with it is a missed one."""
-        number = member.record.id
+    def _asking(self, member: Member) -> Callable[[Presence], None]:
         with self._lock:
-            known = [each for each in self._under_way.values() if each.backend == number]
-        body = to_json(Heartbeat(epoch=self.leading.epoch(), backend_id=number))
-        wait_s = max(0.5, self.members.terms.heartbeat_s)
-        try:
-            presence = from_json(Presence, await self._wire.post_soon(member.address, HEARTBEAT_PATH, body, wait_s))
-        except Unreachable as error:
-            self.members.missed(number, error.message, surely=True)
-        except (RoutineLoadError, MessageError) as error:
-            self.members.missed(number, error.message)
-        else:
-            self.members.heard(number, presence)
-            self._look_for(known, presence)
-            await self._decommissioned(member)
+            known = [each for each in self._under_way.values() if each.backend == member.record.id]
+        return lambda presence: self._look_for(known, presence)
 
     async def _decommissioned(self, member: Member) -> None:
-        """StarRocks, Doris: a backend that is decommissioned is dropped once it has nothing left."""
+        """StarRocks, Doris: a backend that is decommissioned is dropped once it has nothing left, dead or alive."""
         record = member.record
         if record.state is BackendState.DECOMMISSIONED and not self._seats.running(record.id):
             with contextlib.suppress(MetadataError):

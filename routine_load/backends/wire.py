@@ -24,6 +24,9 @@ CONNECT_S = 3.0
 _KEPT_MAX = 256
 _SAID_CHARS = 300
 
+_NOT_SENT = (httpx.InvalidURL, UnicodeError)
+"""What becomes of a name that can be nobody's."""
+
 
 class Unreachable(BackendLost):
     """There is nobody at that address, or no way to it."""
@@ -53,6 +56,8 @@ class Wire:
         """The answer. Raises BackendLost (nobody knows whether it was heard), Unreachable, and the problem answered."""
         try:
             response = self._client.send(self._request(self._client, _Post(address, path, body, timeout_s)))
+        except _NOT_SENT as error:
+            raise Unreachable(f"{told(address)}: no address: {str(error)[:_SAID_CHARS]}") from error
         except httpx.HTTPError as error:
             raise _lost(address, error) from error
         return _answer(address, response)
@@ -63,6 +68,8 @@ class Wire:
             self._async = httpx.AsyncClient(trust_env=False)
         try:
             response = await self._async.send(self._request(self._async, _Post(address, path, body, timeout_s)))
+        except _NOT_SENT as error:
+            raise Unreachable(f"{told(address)}: no address: {str(error)[:_SAID_CHARS]}") from error
         except httpx.HTTPError as error:
             raise _lost(address, error) from error
         return _answer(address, response)

@@ -135,10 +135,15 @@ class Orders:
         if running is not None:
             running[0].cancel()
 
-    def leave(self, wait_s: float) -> None:
-        """No more orders; what runs gives up unless it commits, which is waited for (bounded)."""
+    def refuse_more(self) -> None:
+        """No more orders from here on, and whoever asks is told so."""
         with self._lock:
             self._leaving = True
+
+    def leave(self, wait_s: float) -> None:
+        """No more orders; what runs gives up unless it commits, which is waited for (bounded)."""
+        self.refuse_more()
+        with self._lock:
             running = list(self._running.values())
         for control, _ in running:
             control.cancel()

@@ -19,6 +19,7 @@ from starlette.routing import Route
 from routine_load.backends.agent.orders import Orders
 from routine_load.backends.codec import MessageError, from_json, to_json
 from routine_load.backends.conversation import ConversationOver
+from routine_load.backends.heartbeats import presence_of
 from routine_load.backends.messages import (
     CANCEL_PATH,
     FRAME_BYTES_MAX,
@@ -28,7 +29,6 @@ from routine_load.backends.messages import (
     TURN_PATH,
     Cancel,
     Heartbeat,
-    Presence,
     Problem,
     TaskOrder,
 )
@@ -102,7 +102,7 @@ class CoordinatorSide:
         ]
 
     async def register(self, asked: _Asked) -> bytes:
-        presence = from_json(Presence, asked.body)
+        presence = presence_of(asked.body)
         number = await anyio.to_thread.run_sync(self._backends.register, presence)
         return str(number).encode()
 
