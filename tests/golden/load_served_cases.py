@@ -30,12 +30,12 @@ import json
 import re
 import time
 import urllib.request
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pymysql
+from case_files import Case
 from function_cases import unescaped
 from served_cases import Answer, misfit
 
@@ -50,38 +50,6 @@ AT_ONCE = 12
 EXPECTED = ("row ", "no rows", "counts ", "reject ", "log ", "no log")
 ACTIONS = ("topic ", "table ", "sql ", "job ", ">", "tombstone", "until ")
 FINAL = {"PAUSED", "CANCELLED", "STOPPED"}
-
-
-@dataclass(frozen=True, slots=True)
-class LoadCase:
-    """One case: where it stands, its title, its lines."""
-
-    place: str
-    title: str
-    compat: Compat
-    lines: tuple[str, ...]
-
-
-def read_load_cases() -> list[LoadCase]:
-    """All cases of all vendors."""
-    return [case for path in sorted(FOLDER.glob("*.case")) for case in _cases_of(path)]
-
-
-def _cases_of(path: Path) -> Iterator[LoadCase]:
-    compat = Compat(path.stem.partition("_")[0])
-    began, lines = 0, list[str]()
-    for number, line in enumerate([*path.read_text().splitlines(), ""], 1):
-        if line.startswith("##"):
-            continue
-        if not line:
-            if lines:
-                yield LoadCase(f"{path.stem}:{began}", lines[0].removeprefix("# "), compat, tuple(lines[1:]))
-            lines = []
-        elif line.startswith("  ") and lines:
-            lines[-1] += "\n" + line.strip()
-        else:
-            began = number if not lines else began
-            lines.append(line)
 
 
 class Loads:
@@ -102,7 +70,7 @@ class Loads:
         assert port is not None
         return pymysql.connect(host="127.0.0.1", port=port, user="root", ssl_disabled=True)
 
-    def play(self, case: LoadCase) -> list[str]:
+    def play(self, case: Case) -> list[str]:
         """What did not come out as the case says, in words."""
         player = Player(self, re.sub(r"\W", "_", case.place))
         try:
@@ -126,7 +94,7 @@ class Player:
     error: str = ""
     query: str = ""
 
-    def play(self, case: LoadCase) -> list[str]:
+    def play(self, case: Case) -> list[str]:
         self.connection = self.loads.connect()
         self.ask(f"CREATE DATABASE {self.name}", f"USE {self.name}")
         wrong: list[str] = []

@@ -33,7 +33,7 @@ import json
 import re
 import urllib.request
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +42,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pymysql
+from case_files import Case
 from function_cases import unescaped
 from pyarrow import orc
 
@@ -53,38 +54,6 @@ FOLDER = Path(__file__).parent / "stream_load"
 COUNTS = ("NumberTotalRows", "NumberLoadedRows", "NumberFilteredRows", "NumberUnselectedRows")
 _HEADER = re.compile(r"([\w.-]+): ?(.*)")
 _REQUESTS = ("put ", "call ", "fe ", "finish", "stream ", "get_load_state", "_cancel")
-
-
-@dataclass(frozen=True, slots=True)
-class StreamCase:
-    """One case: where it stands, its title, its lines."""
-
-    place: str
-    title: str
-    compat: Compat
-    lines: tuple[str, ...]
-
-
-def read_stream_cases() -> list[StreamCase]:
-    """All cases of both vendors."""
-    return [case for path in sorted(FOLDER.glob("*.case")) for case in _cases_of(path)]
-
-
-def _cases_of(path: Path) -> Iterator[StreamCase]:
-    compat = Compat(path.stem.partition("_")[0])
-    began, lines = 0, list[str]()
-    for number, line in enumerate([*path.read_text().splitlines(), ""], 1):
-        if line.startswith("##"):
-            continue
-        if not line:
-            if lines:
-                yield StreamCase(f"{path.stem}:{began}", lines[0].removeprefix("# "), compat, tuple(lines[1:]))
-            lines = []
-        elif line.startswith("  ") and lines:
-            lines[-1] += "\n" + line.strip()
-        else:
-            began = number if not lines else began
-            lines.append(line)
 
 
 class Doors:
@@ -102,7 +71,7 @@ class Doors:
         self.connection.close()
         self.coordinator.stop(drain=False)
 
-    def play(self, case: StreamCase) -> list[str]:
+    def play(self, case: Case) -> list[str]:
         """What did not come out as the case says, in words."""
         player = Player(self, re.sub(r"\W", "_", case.place))
         try:
@@ -135,7 +104,7 @@ class Player:
     rows: list[str] = field(default_factory=list)
     txn: str = ""
 
-    def play(self, case: StreamCase) -> list[str]:
+    def play(self, case: Case) -> list[str]:
         self.ask(f"CREATE DATABASE {self.name}")
         self.ask(f"USE {self.name}")
         wrong: list[str] = []

@@ -7,26 +7,27 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
-from load_served_cases import AT_ONCE, LoadCase, Loads, read_load_cases
+from case_files import Case, read_cases
+from load_served_cases import AT_ONCE, FOLDER, Loads
 
 from routine_load.ids import Compat
 
-CASES = read_load_cases()
+CASES = read_cases(FOLDER)
 
 
 @pytest.fixture(scope="module")
-def played(request, tmp_path_factory) -> Iterator[Callable[[LoadCase], list[str]]]:
+def played(request, tmp_path_factory) -> Iterator[Callable[[Case], list[str]]]:
     """The outcome of a case; all that are chosen begin side by side when the first of their vendor is asked for."""
     chosen = {
         item.callspec.params["case"]
         for item in request.session.items
         if item.path == request.path and "case" in getattr(item, "callspec", item).__dict__.get("params", {})
     }
-    outcomes: dict[LoadCase, Future[list[str]]] = {}
+    outcomes: dict[Case, Future[list[str]]] = {}
     running: dict[Compat, Loads] = {}
     with ThreadPoolExecutor(AT_ONCE) as pool:
 
-        def outcome(case: LoadCase) -> list[str]:
+        def outcome(case: Case) -> list[str]:
             if case.compat not in running:
                 loads = running[case.compat] = Loads(tmp_path_factory.mktemp("loads") / "data", case.compat)
                 beginning = [one for one in CASES if one in chosen and one.compat == case.compat]
@@ -39,7 +40,7 @@ def played(request, tmp_path_factory) -> Iterator[Callable[[LoadCase], list[str]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.place}: {case.title}" for case in CASES])
-def test_a_user_sees_what_the_case_says(played, case: LoadCase):
+def test_a_user_sees_what_the_case_says(played, case: Case):
     """Rows, counts, states, reasons, rejected rows and error logs, through the doors that users have."""
     wrong = played(case)
     assert not wrong, "\n".join(["", *wrong])

@@ -11,11 +11,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from stream_load_cases import Doors, StreamCase, read_stream_cases
+from case_files import Case, read_cases
+from stream_load_cases import FOLDER, Doors
 
 from routine_load.ids import Compat
 
-CASES = read_stream_cases()
+CASES = read_cases(FOLDER)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Compat, Doo
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.place}: {case.title}" for case in CASES])
-def test_a_client_gets_what_the_case_says(doors: dict[Compat, Doors], case: StreamCase) -> None:
+def test_a_client_gets_what_the_case_says(doors: dict[Compat, Doors], case: Case) -> None:
     """Answers, rows, counts and error logs, through the doors that clients have."""
     wrong = doors[case.compat].play(case)
     assert not wrong, "\n".join(["", *wrong])
