@@ -6,7 +6,9 @@ printing the converted value and comparing: only values that differ meet a regul
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from routine_load.errors import AnalysisError
 from routine_load.ids import Compat
@@ -27,27 +29,30 @@ _EXPONENT = quoted(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")
 _WHOLE_PART = r"^([+-]?)(\d*)\..*$"
 _ZERO_AND_DIGITS = r"\10\2"
 
-_PLAIN_TYPES = {
-    TypeName.BOOLEAN: "BOOLEAN",
-    TypeName.TINYINT: "TINYINT",
-    TypeName.SMALLINT: "SMALLINT",
-    TypeName.INT: "INTEGER",
-    TypeName.BIGINT: "BIGINT",
-    TypeName.LARGEINT: "HUGEINT",
-    TypeName.FLOAT: "FLOAT",
-    TypeName.DOUBLE: "DOUBLE",
-    TypeName.DATE: "DATE",
-    TypeName.DATETIME: "TIMESTAMP",
-    TypeName.CHAR: "VARCHAR",
-    TypeName.VARCHAR: "VARCHAR",
-    TypeName.STRING: "VARCHAR",
-    TypeName.VARBINARY: "BLOB",
-    TypeName.JSON: "VARCHAR",
-    TypeName.BITMAP: Kind.BITMAP.value,
-    TypeName.HLL: Kind.HLL.value,
-    TypeName.QUANTILE_STATE: Kind.QUANTILE.value,
-    TypeName.PERCENTILE: Kind.QUANTILE.value,
-}
+PLAIN_TYPES: Mapping[TypeName, str] = MappingProxyType(
+    {
+        TypeName.BOOLEAN: "BOOLEAN",
+        TypeName.TINYINT: "TINYINT",
+        TypeName.SMALLINT: "SMALLINT",
+        TypeName.INT: "INTEGER",
+        TypeName.BIGINT: "BIGINT",
+        TypeName.LARGEINT: "HUGEINT",
+        TypeName.FLOAT: "FLOAT",
+        TypeName.DOUBLE: "DOUBLE",
+        TypeName.DATE: "DATE",
+        TypeName.DATETIME: "TIMESTAMP",
+        TypeName.CHAR: "VARCHAR",
+        TypeName.VARCHAR: "VARCHAR",
+        TypeName.STRING: "VARCHAR",
+        TypeName.VARBINARY: "BLOB",
+        TypeName.JSON: "VARCHAR",
+        TypeName.BITMAP: Kind.BITMAP.value,
+        TypeName.HLL: Kind.HLL.value,
+        TypeName.QUANTILE_STATE: Kind.QUANTILE.value,
+        TypeName.PERCENTILE: Kind.QUANTILE.value,
+    }
+)
+"""The DuckDB types of simple columns while rows are converted: JSON travels as its text."""
 _YEAR_0_US = 62_167_219_200_000_000
 _INTEGERS = {TypeName.TINYINT, TypeName.SMALLINT, TypeName.INT, TypeName.BIGINT, TypeName.LARGEINT}
 _TEXTS = {TypeName.CHAR, TypeName.VARCHAR, TypeName.STRING}
@@ -68,7 +73,7 @@ def duck_type(of: ColumnType) -> str:
             for name, argument in zip(of.fields, of.arguments, strict=True)
         )
         return f"STRUCT({fields})"
-    return _PLAIN_TYPES[of.name]
+    return PLAIN_TYPES[of.name]
 
 
 def type_text(of: ColumnType) -> str:

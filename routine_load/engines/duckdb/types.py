@@ -7,29 +7,10 @@ import re
 from routine_load.engines.duckdb.names import quote
 from routine_load.sql.results import ResultColumn, ResultType
 from routine_load.sql.schema import ColumnType, TypeName
+from routine_load.transform.convert import PLAIN_TYPES
 from routine_load.transform.typed import Kind
 
-_PLAIN = {
-    TypeName.BOOLEAN: "BOOLEAN",
-    TypeName.TINYINT: "TINYINT",
-    TypeName.SMALLINT: "SMALLINT",
-    TypeName.INT: "INTEGER",
-    TypeName.BIGINT: "BIGINT",
-    TypeName.LARGEINT: "HUGEINT",
-    TypeName.FLOAT: "FLOAT",
-    TypeName.DOUBLE: "DOUBLE",
-    TypeName.DATE: "DATE",
-    TypeName.DATETIME: "TIMESTAMP",
-    TypeName.CHAR: "VARCHAR",
-    TypeName.VARCHAR: "VARCHAR",
-    TypeName.STRING: "VARCHAR",
-    TypeName.VARBINARY: "BLOB",
-    TypeName.JSON: "JSON",
-    TypeName.BITMAP: Kind.BITMAP.value,
-    TypeName.HLL: Kind.HLL.value,
-    TypeName.QUANTILE_STATE: Kind.QUANTILE.value,
-    TypeName.PERCENTILE: Kind.QUANTILE.value,
-}
+_PLAIN = {**PLAIN_TYPES, TypeName.JSON: "JSON"}
 _RESULT = {
     "BOOLEAN": ResultType.BOOLEAN,
     "TINYINT": ResultType.TINYINT,
