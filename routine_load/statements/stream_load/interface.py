@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from routine_load.errors import RoutineLoadError, TransactionBusy, TransactionEnded, TransactionNotFound
-from routine_load.ids import Compat
+from routine_load.ids import Compat, TxnId
 from routine_load.loads.open_transaction import OpenTransaction
 from routine_load.loads.transaction_values import Transaction, TxnSource, TxnState
 from routine_load.sql.access import require_on_table
@@ -38,6 +40,8 @@ from routine_load.statements.stream_load.words import Code, Refused, by_front_en
 BY_USER: Final = "User Abort"
 _BUSY: Final = "Transaction is in processing"
 _UNKNOWN: Final = "transaction with label {} not exists"
+_COMMITTABLE: Final = frozenset({TxnState.PREPARED})
+_ABORTABLE: Final = frozenset({TxnState.PREPARE, TxnState.PREPARED})
 
 
 @dataclass(slots=True)
@@ -210,39 +214,40 @@ class TransactionInterface:
     # What is prepared, or has ended: the front end's words.
 
     def _commit_prepared(self, request: LoadRequest) -> LoadOutcome:
-        found = self._known(request)
-        if found.state is TxnState.PREPARED:
-            try:
-                found = self._context.transactions.commit(found.id)
-            except (TransactionEnded, TransactionNotFound):
-                found = self._known(request)
-            except TransactionBusy:
-                raise
-            except RoutineLoadError as error:
-                raise Refused(Code.FAILED, error.message) from error
-            else:
-                return _told_of(found, "OK", "")
+        found, ended = self._end(request, _COMMITTABLE, self._context.transactions.commit)
+        if ended:
+            return _told_of(found, "OK", "")
         if found.state is TxnState.VISIBLE:
             return _told_of(found, "OK", f"Transaction {found.id} has already committed, label is {found.label}")
         state = "CANCELLED" if found.source is TxnSource.MULTI_TABLE else found.status
         raise Refused(Code.FAILED, f"Can not commit {state} transaction {found.id}, label is {found.label}")
 
     def _rollback_prepared(self, request: LoadRequest) -> LoadOutcome:
-        found = self._known(request)
-        if found.state in {TxnState.PREPARE, TxnState.PREPARED}:
-            try:
-                found = self._context.transactions.abort(found.id, BY_USER)
-            except (TransactionEnded, TransactionNotFound):
-                found = self._known(request)
-            except TransactionBusy:
-                raise
-            except RoutineLoadError as error:
-                raise Refused(Code.FAILED, error.message) from error
-            else:
-                return _told_of(found, "OK", "")
+        found, ended = self._end(request, _ABORTABLE, partial(self._context.transactions.abort, reason=BY_USER))
+        if ended:
+            return _told_of(found, "OK", "")
         if found.state is TxnState.ABORTED:
             return _told_of(found, "OK", f"Transaction {found.id} has already aborted, label is {found.label}")
         raise Refused(Code.FAILED, f"Can not abort {found.status} transaction {found.id}, label is {found.label}")
+
+    def _end(
+        self, request: LoadRequest, states: AbstractSet[TxnState], end: Callable[[TxnId], Transaction]
+    ) -> tuple[Transaction, bool]:
+        """The label's transaction, and whether it was in one of the states and ended now; else it is as others left it.
+
+        Raises Refused, TransactionBusy.
+        """
+        found = self._known(request)
+        if found.state not in states:
+            return found, False
+        try:
+            return end(found.id), True
+        except (TransactionEnded, TransactionNotFound):
+            return self._known(request), False
+        except TransactionBusy:
+            raise
+        except RoutineLoadError as error:
+            raise Refused(Code.FAILED, error.message) from error
 
     def _known(self, request: LoadRequest) -> Transaction:
         """The transaction of the label, whatever its state. Raises Refused."""
