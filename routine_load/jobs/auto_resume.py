@@ -64,6 +64,9 @@ def decide(
     ):
         return AutoResumeDecision(False, memory)
     period = timedelta(minutes=facts.config.period_of_auto_resume_min)
+    if memory.since is not None and memory.since > facts.now:
+        # the clock went back, or another coordinator's is ahead: nobody waits until then
+        memory = replace(memory, since=facts.now)
     if compat is Compat.DORIS:
         return _doris(memory, facts.now, period)
     return _starrocks(memory, facts.now, period)

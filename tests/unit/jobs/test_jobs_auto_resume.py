@@ -63,6 +63,18 @@ def test_doris_waits_twice_as_long_each_time():
     assert asked(DORIS, 4, memory, seconds=600).memory.count == 1
 
 
+def test_nobody_waits_for_another_coordinators_clock():
+    """Doris: the last resume was hours ahead of this clock; the wait begins anew, by this one, and ends."""
+    ahead = AutoResumeMemory(since=NOON + timedelta(hours=5), count=2)
+    first = asked(DORIS, 3, ahead)
+    assert not first.resume
+    assert first.memory == AutoResumeMemory(since=NOON, count=2)
+    assert not asked(DORIS, 3, first.memory, seconds=40).resume
+    assert asked(DORIS, 3, first.memory, seconds=41).resume
+    again = asked(SR, 3, AutoResumeMemory(since=NOON + timedelta(hours=5), count=2))
+    assert (again.resume, again.memory) == (True, AutoResumeMemory(since=NOON, count=3))
+
+
 @pytest.mark.parametrize("compat", list(Compat))
 def test_dead_backends_and_forgotten_reasons_prevent_it(compat):
     """More dead backends than tolerated, or no reason: no automatic resume."""
