@@ -24,6 +24,8 @@ _BLANKS = " \t\r\n"
 _DORIS_UNPARSABLE = "Parse json data for JsonDoc failed. code: -1, error info: "
 SEVERAL_DOCUMENTS = "a message holds one document, this one holds several"
 _SEVERAL = ValueError(SEVERAL_DOCUMENTS)
+_PARSER = json.JSONDecoder(parse_float=str, parse_int=str)
+"""Making one costs as much as a short document."""
 
 
 class Documents:
@@ -57,13 +59,14 @@ class Documents:
                 continue
             payloads.extend([row["payload"]] * len(found))
             texts.extend(found)
+        if not texts:
+            return messages.filter(valid)
         split = pa.table({"payload": pa.array(payloads, pa.int64()), "text": pa.array(texts, pa.string())})
         # Python's parser and DuckDB's may disagree; DuckDB's has the last word.
-        if split.num_rows:
-            valid_split = self._duck.query("SELECT json_valid(text) AS valid FROM src", split)["valid"]
-            for row in split.filter(pc.invert(valid_split)).to_pylist():
-                rejects.add(row["payload"], row["text"], self._unparsable(None))
-            split = split.filter(valid_split)
+        valid_split = self._duck.query("SELECT json_valid(text) AS valid FROM src", split)["valid"]
+        for row in split.filter(pc.invert(valid_split)).to_pylist():
+            rejects.add(row["payload"], row["text"], self._unparsable(None))
+        split = split.filter(valid_split)
         everything = pa.concat_tables([messages.filter(valid), split])
         # A stable sort by payload brings split documents back to where they were consumed.
         order = pa.table({"payload": everything["payload"], "at": pa.array(range(everything.num_rows), pa.int64())})
@@ -133,14 +136,13 @@ class Documents:
 
 def _documents(text: str) -> Iterator[str]:
     """The documents of a stream, one after another, with or without blanks between. Raises ValueError."""
-    decoder = json.JSONDecoder(parse_float=str, parse_int=str)
     at = 0
     while True:
         while at < len(text) and text[at] in _BLANKS:
             at += 1
         if at == len(text):
             return
-        _, end = decoder.raw_decode(text, at)
+        _, end = _PARSER.raw_decode(text, at)
         yield text[at:end]
         at = end
 
