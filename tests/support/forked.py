@@ -6,6 +6,7 @@ takes to import the package are spent once. The first process opens no file, soc
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -18,6 +19,9 @@ from pathlib import Path
 from typing import IO, Any
 
 _POLL_S = 0.005
+_CLONE_NEWNET = 0x40000000
+NAMESPACE = "RL_TEST_NETWORK_NAMESPACE"
+"""In the environment of a life: the network namespace that it is lived in."""
 
 
 class ForkServer:
@@ -129,6 +133,8 @@ def _live(question: dict[str, Any]) -> None:
         _redirect(question["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 2)
         sys.stdout, sys.stderr = _writer(1), _writer(2)
         os.environ.update(question["environment"])
+        if namespace := os.environ.get(NAMESPACE):
+            _enter(namespace)
         from routine_load.cli.commands import app
 
         try:
@@ -144,6 +150,14 @@ def _live(question: dict[str, Any]) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _enter(namespace: str) -> None:
+    """Whatever this process opens from now on is in that network namespace."""
+    opened = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
+    if ctypes.CDLL(None, use_errno=True).setns(opened, _CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), f"namespace {namespace}")
+    os.close(opened)
 
 
 def _redirect(path: str, flags: int, to: int) -> None:

@@ -41,6 +41,8 @@ class Shape:
     backends: int = 0
     compat: str = "starrocks"
     environment: Mapping[str, str] = field(default_factory=dict)
+    hosts: Sequence[str] = ()
+    """Where each coordinator listens, if not on the loopback."""
     fronts: Sequence[str] = ()
     """Where backends find their coordinators, if not at their own addresses."""
     advertised: Sequence[str] = ()
@@ -56,6 +58,7 @@ class World:
         secret = folder / "backends.secret"
         secret.write_text(secrets.token_urlsafe(32) + "\n")
         secret.chmod(0o600)
+        self.hosts = shape.hosts or ["127.0.0.1"] * shape.coordinators
         self.ports = [(_free_port(), _free_port()) for _ in range(shape.coordinators)]
         shared = {"RL_KEY_FILE": str(folder / "shared.key")} if shape.coordinators > 1 else {}
         if shape.backends:
@@ -64,14 +67,15 @@ class World:
         self.coordinators = [
             Part(
                 f"coordinator {number}",
-                _serve(folder / f"coordinator-{number}", mysql, http, shape.compat),
+                _serve(folder / f"coordinator-{number}", self.hosts[number], (mysql, http), shape.compat),
                 folder / f"coordinator-{number}.log",
                 environment,
                 launch,
             )
             for number, (mysql, http) in enumerate(self.ports)
         ]
-        fronts = ",".join(shape.fronts or [f"http://127.0.0.1:{http}" for _, http in self.ports])
+        own = [f"http://{host}:{http}" for host, (_, http) in zip(self.hosts, self.ports, strict=True)]
+        fronts = ",".join(shape.fronts or own)
         self.backend_ports = [_free_port() for _ in range(shape.backends)]
         self.backends = [
             Part(
@@ -114,11 +118,11 @@ class World:
     def _said(self, statements: Sequence[str], kind: type[pymysql.cursors.Cursor]) -> Sequence[Any]:
         give_up = time.monotonic() + _PATIENCE_S
         while True:
-            for (port, _), part in zip(self.ports, self.coordinators, strict=True):
+            for host, (port, _), part in zip(self.hosts, self.ports, self.coordinators, strict=True):
                 if not part.alive:
                     continue
                 try:
-                    with _connection(port) as connection, connection.cursor(kind) as cursor:
+                    with _connection(host, port) as connection, connection.cursor(kind) as cursor:
                         for statement in statements:
                             cursor.execute(statement)
                         return cursor.fetchall()
@@ -148,8 +152,8 @@ class World:
         return found
 
 
-def _serve(data_dir: Path, mysql_port: int, http_port: int, compat: str) -> list[str]:
-    flags = {"--mysql-port": mysql_port, "--http-port": http_port, "--be-http-port": 0, "--compat": compat}
+def _serve(data_dir: Path, host: str, ports: tuple[int, int], compat: str) -> list[str]:
+    flags = {"--host": host, "--mysql-port": ports[0], "--http-port": ports[1], "--be-http-port": 0, "--compat": compat}
     return ["serve", "--data-dir", str(data_dir), *(str(word) for flag in flags.items() for word in flag)]
 
 
@@ -176,9 +180,9 @@ def _is_away(error: pymysql.MySQLError) -> bool:
 
 
 @contextmanager
-def _connection(port: int) -> Iterator[pymysql.Connection[Any]]:
+def _connection(host: str, port: int) -> Iterator[pymysql.Connection[Any]]:
     connection = pymysql.connect(
-        host="127.0.0.1", port=port, user="root", autocommit=True, connect_timeout=10, read_timeout=60
+        host=host, port=port, user="root", autocommit=True, connect_timeout=10, read_timeout=60
     )
     try:
         yield connection
