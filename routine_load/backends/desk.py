@@ -182,12 +182,14 @@ class Desk:
             self._close()
 
     def _answered(self, conversation: Conversation, said: Said, payload: memoryview) -> Answer:
-        """Raises what the sink raises, once the backend was told."""
+        """Raises what the sink raises, once the backend was told; what a missing table means the backend says."""
         try:
             return self._done(conversation, said, payload)
         except TaskCancelled:
             raise
         except RoutineLoadError as error:
+            if isinstance(said, TableAsked):
+                return Problem.of(error)
             if conversation.is_asked:
                 conversation.answer(Problem.of(error))
             raise

@@ -9,10 +9,11 @@ import pytest
 from routine_load.backends.codec import to_frame
 from routine_load.backends.conversation import Conversation
 from routine_load.backends.desk import Desk, IntoTransaction, Owner, TaskCancelled
-from routine_load.backends.messages import CommitAsked, PartsPrepared, Said, TaskEnded
+from routine_load.backends.messages import CommitAsked, PartsPrepared, Problem, Said, TableAsked, TaskEnded, TaskFailed
 from routine_load.clock import SystemClock
 from routine_load.commit.values import CommitRecord, Counts, OffsetRange
-from routine_load.errors import BackendLost, BrokenInvariant, RoutineLoadError
+from routine_load.errors import BackendLost, BrokenInvariant, RoutineLoadError, UnknownTable
+from routine_load.ids import TableRef
 from routine_load.loads.preparing import Preparation
 from routine_load.loads.rejects import RejectLog
 from routine_load.tasks.control import TaskControl
@@ -37,6 +38,9 @@ class Sink:
 
     def rollback(self) -> None:
         self.rollbacks += 1
+
+    def table(self, ref):
+        raise UnknownTable(f"Unknown table '{ref.table}'")
 
 
 @pytest.fixture
@@ -109,3 +113,10 @@ def test_a_backend_cannot_claim_a_commit(desk, sink):
     with pytest.raises(BrokenInvariant):
         served(desk, PartsPrepared(preparation=Preparation()))
     assert sink.commits == []
+
+
+def test_what_a_missing_table_means_is_said_by_the_backend_that_asked_for_it(desk):
+    """Doris: a multi-table job names the table that its row named; the task reads as one of this process would."""
+    meant = UnknownTable("table not found, table name is nope")
+    with pytest.raises(UnknownTable, match="^table not found, table name is nope$"):
+        served(desk, TableAsked(ref=TableRef("d", "nope")), TaskFailed(problem=Problem.of(meant)))
