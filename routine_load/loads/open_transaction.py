@@ -122,6 +122,16 @@ class OpenTransaction:
         return self._rows.counts
 
     @property
+    def is_busy(self) -> bool:
+        """A call is at work."""
+        return self._is_busy
+
+    @property
+    def quiet_s(self) -> float:
+        """How long ago the last call ended, or the begin."""
+        return 0.0 if self._is_busy else self._around.clock.monotonic() - self._touched
+
+    @property
     def parse_error(self) -> str:
         return self._rows.parse_error
 

@@ -35,7 +35,11 @@ class Backend:
     def routes(self) -> list[Route]:
         routes = [Route("/api/health", self.health, methods=["GET"], max_body_size=0), *self.loads()]
         if self._compat is Compat.STARROCKS:
-            return [*routes, Route("/api/transaction/{operation}", self.transaction, methods=["POST", "PUT"])]
+            return [
+                *routes,
+                Route("/api/transaction/list", self.transactions, methods=["GET", "POST"]),
+                Route("/api/transaction/{operation}", self.transaction, methods=["POST", "PUT"]),
+            ]
         return routes
 
     def loads(self) -> list[Route]:
@@ -73,6 +77,16 @@ class Backend:
             return answers.of_backend({"Status": "INVALID_ARGUMENT", "Message": _MULTI}, self._compat)
         answer = partial(load_answers.of_transaction, operation, error_url=self._error_url(request))
         return await self._answered(request, self.call(operation), answer, failed="INTERNAL_ERROR")
+
+    async def transactions(self, request: Request) -> Response:
+        """StarRocks: ``/api/transaction/list``: what is open of the transaction interface."""
+        opened = self._loading.streams.opened
+        try:
+            user = (await self._callers.credentials(request)).user
+            found = await self._callers.in_session(request, user, opened)
+        except AccessDenied as error:
+            return answers.of_backend({"Status": "INTERNAL_ERROR", "Message": error.message}, self._compat)
+        return answers.of_rows([load_answers.open_transaction(each) for each in found])
 
     async def second_phase(self, request: Request) -> Response:
         """Doris: ``_stream_load_2pc``; the path's table means nothing."""

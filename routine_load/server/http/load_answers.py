@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 
 from routine_load.ids import Compat
-from routine_load.statements.stream_load.values import Finished, LoadOutcome
+from routine_load.statements.stream_load.values import Finished, LoadOutcome, OpenLoad
 
 ErrorUrl = Callable[[str], str]
 """The address of a file of rejected rows, by its id."""
@@ -186,3 +186,23 @@ def _error_url(outcome: LoadOutcome, error_url: ErrorUrl) -> Pairs:
         yield "ErrorURL", error_url(outcome.rejects)
     if outcome.rejected_record_path:
         yield "RejectedRecordPath", outcome.rejected_record_path
+
+
+def open_transaction(opened: OpenLoad) -> dict[str, object]:
+    """StarRocks: one of ``/api/transaction/list``; while a call is at work its status is not known."""
+    status: dict[str, object] = {} if opened.is_busy else {"Status": "OK"}
+    counts = opened.counts
+    return status | {
+        "InProcessing": opened.is_busy,
+        "Label": opened.label,
+        "TxnId": int(opened.txn_id),
+        "NumberTotalRows": counts.total,
+        "NumberLoadedRows": counts.loaded,
+        "NumberFilteredRows": counts.filtered,
+        "NumberUnselectedRows": counts.unselected,
+        "LoadBytes": counts.received_bytes,
+        "BeginTimestamp": opened.began_s,
+        "LastActiveTimestamp": opened.touched_s,
+        "TransactionTimeoutSec": opened.timeout_s,
+        "IdleTransactionTimeoutSec": opened.idle_timeout_s,
+    }

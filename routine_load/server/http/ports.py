@@ -11,7 +11,7 @@ from routine_load.observe.metrics import Family
 from routine_load.server.ports import StatementService, Users
 from routine_load.sql.schema import Table
 from routine_load.statements.ports import Session
-from routine_load.statements.stream_load.values import Finished, LabelState, LoadOutcome, LoadRequest
+from routine_load.statements.stream_load.values import Finished, LabelState, LoadOutcome, LoadRequest, OpenLoad
 
 
 class ErrorLogs(Protocol):
@@ -67,6 +67,10 @@ class StreamLoads(Protocol):
     def commit(self, request: LoadRequest) -> LoadOutcome: ...
 
     def rollback(self, request: LoadRequest) -> LoadOutcome: ...
+
+    def opened(self, session: Session) -> Sequence[OpenLoad]:
+        """StarRocks: what is open of its transaction interface, as far as the session's user may load there."""
+        ...
 
     def finish(self, request: LoadRequest) -> Finished:
         """Doris: ``_stream_load_2pc``."""

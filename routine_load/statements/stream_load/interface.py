@@ -21,6 +21,7 @@ from routine_load.loads.transaction_values import Transaction, TxnSource, TxnSta
 from routine_load.sql.access import require_on_table
 from routine_load.sql.privileges import Privilege
 from routine_load.statements.context import Context
+from routine_load.statements.ports import Session
 from routine_load.statements.stream_load.beginning import begin, begin_multi, require_database, require_target
 from routine_load.statements.stream_load.header_values import leading_integer
 from routine_load.statements.stream_load.headers_starrocks import format_of
@@ -34,7 +35,7 @@ from routine_load.statements.stream_load.running import (
     told,
     with_records,
 )
-from routine_load.statements.stream_load.values import ClientGone, LoadOutcome, LoadRequest
+from routine_load.statements.stream_load.values import ClientGone, LoadOutcome, LoadRequest, OpenLoad
 from routine_load.statements.stream_load.words import Code, Refused, by_front_end, invalid
 
 BY_USER: Final = "User Abort"
@@ -98,6 +99,14 @@ class TransactionInterface:
 
     def rollback(self, request: LoadRequest) -> LoadOutcome:
         return self._answered(request, self._rollback)
+
+    def opened(self, session: Session) -> list[OpenLoad]:
+        """What is open, by label, of tables that the session's user may load into (StarRocks lists it to everybody)."""
+        with self._lock:
+            begun = sorted(self._begun.items())
+        found = [each.opened for _, each in begun if not each.opened.transaction.state.is_final]
+        now_s = self._context.clock.now().timestamp()
+        return [_told_open(opened, now_s) for opened in found if _may_see(session, opened.transaction)]
 
     def _answered(self, request: LoadRequest, call: Callable[[LoadRequest, Stopwatch], LoadOutcome]) -> LoadOutcome:
         watch = Stopwatch(self._context)
@@ -312,6 +321,26 @@ def _already_begun(begun: _Begun) -> Refused:
         return Refused(Code.LABEL_ALREADY_EXISTS, "", existing_status="")
     text = f"Transaction already started with label [{begun.opened.label}], txnId: {begun.opened.transaction.id}"
     return Refused(Code.LABEL_ALREADY_EXISTS, text, existing_status="RUNNING")
+
+
+def _may_see(session: Session, transaction: Transaction) -> bool:
+    if not transaction.tables:
+        return session.rights.has(Privilege.INSERT, transaction.database)
+    return all(session.rights.has(Privilege.INSERT, ref.database, ref.table) for ref in transaction.table_refs)
+
+
+def _told_open(opened: OpenTransaction, now_s: float) -> OpenLoad:
+    transaction = opened.transaction
+    return OpenLoad(
+        label=opened.label,
+        txn_id=opened.id,
+        is_busy=opened.is_busy,
+        counts=transaction.counts,
+        began_s=int(transaction.began_at.timestamp()),
+        touched_s=int(now_s - opened.quiet_s),
+        timeout_s=transaction.timeout_s,
+        idle_timeout_s=transaction.idle_timeout_s,
+    )
 
 
 def _ok() -> LoadOutcome:

@@ -20,6 +20,7 @@ from routine_load.statements.stream_load.values import (
     LabelState,
     LoadOutcome,
     LoadRequest,
+    OpenLoad,
     StreamLoadRefused,
 )
 from routine_load.statements.stream_load.words import Refused
@@ -93,6 +94,10 @@ class StreamLoads:
 
     def rollback(self, request: LoadRequest) -> LoadOutcome:
         return self._interface.rollback(request)
+
+    def opened(self, session: Session) -> list[OpenLoad]:
+        """The transactions of the interface that are open."""
+        return self._interface.opened(session)
 
     # Doris: the second phase.
 

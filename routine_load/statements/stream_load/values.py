@@ -139,3 +139,17 @@ class LabelState:
 
     state: str
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenLoad:
+    """StarRocks: a transaction of its interface that is open; ``is_busy``: a call is at work. Times in Unix seconds."""
+
+    label: str
+    txn_id: TxnId
+    is_busy: bool
+    counts: Counts
+    began_s: int
+    touched_s: int
+    timeout_s: int
+    idle_timeout_s: int
