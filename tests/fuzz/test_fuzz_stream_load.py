@@ -207,6 +207,7 @@ def cut(request: LoadRequest) -> int:
     return rows
 
 
+@pytest.mark.timeout(7200 if SOAK else 300)
 @pytest.mark.parametrize("compat", list(Compat))
 def test_any_body_is_cut_into_its_rows_or_refused(compat: Compat) -> None:
     """Every row of a well-formed body comes out of it; of any other, rows come or a refusal in words, nothing else."""
@@ -226,6 +227,7 @@ def test_any_body_is_cut_into_its_rows_or_refused(compat: Compat) -> None:
     assert min(ends.values()) > CUT // 20, ends
 
 
+@pytest.mark.timeout(7200 if SOAK else 300)
 @pytest.mark.parametrize("compat", list(Compat))
 def test_any_load_is_loaded_or_refused_and_accounted_for(compat: Compat, directory: Path) -> None:
     """Rows are loaded, filtered or unselected; those of a load that fails are nowhere; its label is free again."""
