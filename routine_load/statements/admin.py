@@ -35,10 +35,12 @@ def backends(_: ShowBackends, session: Session, context: Context) -> ResultTable
         started = local_text(facts.started_at, session.timezone) if facts.started_at else None
         heard = local_text(facts.heard_at, session.timezone) if facts.heard_at else None
         decommissioned = str(facts.is_decommissioned).lower()
+        memory = context.settings.engine_memory if facts.http_port is None else ""  # that of this process
         known: dict[str, object] = {
             "BackendId": facts.id,
             "IP": facts.host,
             "Host": facts.host,
+            "HeartbeatPort": facts.http_port or 0,  # ALTER SYSTEM names a backend by it
             "HttpPort": facts.http_port or context.backend_http_address()[1],
             "LastStartTime": started,
             "LastHeartbeat": heard,
@@ -55,8 +57,8 @@ def backends(_: ShowBackends, session: Session, context: Context) -> ResultTable
             "LiveSince": started,
             "RunningTasks": facts.running_tasks,
             "CpuCores": facts.cpu_cores or os.cpu_count(),
-            "MemLimit": context.settings.engine_memory,
-            "Memory": context.settings.engine_memory,
+            "MemLimit": memory,
+            "Memory": memory,
         }
         rows.append(_row(columns, known))
     return text_table(columns, rows)

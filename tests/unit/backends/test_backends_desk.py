@@ -118,5 +118,5 @@ def test_a_backend_cannot_claim_a_commit(desk, sink):
 def test_what_a_missing_table_means_is_said_by_the_backend_that_asked_for_it(desk):
     """Doris: a multi-table job names the table that its row named; the task reads as one of this process would."""
     meant = UnknownTable("table not found, table name is nope")
-    with pytest.raises(UnknownTable, match="^table not found, table name is nope$"):
+    with pytest.raises(UnknownTable, match=r"^table not found, table name is nope$"):
         served(desk, TableAsked(ref=TableRef("d", "nope")), TaskFailed(problem=Problem.of(meant)))
