@@ -111,8 +111,10 @@ class RejectFile:
             self._writer.write_table(pa.concat_tables(waiting))
 
     def _told(self, table: TableRef, payloads: Payloads, rows: Sequence[RejectedRow], at: datetime) -> pa.Table:
-        origins = [payloads.origin(row.payload) for row in rows]
-        raws = [(row.raw or payloads.values[row.payload] or b"")[: self._raw_bytes_max] for row in rows]
+        numbers, texts, columns, reasons = zip(*rows, strict=True)
+        topics, partitions, offsets = zip(*map(payloads.origin, numbers), strict=True)
+        values, most = payloads.values, self._raw_bytes_max
+        raws = [(text or values[number] or b"")[:most] for number, text in zip(numbers, texts, strict=True)]
         if not self.first_error:
             raw = raws[0][:200].decode("utf-8", "replace")
             is_doris = self._source.compat is Compat.DORIS
@@ -125,18 +127,18 @@ class RejectFile:
             "rejected_at": at.replace(tzinfo=None),
         }
         each = {
-            "topic": [origin.topic for origin in origins],
-            "partition": [origin.partition for origin in origins],
-            "offset": [origin.offset for origin in origins],
-            "column_name": [row.column for row in rows],
-            "reason": [row.reason for row in rows],
+            "topic": topics,
+            "partition": partitions,
+            "offset": offsets,
+            "column_name": columns,
+            "reason": reasons,
             "raw": raws,
         }
-        columns = [
+        told = [
             pa.repeat(pa.scalar(same[name], kind), len(rows)) if name in same else pa.array(each[name], kind)
             for name, kind in zip(SCHEMA.names, SCHEMA.types, strict=True)
         ]
-        return pa.table(columns, schema=SCHEMA)
+        return pa.table(told, schema=SCHEMA)
 
     def seal(self) -> None:
         """Make the file durable, still pending; called before the commit that counts it. Raises SinkError."""

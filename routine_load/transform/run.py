@@ -200,11 +200,14 @@ class SqlTransformer:
         numbers = pc.add(places.cast(pa.int64()), first)
         numbers = numbers if payloads is None else payloads.take(numbers)
         explained = []
+        texts: dict[tuple[int, str | None], str] = {}  # of many rows they are the same
         for row, payload, raw in zip(rows, numbers.to_pylist(), self._raw(src.take(places)), strict=True):
             fault, value = known[row]
             column, reason = self._program.faults[fault]
-            shown = (value or "")[:SHOWN_CHARS_MAX]
-            text = reason.format(value=shown, size=len((value or "").encode()))
+            text = texts.get((fault, value))
+            if text is None:
+                shown = (value or "")[:SHOWN_CHARS_MAX]
+                text = texts[fault, value] = reason.format(value=shown, size=len((value or "").encode()))
             explained.append(RejectedRow(payload, raw, column, text))
         return explained
 
