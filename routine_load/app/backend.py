@@ -12,7 +12,6 @@ import hashlib
 import os
 import secrets
 import socket
-import tempfile
 import threading
 from collections.abc import Coroutine
 from contextlib import ExitStack, suppress
@@ -23,6 +22,7 @@ from urllib.parse import urlsplit
 
 from routine_load import __version__
 from routine_load.app.compiler import Compiler
+from routine_load.app.scratch import scratch
 from routine_load.backends.agent.orders import Orders, Work
 from routine_load.backends.agent.sink import ClustersSink, OwnersSink
 from routine_load.backends.agent.voice import Voice
@@ -136,7 +136,7 @@ class BackendProcess:
         secret = SharedSecret.at(settings.secret_file)
         wire = Wire(secret)
         stack.callback(wire.close)
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="routine-load-be-")))
+        folder = stack.enter_context(scratch("routine-load-be-"))
         workshop = Workshop(folder, wire, settings, self._clock)
         stack.callback(workshop.close)
         presence = Presence(
