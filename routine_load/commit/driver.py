@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from routine_load.commit.intents import Intent, IntentLog, Report
+from routine_load.commit.intents import Intent, IntentLog, Report, reported
 from routine_load.commit.labels import Labels, LabelState, Outcome, Reply
 from routine_load.commit.protocol import FIRST, Effect, Event, IntentState, seen, step
 from routine_load.commit.values import CommitRecord
@@ -127,8 +127,10 @@ class _Visit:
             written = log.move(intent, to, self._text)
         failpoint(f"commit.{name}.after")
         if written:
-            parts = self.report.parts if to is IntentState.DECIDED and self.report else intent.parts
-            self.intent = replace(intent, state=to, parts=parts)
+            self.intent = replace(intent, state=to)
+            if to is IntentState.DECIDED and self.report is not None:
+                record = reported(intent.record, self.report)
+                self.intent = replace(self.intent, parts=self.report.parts, record=record)
         elif (now := log.find(intent.label)) is not None:
             self.intent = now
             self._record = now.record if now.state is IntentState.FINISHED else None

@@ -7,7 +7,7 @@ statement there. Refuses to know databases.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NewType, Protocol
 
 from routine_load.commit.labels import Part
@@ -51,6 +51,11 @@ class Report:
     first_error: str = ""
 
 
+def reported(record: CommitRecord, report: Report) -> CommitRecord:
+    """What the batch will be booked as, by whoever prepared it."""
+    return replace(record, counts=report.counts, first_error=record.first_error or report.first_error)
+
+
 def part_label(label: Label, number: int) -> Label:
     """The label of the n-th table of a batch, counted from 0."""
     return label if number == 0 else Label(f"{label}-{number + 1}")
@@ -86,7 +91,8 @@ class IntentLog(Protocol):
 
     def finish(self, intent: Intent, report: Report | None = None) -> CommitRecord | None:
         """Move progress from start to end, release the partitions, give the record its sequence; None where the intent
-        is in another state by now. ``report``: counts that are known only now. Invariant: progress moves only here.
+        is in another state by now. What is booked is the intent's record; ``report``: counts that are known only now.
+        Invariant: progress moves only here.
         """
         ...
 

@@ -8,13 +8,15 @@ up nobody. Refuses to know tables.
 from __future__ import annotations
 
 import os
+import select
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InvalidatePoolError, SQLAlchemyError
 
 from routine_load.errors import MetadataError
 
@@ -28,6 +30,8 @@ SILENCE_TIMEOUT_S: Final = STATEMENT_TIMEOUT_S + 5
 MIGRATION_TIMEOUT_S: Final = 3600
 POOL_TIMEOUT_S: Final = 10
 CONNECTION_AGE_MAX_S: Final = 1800
+TRUSTED_S: Final = 1.0
+"""A connection that was used so lately, and over which nothing has come since, is not asked whether it lives."""
 CONNECTIONS_KEPT: Final = 5
 CONNECTIONS_MAX: Final = 16
 
@@ -85,6 +89,7 @@ def create_engine(url: str, reach: Reach | None = None) -> sa.Engine:
     elif kind == "postgresql":
         sa.event.listen(engine, "do_connect", _connect_postgresql)
         sa.event.listen(engine, "connect", lambda connection, _record: _set_up_postgresql(connection, reach))
+        _look_before_use(engine)
     else:
         sa.event.listen(engine, "connect", lambda connection, _record: _set_up_mariadb(connection, reach))
         sa.event.listen(engine, "begin", _begin_mariadb)
@@ -118,7 +123,6 @@ def _address(url: str) -> URL:
 def _pooled(reach: Reach) -> dict[str, Any]:
     kept = min(CONNECTIONS_KEPT, reach.connections_max)
     return {
-        "pool_pre_ping": True,  # the server may have been started anew meanwhile
         "pool_size": kept,
         "max_overflow": reach.connections_max - kept,
         "pool_timeout": POOL_TIMEOUT_S,
@@ -180,6 +184,36 @@ def _postgresql(address: URL, reach: Reach) -> dict[str, Any]:
     }
 
 
+def _look_before_use(engine: sa.Engine) -> None:
+    """The server may have been started anew meanwhile: a connection whose server is gone has something to be read.
+
+    To look there costs nothing. Only one that was idle for a while is asked, as half of a connection may be lost.
+    """
+
+    def left(_connection: object, record: Any) -> None:
+        record.info["used_at"] = time.monotonic()
+
+    def taken(connection: Any, record: Any, _proxy: object) -> None:
+        used_at = record.info.get("used_at")
+        if used_at is None or (time.monotonic() - used_at < TRUSTED_S and not _has_news(connection)):
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as cause:
+            raise InvalidatePoolError from cause
+
+    sa.event.listen(engine, "checkin", left)
+    sa.event.listen(engine, "checkout", taken)
+
+
+def _has_news(connection: Any) -> bool:
+    if connection.closed:
+        return True
+    watched = select.poll()
+    watched.register(connection.fileno(), select.POLLIN)
+    return bool(watched.poll(0))
+
+
 def _connect_postgresql(_dialect: object, _record: object, arguments: Any, options: Any) -> Any:
     from routine_load.store.limits import LimitedConnection  # noqa: PLC0415 - its driver is an extra
 
@@ -209,7 +243,8 @@ def _mariadb(_address: URL, reach: Reach) -> dict[str, Any]:
         "write_timeout": reach.silence_s,
         "charset": "utf8mb4",
     }
-    return {"connect_args": arguments, **_pooled(reach)}
+    # the server may have been started anew meanwhile
+    return {"connect_args": arguments, "pool_pre_ping": True, **_pooled(reach)}
 
 
 def _set_up_mariadb(connection: Any, reach: Reach) -> None:

@@ -18,13 +18,16 @@ def counter(connection: sa.Connection, name: str, *, shared: bool = False) -> in
     return connection.execute(found).scalar_one_or_none()
 
 
-def counted(connection: sa.Connection, name: str) -> int:
-    """One more. Invariant: of two that count at once each gets a number of its own, also where it is the first."""
+def counted(connection: sa.Connection, name: str, by: int = 1, floor: int = 0) -> int:
+    """One more, or several: the last of them; all are above the floor.
+
+    Invariant: of two that count at once each gets numbers of its own, also where they are the first.
+    """
     known = counter(connection, name)
     if known is None:
         start(connection, name)
         known = counter(connection, name) or 0
-    return set_counter(connection, name, known + 1)
+    return set_counter(connection, name, max(known, floor) + by)
 
 
 def start(connection: sa.Connection, name: str, value: int = 0) -> None:

@@ -72,6 +72,16 @@ class Database:
                 yield connection
 
     @contextmanager
+    def stating(self) -> Iterator[sa.Connection]:
+        """``writing`` for a single statement, which is a transaction by itself where the database has such."""
+        if self.engine.dialect.name != "postgresql":
+            with self.writing() as connection:
+                yield connection
+            return
+        with _named_failures(self.name), self.engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
         with _named_failures(self.name), self.engine.connect() as connection:
             connection.execution_options(rl_write=True)

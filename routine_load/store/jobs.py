@@ -21,7 +21,7 @@ from routine_load.jobs.job import Job
 from routine_load.jobs.record import definition_text, read_definition, read_job, record_text
 from routine_load.jobs.versions import JobVersion, Revision, first_version
 from routine_load.store.database import Database
-from routine_load.store.lease import Fence
+from routine_load.store.lease import NEWEST_EPOCH, Fence, asks_inside
 from routine_load.store.secrets import SecretBox
 from routine_load.store.tables import jobs
 from routine_load.store.versions import keep_version, read_versions
@@ -35,6 +35,18 @@ _Jobs = list[Job]
 _Versions = list[JobVersion]
 
 _FULL = (jobs.c.id, jobs.c.version, jobs.c.definition, jobs.c.record)
+
+_BOUND: Final[dict[str, Any]] = {
+    "live_name": sa.bindparam("l"),
+    "state": sa.bindparam("s"),
+    "record": sa.bindparam("r"),
+    "version": jobs.c.version + 1,
+}
+_SAVE: Final = sa.update(jobs).where(jobs.c.id == sa.bindparam("i"), jobs.c.version == sa.bindparam("v")).values(_BOUND)
+_SAVE_ALL: Final = _SAVE.values(definition=sa.bindparam("d"))
+_IS_NEWEST: Final = sa.bindparam("e") == NEWEST_EPOCH
+_SAVE_IF_NEWEST: Final = _SAVE.where(_IS_NEWEST)
+_SAVE_ALL_IF_NEWEST: Final = _SAVE_ALL.where(_IS_NEWEST)
 
 
 class JobStore:
@@ -179,25 +191,50 @@ class JobStore:
 
         Invariant: an UPDATE names the version it was computed from, so that no change is lost.
         """
-        return self._save(job, lambda _connection: None)
+        with self._database.stating() as connection:
+            self._update(connection, job)
+        return self._saved(job)
 
     def _save(self, job: Job, also: Callable[[sa.Connection], None]) -> Job:
-        values: dict[str, Any] = {
-            "live_name": _live_name(job),
-            "state": job.state.value,
-            "record": record_text(job),
-            "version": job.version + 1,
-        }
-        known = self._cache.get(job.id)
-        if known is None or known.version != job.version or known.definition != job.definition:
-            values["definition"] = definition_text(job.definition, self._secrets.seal)
-        same = sa.and_(jobs.c.id == job.id, jobs.c.version == job.version)
-        with self._writing() as connection:
-            if connection.execute(sa.update(jobs).where(same).values(values)).rowcount != 1:
-                raise StaleVersion(
-                    f"routine load job {job.database}.{job.name} was changed meanwhile (version {job.version} is old)"
-                )
+        with self._database.writing() as connection:
+            self._update(connection, job)
             also(connection)
+        return self._saved(job)
+
+    def _update(self, connection: sa.Connection, job: Job) -> None:
+        """One statement, which asks for the epoch where the database lets it. Raises LeadershipLost, StaleVersion."""
+        values: dict[str, Any] = {
+            "i": job.id,
+            "v": job.version,
+            "l": _live_name(job),
+            "s": job.state.value,
+            "r": record_text(job),
+        }
+        epoch = self._fence.epoch
+        asks = epoch is not None and asks_inside(connection)
+        if asks:
+            values["e"] = epoch
+        else:
+            self._fence.check(connection)
+        if self._knows_definition(job):
+            statement = _SAVE_IF_NEWEST if asks else _SAVE
+        else:
+            statement = _SAVE_ALL_IF_NEWEST if asks else _SAVE_ALL
+            values["d"] = definition_text(job.definition, self._secrets.seal)
+        if connection.execute(statement, values).rowcount != 1:
+            self._fence.check(connection)
+            raise StaleVersion(
+                f"routine load job {job.database}.{job.name} was changed meanwhile (version {job.version} is old)"
+            )
+
+    def _knows_definition(self, job: Job) -> bool:
+        """Whether the database has it: it is that of the version which the change was computed from."""
+        known = self._cache.get(job.id)
+        if known is None or known.version != job.version:
+            return False
+        return known.definition is job.definition or known.definition == job.definition
+
+    def _saved(self, job: Job) -> Job:
         saved = replace(job, version=job.version + 1)
         self._remember(saved)
         return saved
@@ -226,23 +263,46 @@ class JobStore:
 
     def _modify(self, job_id: JobId, change: Callable[[Job], Job], write: Callable[[Job, Job], Job]) -> Job:
         with self._changing[job_id % _STRIPES]:
-            for attempt in range(ATTEMPTS_MAX):
+            if (saved := self._guessed(job_id, change, write)) is not None:
+                return saved
+            for attempt in range(1, ATTEMPTS_MAX):
                 current = self.get(job_id)
                 if current is None:
                     raise JobNotFound(f"there is no routine load job with id {job_id}")
                 changed = change(current)
                 if changed is current:
                     return current
-                assert (changed.id, changed.version) == (current.id, current.version)
                 try:
-                    saved = write(current, changed)
+                    return self._written(current, changed, write)
                 except StaleVersion:
                     if attempt + 1 == ATTEMPTS_MAX:
                         raise
-                    continue
-                self.saved(current, saved)
-                return saved
         raise AssertionError("unreachable: the loop returns or raises")  # pragma: no cover
+
+    def _guessed(self, job_id: JobId, change: Callable[[Job], Job], write: Callable[[Job, Job], Job]) -> Job | None:
+        """The version that was seen last is the newest one nearly always, and whoever saves it is told if not.
+
+        None: nothing was written. What follows from a version that nobody asked for counts only if it was.
+        """
+        current = self._cache.get(job_id)
+        if current is None:
+            return None
+        try:
+            changed = change(current)
+        except Exception:  # noqa: BLE001 - the newest version will say it again, or not
+            return None
+        if changed is current:
+            return None
+        try:
+            return self._written(current, changed, write)
+        except StaleVersion:
+            return None
+
+    def _written(self, current: Job, changed: Job, write: Callable[[Job, Job], Job]) -> Job:
+        assert (changed.id, changed.version) == (current.id, current.version)
+        saved = write(current, changed)
+        self.saved(current, saved)
+        return saved
 
 
 def _live_name(job: Job) -> str | None:

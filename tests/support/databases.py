@@ -117,14 +117,21 @@ class DatabaseServer:
             time.sleep(0.05)
 
     def kill(self) -> None:
-        """SIGKILL, as a machine that is switched off."""
+        """SIGKILL, as a machine that is switched off: PostgreSQL's other processes see it and end."""
+        children = self._children()
         self._end(signal.SIGKILL)
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while any(Path(f"/proc/{pid}").exists() for pid in children) and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def signalled(self, number: int) -> None:
         """Also PostgreSQL's processes that answer, of which each connection has its own."""
-        children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout
-        for pid in [self.process.pid, *map(int, children.split())]:
+        for pid in [self.process.pid, *self._children()]:
             os.kill(pid, number)
+
+    def _children(self) -> list[int]:
+        found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout
+        return [int(pid) for pid in found.split()]
 
     def _end(self, number: int) -> None:
         if self.process is not None and self.process.poll() is None:

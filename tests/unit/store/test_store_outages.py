@@ -89,7 +89,7 @@ def test_connections_that_somebody_cuts_are_made_anew(database_server, metadata)
     made = metadata.jobs.insert(job())
     if database_server.scheme == "postgresql":
         database_server.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'routine-load'"
+            "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE application_name = 'routine-load'"
         )
     else:
         database_server.execute("KILL USER rl")

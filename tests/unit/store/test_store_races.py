@@ -126,7 +126,7 @@ def test_commits_of_many_tasks_neither_wait_for_each_other_nor_get_lost(programs
 
     assert at_once(load, range(THREADS + 1)) == [None] * (THREADS + 1)
     records = log.records_after(JobId(1), 0) + log.records_after(JobId(2), 0)
-    assert sorted(r.sequence for r in records) == list(range(1, 6 * THREADS + 1))
+    assert len({r.sequence for r in records}) == len(records) == 6 * THREADS
     final = [r.sequence for r in log.records_after(JobId(1), 0)]
     assert all(each == final[: len(each)] for each in seen)
     assert {log.progress(JobId(1))[PartitionId(p)] for p in (0, 2, 4)} == {6}
