@@ -12,6 +12,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import os
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +21,10 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from routine_load.backends.codec import MessageError
 from routine_load.errors import PropertyError
+from routine_load.observe import events
+from routine_load.observe.logs import logger
+
+log = logger("backends")
 
 HEADER: Final = "authorization"
 _SCHEME: Final = "RL-HMAC-SHA256 "
@@ -42,6 +48,7 @@ class SharedSecret:
         try:
             with path.open("rb") as file:
                 text = file.read(_MOST_BYTES + 1).strip()
+                mode = os.fstat(file.fileno()).st_mode
         except OSError as error:
             raise PropertyError(f"secret file {path} cannot be read: {error.strerror}") from error
         if not _LEAST_BYTES <= len(text) <= _MOST_BYTES:
@@ -49,6 +56,8 @@ class SharedSecret:
                 f"secret file {path} has {len(text)} bytes, allowed: {_LEAST_BYTES} to {_MOST_BYTES}; "
                 "openssl rand -hex 32 makes one"
             )
+        if mode & stat.S_IRWXO:  # not refused: where secrets are mounted, their modes are not always one's own choice
+            log.warning(events.SECRET_FILE_OPEN, path=str(path), mode=f"{stat.S_IMODE(mode):04o}", allowed="0600")
         return cls(text)
 
     def signature(self, path: str, body: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from structlog.testing import capture_logs
 
 from routine_load.backends.codec import MessageError
 from routine_load.backends.signing import SharedSecret
@@ -68,3 +69,15 @@ def test_the_end_of_a_line_is_no_part_of_it(tmp_path):
     path = tmp_path / "secret"
     path.write_bytes(b"one secret of sixteen\n")
     assert SharedSecret.at(path).signed("/a", b"", MINE.signature("/a", b""))
+
+
+@pytest.mark.parametrize(("mode", "warns"), [(0o600, False), (0o640, False), (0o644, True)])
+def test_a_secret_that_everybody_may_read_is_warned_of(tmp_path, mode, warns):
+    """The log names the file and what is allowed, never what is in it."""
+    path = tmp_path / "secret"
+    path.write_text("canary of this test, long enough")
+    path.chmod(mode)
+    with capture_logs() as said:
+        SharedSecret.at(path)
+    assert [each["event"] for each in said] == ["secret_file_open"] * warns
+    assert "canary" not in str(said)
