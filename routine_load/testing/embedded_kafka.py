@@ -90,6 +90,7 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
         "rd_kafka_mock_cluster_bootstraps": (text, [pointer]),
         "rd_kafka_mock_topic_create": (ctypes.c_int, [pointer, text, ctypes.c_int, ctypes.c_int]),
         "rd_kafka_mock_partition_delete_records": (ctypes.c_int, [pointer, text, i32, i64]),
+        "rd_kafka_mock_partition_set_leader": (ctypes.c_int, [pointer, text, i32, i32]),
         "rd_kafka_mock_push_request_errors_array": (
             None,
             [pointer, ctypes.c_int16, ctypes.c_size_t, ctypes.POINTER(ctypes.c_int)],
@@ -199,6 +200,10 @@ class EmbeddedKafka:
         """Accept connections again."""
         for broker in self._broker_ids:
             self._call("broker_set_up", broker, what=f"start broker {broker}")
+
+    def lead(self, topic: str, partition: int, broker: int) -> None:
+        """Let another broker (1, 2, …) lead a partition; clients learn of it by an error."""
+        self._call("partition_set_leader", topic.encode(), partition, broker, what=f"move a leader of {topic!r}")
 
     def _alive(self) -> int:
         if self._cluster is None:

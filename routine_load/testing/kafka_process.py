@@ -117,6 +117,12 @@ class ApacheKafka(RemoteKafka):
         self._signal(signal.SIGTERM)
         self._reap()
 
+    def cut_log(self, topic: str, partition: int) -> None:
+        """Take the last batch of a partition away, as an unclean election does. Only where the server was killed."""
+        assert self._process is None, "the server runs"
+        (log,) = (self._home / "data" / f"{topic}-{partition}").glob("*.log")
+        os.truncate(log, log.stat().st_size - 1)  # what is left of the batch is no batch, and recovery drops it
+
     def close(self) -> None:
         """End the server and remove its data."""
         super().close()
