@@ -19,6 +19,8 @@ from typing import ClassVar
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from routine_load.server.http.unparsed import counted_as_parsed
+
 
 class Patient(H11Protocol):
     """uvicorn's protocol with a limit on how long a client may be waited for.
@@ -64,10 +66,28 @@ class Patient(H11Protocol):
         if self._lingering is None:
             before = self.cycle
             is_taken = before is not None and before is self._waits_in and not before.body
-            super().data_received(data)
+            if not ((is_taken or self._is_read) and self._past_parser(data)):
+                super().data_received(data)
             self._size_reads(len(data), is_new=self.cycle is not before, is_taken=is_taken)
         elif self._received > self._received_before + self.linger_bytes_max:
             self._socket.abort()
+
+    def _past_parser(self, data: bytes) -> bool:
+        """Hand a piece of a body of known length, which somebody reads, to its reader as it is. No more comes for now
+        where one waits already.
+
+        A body's first piece and its last are h11's, and so is what comes before it is read, which uvicorn stops.
+        """
+        cycle = self.cycle
+        if self._missing <= len(data) or cycle.response_complete or not counted_as_parsed(self.conn, len(data)):
+            return False
+        if cycle.body:
+            self.flow.pause_reading()
+            cycle.body += data
+        else:
+            cycle.body = data  # type: ignore[assignment] # whoever takes it makes bytes of it, which costs nothing
+        cycle.message_event.set()
+        return True
 
     def _size_reads(self, size: int, *, is_new: bool, is_taken: bool) -> None:
         """How much the socket gives next. ``is_taken``: what had come of the body was gone when this came."""
