@@ -47,17 +47,21 @@ def framed(read: Read, framer: Framer, *, chunk_bytes: int, row_bytes_max: int) 
     """The rows of a body, chunk by chunk; chunks may be empty. Raises LimitExceeded, BodyBroken."""
     while True:
         # What is looked through again with each piece that comes makes pieces larger, within bounds.
-        data = gathered(read, max(chunk_bytes, min(framer.again, PIECE_BYTES_MAX)))
-        if not data:
+        parts = _parts(read, max(chunk_bytes, min(framer.again, PIECE_BYTES_MAX)))
+        if not parts:
             yield framer.end()
             return
-        yield framer.feed(data)
+        yield framer.feed_parts(parts) if isinstance(framer, RowsByDelimiter) else framer.feed(b"".join(parts))
         if framer.waiting > row_bytes_max:
             raise LimitExceeded(f"A row has more than {row_bytes_max} bytes, more are not taken")
 
 
 def gathered(read: Read, size: int) -> bytes:
     """``size`` bytes, fewer only at the end."""
+    return b"".join(_parts(read, size))
+
+
+def _parts(read: Read, size: int) -> list[bytes]:
     parts: list[bytes] = []
     missing = size
     while missing > 0:
@@ -66,7 +70,7 @@ def gathered(read: Read, size: int) -> bytes:
             break
         parts.append(part)
         missing -= len(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    return parts
 
 
 class RowsByDelimiter:
@@ -83,16 +87,23 @@ class RowsByDelimiter:
         return len(self._rest)
 
     def feed(self, data: bytes) -> Sequence[bytes]:
+        return self.feed_parts((data,))
+
+    def feed_parts(self, parts: Sequence[bytes]) -> Sequence[bytes]:
+        """As ``feed`` does with all of them joined, which is done once."""
         if len(self._delimiter) > 1:
-            rows = (self._rest + data).split(self._delimiter)  # from the left: a delimiter may overlap itself
+            rows = b"".join((self._rest, *parts)).split(self._delimiter)  # from the left: it may overlap itself
             self._rest = rows.pop()
             return rows
-        at = data.rfind(self._delimiter)
-        if at < 0:
-            self._rest += data
+        for last in range(len(parts) - 1, -1, -1):
+            at = parts[last].rfind(self._delimiter)
+            if at >= 0:
+                break
+        else:
+            self._rest = b"".join((self._rest, *parts))
             return ()
-        joined = b"".join((self._rest, memoryview(data)[:at]))  # one copy of what may be megabytes
-        self._rest = data[at + 1 :]
+        joined = b"".join((self._rest, *parts[:last], memoryview(parts[last])[:at]))
+        self._rest = b"".join((memoryview(parts[last])[at + 1 :], *parts[last + 1 :]))
         return Lines(joined, self._delimiter)
 
     def end(self) -> Sequence[bytes]:

@@ -18,11 +18,14 @@ from starlette.types import Receive
 from routine_load.statements.stream_load.values import ClientGone
 
 BUFFER_BYTES: Final = 1024 * 1024
-"""What waits for its reader. More came in one piece at most: as much as the socket gives at once."""
-
+"""What waits for its reader, who may have taken as much already. More came in one piece at most: as much as the socket
+gives at once."""
 
 WANTED_BYTES: Final = BUFFER_BYTES // 2
 """A reader is woken for so many, or for what it asked for: to be woken for each piece costs more than to take it."""
+
+PIECE_BYTES: Final = 64 * 1024
+"""Smaller pieces are joined for their reader, others are given as they came."""
 
 
 class StreamedBody:
@@ -34,6 +37,7 @@ class StreamedBody:
         self._state = threading.Condition()
         self._chunks: deque[bytes] = deque()
         self._bytes = 0
+        self._taken: deque[bytes] = deque()  # by the reader, who needs no lock for it
         self._wanted = 0
         self._complete = False
         self._gone = False
@@ -48,26 +52,40 @@ class StreamedBody:
         return self._complete
 
     def read(self, max_bytes: int) -> bytes:
-        """At most ``max_bytes``, and at least as many or ``WANTED_BYTES``, fewer only at the end, and none behind it.
+        """At most ``max_bytes``, and at least as many or ``PIECE_BYTES``, fewer only at the end, and none behind it.
 
         Raises ClientGone, once all that came was read.
         """
+        least = min(max_bytes, PIECE_BYTES)
+        held = sum(map(len, self._taken))
+        if held < least:
+            self._take(min(max_bytes, WANTED_BYTES) - held)
+        pieces, size = [], 0
+        while self._taken and size < least:
+            pieces.append(self._taken.popleft())
+            size += len(pieces[-1])
+        piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if size > max_bytes:
+            self._taken.appendleft(piece[max_bytes:])
+            piece = piece[:max_bytes]
+        return piece
+
+    def _take(self, wanted: int) -> None:
+        """All that came, once it is so much."""
         with self._state:
-            self._wanted = min(max_bytes, WANTED_BYTES)
+            self._wanted = wanted
             if not self._asked:
                 self._asked = True
                 self._tell(self._start)
             self._state.wait_for(self._is_enough)
-            if not self._chunks:
-                if self._gone:
-                    raise ClientGone(self._reason)
-                return b""
+            if self._gone and not (self._chunks or self._taken):
+                raise ClientGone(self._reason)
             was_full = self._bytes >= BUFFER_BYTES
-            taken = self._take(max_bytes)
-            make_room = was_full and self._bytes < BUFFER_BYTES
-        if make_room:
+            self._taken += self._chunks
+            self._chunks.clear()
+            self._bytes = 0
+        if was_full:
             self._tell(self._room.set)
-        return taken
 
     def abandon(self, reason: str) -> None:
         """From the loop: no more of it is waited for. Whoever reads is told why, as if the client were gone."""
@@ -80,18 +98,6 @@ class StreamedBody:
 
     def _is_enough(self) -> bool:
         return self._bytes >= self._wanted or self._complete or self._gone
-
-    def _take(self, max_bytes: int) -> bytes:
-        taken, size = [], 0
-        while self._chunks and size < max_bytes:
-            chunk = self._chunks.popleft()
-            if size + len(chunk) > max_bytes:
-                self._chunks.appendleft(chunk[max_bytes - size :])
-                chunk = chunk[: max_bytes - size]
-            taken.append(chunk)
-            size += len(chunk)
-        self._bytes -= size
-        return taken[0] if len(taken) == 1 else b"".join(taken)
 
     def _start(self) -> None:
         if not self._gone:

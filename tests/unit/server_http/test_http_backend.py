@@ -8,6 +8,7 @@ import json
 import socket
 import threading
 
+import h11
 import httpx
 import pytest
 from http_pair import basic, everything, head, pair
@@ -15,14 +16,21 @@ from http_pair import basic, everything, head, pair
 from routine_load.commit.values import Counts
 from routine_load.ids import Compat, TxnId
 from routine_load.server.http import patience
-from routine_load.server.http.bodies import WANTED_BYTES
+from routine_load.server.http.bodies import PIECE_BYTES
 from routine_load.server.http.load_answers import Operation, direct, of_frontend_transaction, of_transaction
 from routine_load.statements.stream_load.values import LoadOutcome, LoadTimes
 
 PATH = "/api/db/t/_stream_load"
 TIMES = LoadTimes(load=52, begin=1, plan=2, read=3, write=23, commit=20)
 BODY = b"".join(b"%d,row number %d\n" % (number, number) for number in range(40_000))
-SEEN = f"{len(BODY)} {hashlib.sha256(BODY).hexdigest()[:12]}"
+
+
+def seen(body):
+    """As the stub keeps it."""
+    return f"{len(body)} {hashlib.sha256(body).hexdigest()[:12]}"
+
+
+SEEN = seen(BODY)
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +224,11 @@ def sized(body=BODY):
     return head("PUT", PATH, Content_Length=str(len(body)), Connection="close") + body
 
 
+def keeping(body):
+    """A load behind which others may follow."""
+    return head("PUT", PATH, Content_Length=str(len(body))) + body
+
+
 def chunked(size, body=BODY):
     parts = [body[at : at + size] for at in range(0, len(body), size)]
     framed = b"".join(b"%x;ext=1\r\n%b\r\n" % (len(part), part) for part in parts)
@@ -354,7 +367,23 @@ def test_a_body_of_known_length_is_taken_in_large_pieces_once_it_is_read(fresh, 
     small, large = patience.Patient.read_bytes, patience.Patient.body_read_bytes
     assert max(received[:2]) <= small
     assert small < max(received) <= large
-    assert min(fresh.loads.pieces[:-2]) >= WANTED_BYTES
+    assert min(fresh.loads.pieces[:-1]) >= PIECE_BYTES
+
+
+@pytest.mark.parametrize("is_parsed", [False, True])
+def test_a_body_of_known_length_is_what_was_sent(fresh, monkeypatch, is_parsed):
+    """Every byte comes once and in its place, whether h11 sees it or not, and so does what follows on the connection."""
+    parsed = []
+    parse = h11.Connection.receive_data
+    monkeypatch.setattr(
+        h11.Connection, "receive_data", lambda self, data: parsed.append(len(data)) or parse(self, data)
+    )
+    if is_parsed:
+        monkeypatch.setattr(patience, "counted_as_parsed", lambda _conn, _size: False)
+    large = b"".join(b"%d,row number %d\n" % (number, number) for number in range(500_000))
+    assert f'"LoadBytes": {len(large)}'.encode() in held_back(fresh, keeping(large) + keeping(BODY) + sized(BODY))
+    assert fresh.loads.bodies == [seen(large), SEEN, SEEN]
+    assert (sum(parsed) > len(large) // 2) is is_parsed
 
 
 def test_a_body_in_chunks_is_taken_in_small_pieces(fresh, received):
