@@ -16,7 +16,6 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from routine_load.ids import Compat
-from routine_load.server.http.pages import Pages
 from routine_load.server.http.patience import Patient
 from tests.unit.server_http.http_pair import Pair, basic
 
@@ -220,7 +219,7 @@ def test_no_request_breaks_a_door(compat, role, caplog):
     both.on_loop(silence(both, asked))
     try:
         door = both.doors[0 if role == "backend" else 1]
-        application = Pages(door._pages._told, 1000, door._pages._more).application()
+        application = door._application
         config = uvicorn.Config(
             application,
             log_config=None,
