@@ -180,7 +180,7 @@ def _sequence_target(
         if name in assigned:
             return [Target(column=column, expression=assigned[name])]
         if name in index:
-            return [Target(column=column, source=index[name])]
+            return [Target(column=column, source=index[name], masked=spec.flexible)]
     return []
 
 
@@ -281,7 +281,8 @@ def _source_column(spec: LoadSpec, table: Table, name: str, used: set[str]) -> S
     if name.lower() in {OP_COLUMN, DELETE_SIGN}:
         return SourceColumn(name, Reading.NUMBER)
     if column is None:
-        return SourceColumn(name, Reading.TEXT)
+        is_masked = spec.flexible and name.lower() == SEQUENCE
+        return SourceColumn(name, Reading.TEXT, ABSENT if is_masked else None)
     missing = None
     if spec.compat is Compat.DORIS and spec.format is Format.JSON and not spec.jsonpaths:
         computed = name.lower() not in used and _computed_default(spec, column) is not None

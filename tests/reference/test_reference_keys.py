@@ -185,7 +185,7 @@ CASES = {
         rules=lambda: Rules(
             columns=("k", "v", "d"), partial=True, defaults={"d": 7}, sequence="__DORIS_SEQUENCE_COL__"
         ),
-        row=some(v=value, d=value, __DORIS_SEQUENCE_COL__=small),
+        row=some(v=value, d=value, __DORIS_SEQUENCE_COL__=value),
         message=as_json("__DORIS_DELETE_SIGN__"),
     ),
     "unique, flexible columns, one required": Case(

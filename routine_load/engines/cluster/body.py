@@ -92,7 +92,7 @@ def plan(vendor: Compat, table: Table, schema: pa.Schema, mode: WriteMode) -> En
     sequence = mode.sequence_column
     if SEQUENCE in schema.names:
         sequence = SEQUENCE_COLUMN if mode.flexible else _ORDERS
-        brought = f"({_quoted(SEQUENCE)} IS NOT NULL)" if mode.flexible else ""
+        brought = _quoted(HAS + SEQUENCE) if mode.flexible else ""
         fields.append(Field(key=sequence, sql=f"to_json({_quoted(SEQUENCE)}::VARCHAR)", brought=brought))
         listed.append(_name(sequence))
     return Encoding(

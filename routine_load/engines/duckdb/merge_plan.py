@@ -111,7 +111,9 @@ class MergePlan:
     def extras(self) -> list[tuple[str, str]]:
         """Staged columns that are none of the table's: (name, type)."""
         parts = [(HAS + column.name, "BOOLEAN") for column in self.masked]
-        parts += [(SEQUENCE, sequence_kind(self.table))] if self.has_sequence else []
+        if self.has_sequence:
+            parts.append((SEQUENCE, sequence_kind(self.table)))
+            parts += [(HAS + SEQUENCE, "BOOLEAN")] if self.mode.flexible else []
         return [*parts, (OP, "TINYINT")] if self.has_op else parts
 
     def stage_columns(self) -> str:

@@ -50,7 +50,7 @@ def _applied(plan: MergePlan, stage: str, names: Names) -> str:
         return f"SELECT * FROM {stage}"
     sequence = quote(plan.sequence_column)
     column = plan.table.column(plan.sequence_column)
-    hidden = f"{sequence} IS NOT NULL" if plan.mode.flexible else "true"
+    hidden = quote(HAS + plan.sequence_column) if plan.mode.flexible else "true"
     brings = plan.brings(column) if column is not None else hidden
     kept = f"LEFT JOIN {sequences_table(names, plan.table.ref)} AS k ON {plan.same_key('k', 's')}"
     held = f"k.{sequences.KEPT}"

@@ -266,7 +266,7 @@ def test_a_hidden_sequence_goes_under_a_name_of_its_own():
 def test_a_row_of_a_flexible_update_brings_its_hidden_sequence_or_none():
     """Doris: a row without __DORIS_SEQUENCE_COL__ leaves the sequence that its key has."""
     mode = WriteMode(partial_update=True, flexible=True)
-    rows = {"id": [1, 2], "a": [5, 6], HAS + "a": [True, True], SEQUENCE: [7, None]}
+    rows = {"id": [1, 2], "a": [5, 6], HAS + "a": [True, True], SEQUENCE: [7, None], HAS + SEQUENCE: [True, False]}
     _, body = encoded(Compat.DORIS, "a INT", rows, mode)
     assert body == '{"id":1,"a":5,"__DORIS_SEQUENCE_COL__":"7"}\n{"id":2,"a":6}\n'
 
