@@ -31,20 +31,23 @@ class ServiceProcess:
 
     def start(self) -> ServiceProcess:
         ports = (self.mysql_port, self.http_port) if self.keeps_ports else (0, 0)
-        with self.log.open("a") as stderr:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "routine_load", "serve", "--data-dir", str(self.data_dir)]
-                + ["--mysql-port", str(ports[0]), "--http-port", str(ports[1]), "--compat", self.compat],
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                text=True,
-                env=os.environ | self.environment,
-            )
+        words = ["serve", "--data-dir", str(self.data_dir), "--compat", self.compat]
+        self.process = self.spawned([*words, "--mysql-port", str(ports[0]), "--http-port", str(ports[1])])
         line = self.process.stdout.readline()
         assert line, f"the service did not start:\n{self.log.read_text()[-4000:]}"
         ready = json.loads(line)
         self.mysql_port, self.http_port = ready["mysql_port"], ready["http_port"]
         return self
+
+    def spawned(self, words: list[str]) -> subprocess.Popen[str]:
+        with self.log.open("a") as stderr:
+            return subprocess.Popen(
+                [sys.executable, "-m", "routine_load", *words],
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                env=os.environ | self.environment,
+            )
 
     def connect(self, **options) -> pymysql.Connection:
         settings = {"host": "127.0.0.1", "port": self.mysql_port, "user": "root", "autocommit": True} | options
