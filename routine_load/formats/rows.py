@@ -8,6 +8,7 @@ from itertools import compress
 from operator import itemgetter
 
 import numpy as np
+import numpy.ma  # pyarrow would, in the middle of a load, with the first array of numpy's that it is given: 10 ms
 import pyarrow as pa
 import pyarrow.compute as pc
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routine_load.formats.csv import CsvDecoder
-from routine_load.formats.json import JsonDecoder
+from routine_load.formats.json import JsonDecoder, _taken_out
 from routine_load.formats.rows import APART_SHARE, as_binary, as_text, lines_of_no_text, odd_lines, others
 from routine_load.ids import Compat
 from routine_load.loads.values import Format, LoadSpec, Origin, SourceColumn
@@ -115,6 +115,28 @@ def test_documents_that_are_decoded_apart_are_rows_as_they_would_be(odd, between
     assert sorted(fast.rejected, key=repr) == sorted(exact.rejected, key=repr)
     payload_of = range(len(messages)) if fast.payload_of is None else fast.payload_of.to_pylist()
     assert list(payload_of) == exact.payload_of.to_pylist()
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.sampled_from(["{}", '{"c0": "ä"}', "}", "", None])), max_size=8),
+    st.integers(0, 8),
+)
+@settings(deadline=None)
+def test_documents_are_taken_out_of_their_text(documents, place):
+    """The first, the last, neighbours, empty ones and NULLs: blanks behind a document are all that is left of them."""
+    documents = [(kept and bool(text), text) for kept, text in documents]
+    documents.insert(place, (True, "{}"))
+    taken = [at for at, (kept, _) in enumerate(documents) if not kept]
+    wanted = [text for kept, text in documents if kept]
+    texts = [text for _, text in documents]
+    own = as_text([None if text is None else text.encode() for text in texts])
+    validity, offsets, data = own.buffers()
+    constant = pa.StringArray.from_buffers(len(own), offsets, pa.py_buffer(data.to_pybytes()), validity)
+    for text in (constant, own):
+        left = _taken_out(text, pa.array(taken, pa.int64()))
+        left.validate(full=True)
+        assert [each.rstrip(" ") for each in left.to_pylist()] == wanted
+        assert text is own or text.to_pylist() == texts
 
 
 def test_all_but_a_few():
