@@ -48,6 +48,24 @@ def test_the_page_of_chaos(tmp_path, monkeypatch, quick):
         assert int(kills) > 0
 
 
+@pytest.mark.slow
+def test_what_is_lost_ends_the_run_with_1(tmp_path, monkeypatch, quick):
+    """Here the job itself leaves one number out."""
+    monkeypatch.chdir(tmp_path)
+    Path("job.sql").write_text(
+        "CREATE DATABASE d; CREATE TABLE d.t (n BIGINT) DUPLICATE KEY(n) DISTRIBUTED BY HASH(n);"
+        "CREATE ROUTINE LOAD d.j ON t WHERE n <> 5 "
+        'PROPERTIES ("format" = "json", "max_batch_interval" = "5") '
+        'FROM KAFKA ("kafka_broker_list" = "${BROKERS}", "kafka_topic" = "t", '
+        '"property.kafka_default_offsets" = "OFFSET_BEGINNING")'
+    )
+    given = ["--job", "job.sql", "--message", '{"n": $n}', "--minutes", "0.02", "--rate", "50", "--every", "0.5"]
+    ran = CliRunner().invoke(app, ["chaos", *given])
+    assert ran.exit_code == 1, ran.output
+    assert re.search(r"^lost +1$", ran.stdout, re.MULTILINE), ran.output
+    assert "  lost: 5\n" in ran.stdout
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

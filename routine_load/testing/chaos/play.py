@@ -182,16 +182,16 @@ def _judged(world: World, subject: Subject, choices: Choices, ledger: Ledger, ru
 
 
 def settle(world: World, job: str, table: str, ledger: Ledger) -> dict[str, str]:
-    """Wait until as many rows are there and counted as were produced, or nothing moves any more; the job then."""
+    """Wait until the job has seen as many messages as were produced, or nothing moves any more; the job then."""
     moved_at, before = time.monotonic(), (-1, -1)
     while True:
         ((rows,),) = world.run(f"SELECT count(*) FROM {table}")
         shown = world.show(job)
-        counted = int(json.loads(shown["Statistic"])["loadedRows"])
-        if rows >= ledger.messages and counted >= ledger.messages:
+        seen = int(json.loads(shown["Statistic"])["totalRows"])
+        if seen >= ledger.messages:
             return shown
-        if (rows, counted) != before:
-            moved_at, before = time.monotonic(), (rows, counted)
+        if (rows, seen) != before:
+            moved_at, before = time.monotonic(), (rows, seen)
         if shown["State"] not in _ACTIVE or time.monotonic() - moved_at > _STUCK_S:
             return shown
         threading.Event().wait(_LOOK_S)
