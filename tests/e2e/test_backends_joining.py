@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from routine_load.app.backend import BackendProcess, BackendSettings, _register,
 from routine_load.backends.messages import REGISTER_PATH, Presence
 from routine_load.backends.signing import HEADER, SharedSecret
 from routine_load.backends.wire import Wire
+from routine_load.server.http import backends as http_backends
 from tests.support.backend_processes import SECRET, CoordinatorHere, secret_file, wait_until
 
 MINE = SharedSecret(SECRET.strip().encode())
@@ -118,6 +120,19 @@ def test_a_process_is_one_backend_whatever_it_is_called(here):
         assert named()["Alive"] == "false"
         here.run(f"ALTER SYSTEM DROP BACKEND 'localhost:{backend.port}'")
         assert is_alive(here, backend)
+
+
+def test_messages_that_stop_arriving_keep_no_place_from_others(here, monkeypatch):
+    """Backends without power left their bodies half sent, more than are read at a time: others are heard."""
+    monkeypatch.setattr(http_backends, "_SILENCE_S", 0.2)
+    signature = MINE.signature(REGISTER_PATH, b"x" * 100)
+    head = f"POST {REGISTER_PATH} HTTP/1.1\r\nHost: h\r\n{HEADER}: {signature}\r\nContent-Length: 100\r\n\r\nx"
+    with contextlib.ExitStack() as dead:
+        for _ in range(8):
+            half = dead.enter_context(socket.create_connection(("127.0.0.1", here.coordinator.ports[1]), 20))
+            half.sendall(head.encode())
+        assert "no way from the coordinator" in registered(here)
+        assert half.recv(100).startswith(b"HTTP/1.1 408")
 
 
 def test_who_listens_everywhere_is_found_by_the_machines_name():

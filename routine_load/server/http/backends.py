@@ -40,9 +40,13 @@ from routine_load.errors import BackendRefused, RoutineLoadError
 _BODIES_AT_ONCE = 4
 """Bodies in memory at a time; whoever has more waits."""
 
+_SILENCE_S = 5.0
+"""A body that stops coming gives its place to others: whoever sent it may be without power."""
+
 _SMALL_BYTES_MAX = 64 * 1024
 _ORDER_BYTES_MAX = 32 * 1024 * 1024
 _STRANGER = BackendRefused("the message was not signed with this side's secret")
+_UNFINISHED = BackendRefused("the message stopped arriving")
 _WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - what is told, not what is listened on
 
 
@@ -70,7 +74,10 @@ class _Signed:
         if not self._secret.head_signed(path, signature):  # a stranger's body takes no place
             return _told(401, _STRANGER)
         async with self._bodies:
-            body = await request.body()
+            try:
+                body = await _body(request)
+            except TimeoutError:
+                return _told(408, _UNFINISHED)
             if not await anyio.to_thread.run_sync(self._secret.signed, path, body, signature):
                 return _told(401, _STRANGER)
         try:
@@ -83,8 +90,19 @@ class _Signed:
         return Response(answered, media_type="application/octet-stream")
 
 
+async def _body(request: Request) -> bytes:
+    """Raises TimeoutError where nothing of it comes for a while."""
+    pieces = []
+    now = asyncio.get_running_loop().time
+    async with asyncio.timeout(_SILENCE_S) as patience:
+        async for piece in request.stream():
+            pieces.append(piece)
+            patience.reschedule(now() + _SILENCE_S)
+    return b"".join(pieces)
+
+
 def _told(status: int, error: RoutineLoadError) -> Response:
-    close = {"Connection": "close"} if status == 401 else {}
+    close = {"Connection": "close"} if status in {401, 408} else {}
     return Response(to_json(Problem.of(error)), status, close, "application/json")
 
 
