@@ -16,15 +16,19 @@ _LOOKED_AT_MAX = 4_096
 _PREFIX = re.compile(r"^(?:TransactionContext Error: Failed to commit: )?[A-Za-z ]{3,40} Error: ")
 _EXCERPT = re.compile(r"\n\n|\n\s*(?:LINE \d|Candidate|Did you mean)")
 _PATH = re.compile(r"(?<![\w<])/(?:[\w.\-]+/)+[\w.\-]*")
+_INTEGERS = {"8": "TINYINT", "16": "SMALLINT", "32": "INT", "64": "BIGINT", "128": "LARGEINT"}
+_INTEGER = re.compile(r"\b(to|type|from) INT(8|16|32|64|128)\b")
+"""What DuckDB calls its integers in conversion errors; nobody can declare a column so."""
 _UNKNOWN_COLUMN = re.compile(r'Referenced column "([^"]+)" (?:was )?not found|does not have a column named "([^"]+)"')
 _UNKNOWN_FUNCTION = re.compile(r"Function with name (\S+) does not exist")
 
 
 def plain(error: duckdb.Error) -> str:
-    """The first sentence of a DuckDB message: no error class, no source excerpt, no file path."""
+    """The first sentence of a DuckDB message: no error class, no source excerpt, no file path, vendors' types."""
     text = _EXCERPT.split(_told(error))[0]
     text = _PREFIX.sub("", text.strip())
     text = _PATH.sub("<file>", text).replace("\n", " ")
+    text = _INTEGER.sub(lambda match: f"{match[1]} {_INTEGERS[match[2]]}", text)
     return text[:MESSAGE_MAX] or type(error).__name__
 
 

@@ -174,6 +174,12 @@ def test_nothing_beyond_queries_reaches_the_file(asked: Asked, sql: str) -> None
     assert str(asked.directory) not in caught.value.message
 
 
+def test_what_cannot_be_converted_is_told_with_types_that_columns_have(asked: Asked) -> None:
+    """Both vendors: an INT64 is a BIGINT, a value that is called so stays what it is."""
+    with pytest.raises(RoutineLoadError, match=r"'INT64' to BIGINT$"):
+        asked.run("SELECT array_position(array_flatten([[1]]), 'INT64')")
+
+
 def test_unknown_things_are_named_in_the_vendors_words(asked: Asked) -> None:
     """Table, database, column, function: each its own error."""
     asked.run("CREATE TABLE t (a INT)")
