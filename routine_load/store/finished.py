@@ -25,7 +25,9 @@ _Records = list[CommitRecord]
 
 @dataclass(slots=True)
 class _Known:
-    """All records beyond ``since``; None: nobody knows. ``changes`` counts what began or was forgotten."""
+    """All records beyond ``since``; None: nobody knows. ``changes`` counts what began, ended or was forgotten: whoever
+    read meanwhile may have missed it.
+    """
 
     since: int | None = None
     records: _Records = field(default_factory=list)
@@ -68,6 +70,7 @@ class FinishedRecords:
             raise
         with self._lock:
             known.open -= 1
+            known.changes += 1
             if known.since is not None:
                 for record in finished:
                     bisect.insort(known.records, record, key=_sequence)

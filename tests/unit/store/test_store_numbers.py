@@ -123,6 +123,26 @@ def test_a_read_that_a_finish_overtakes_is_not_kept():
     assert (kept.after(known, 0), kept.reads) == ([1], 1)
 
 
+@pytest.mark.parametrize("was_known", [False, True])
+def test_a_read_that_began_while_a_batch_was_finished_is_not_kept(was_known):
+    """The batch was not there yet when it was read, and was finished before the answer was looked at: it was missed."""
+    known, kept = FinishedRecords(), Kept()
+    if was_known:
+        assert kept.after(known, 0) == []
+    finishing = known.finishing(JOB)
+    done = finishing.__enter__()
+
+    def read():
+        kept.records.append(record(1))
+        done(record(1))
+        finishing.__exit__(None, None, None)
+        return []
+
+    assert known.after(JOB, 0, read) == []
+    kept.finish(known, 2)
+    assert kept.after(known, 0) == [1, 2]
+
+
 def test_after_an_error_the_database_says_what_is():
     """Its answer was lost perhaps, and the batch is finished."""
     known, kept = FinishedRecords(), Kept()
