@@ -32,6 +32,7 @@ from routine_load.scheduler.places import Places
 from routine_load.scheduler.ports import Runs
 from routine_load.scheduler.roster import Roster
 from routine_load.scheduler.run import (
+    NO_BACKENDS,
     NO_DATA,
     NO_SLOT,
     NO_SLOT_S,
@@ -97,7 +98,8 @@ class Dispatcher:
     def _dispatch(self, run: JobRun, part: Slice) -> None:
         if self._places.waits_for_slots or not self._begin(run, part):
             parts = self._parts
-            run.say(part, NO_SLOT.format(wait=NO_SLOT_S, slots=parts.backends.slots), parts.clock.now())
+            why = NO_SLOT.format(wait=NO_SLOT_S, slots=parts.backends.slots) if parts.backends.alive else NO_BACKENDS
+            run.say(part, why, parts.clock.now())
             self._places.wait_for_slot(run, part)
 
     def _begin(self, run: JobRun, part: Slice) -> bool:

@@ -44,6 +44,9 @@ NO_SLOT = (
 )
 NO_SLOT_S = 1
 
+NO_BACKENDS = "No alive backends: SHOW BACKENDS tells why"
+"""The originals leave a job NEED_SCHEDULE, or without a slot, and do not say why."""
+
 RATE_LIMITED = "the job has loaded what its rate_limit of {rate} bytes a second allows, and waits"
 
 

@@ -31,7 +31,7 @@ from routine_load.scheduler.doors import Doors
 from routine_load.scheduler.parts import Parts
 from routine_load.scheduler.refreshing import Found, Refresher
 from routine_load.scheduler.roster import Roster
-from routine_load.scheduler.run import JobRun, Plan
+from routine_load.scheduler.run import NO_BACKENDS, JobRun, Plan
 from routine_load.scheduler.verdict import Verdict, unknown_fault
 
 log = logger("scheduler")
@@ -50,6 +50,7 @@ class Scheduler:
         self._roster = Roster(self._run_closed)
         self._plan_failures: defaultdict[JobId, int] = defaultdict(int)
         self._undivided: dict[JobId, Still] = {}
+        self._without_backends: set[JobId] = set()
         self._brokers: dict[JobId, str] = {}
         """Whom planning a job will ask."""
         moves = Moves(consider=self._consider, plan_anew=self._plan_anew, fail=self._fail_job)
@@ -85,6 +86,7 @@ class Scheduler:
         self._roster.withdraw_all()
         self._plan_failures.clear()
         self._undivided.clear()
+        self._without_backends.clear()
         self._dispatcher.clear()
         self._refresher.clear()
         self._brokers.clear()
@@ -238,6 +240,9 @@ class Scheduler:
         if still():
             self._undivided[job_id] = still
             self._agenda.due(self._parts.interval_s, lambda: self._plan_undivided(job_id, still))
+            if not self._parts.backends.alive and job_id not in self._without_backends:  # said once, not every round
+                self._without_backends.add(job_id)
+                self._agenda.in_background(lambda: self._parts.bookkeeper.noted(job_id, NO_BACKENDS, still))
 
     def _plan_undivided(self, job_id: JobId, still: Still) -> None:
         if self._undivided.get(job_id) is still:
@@ -251,6 +256,7 @@ class Scheduler:
         run = JobRun.of(plan, self._parts.clock.now(), self._parts.clock.monotonic())
         self._roster.open(run)
         self._plan_failures.pop(job_id, None)
+        self._without_backends.discard(job_id)
         log.info(events.JOB_PLANNED, job_id=job_id, tasks=len(run.slices), partitions=len(plan.partitions))
         for part in run.slices:
             self._dispatcher.slice_due(run, part, run.rhythm.first_s)

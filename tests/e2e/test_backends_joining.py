@@ -122,6 +122,24 @@ def test_a_process_is_one_backend_whatever_it_is_called(here):
         assert is_alive(here, backend)
 
 
+def test_a_job_says_that_no_backend_is_alive_and_goes_on_with_the_first(here, embedded_kafka, topic):
+    """The originals leave it NEED_SCHEDULE and do not say why."""
+    embedded_kafka.create_topic(topic, 1)
+    embedded_kafka.produce(topic, ["1"])
+    here.run("CREATE DATABASE d")
+    here.run("CREATE TABLE d.t (id INT) DUPLICATE KEY(id) DISTRIBUTED BY HASH(id)")
+    here.run(
+        f"""CREATE ROUTINE LOAD d.j ON t FROM KAFKA ("kafka_broker_list" = "{embedded_kafka.bootstrap}",
+        "kafka_topic" = "{topic}", "property.kafka_default_offsets" = "OFFSET_BEGINNING")"""
+    )
+    job = lambda: here.shown("SHOW ROUTINE LOAD FOR d.j")[0]  # noqa: E731 - one use
+    wait_until(lambda: "No alive backends" in job()["OtherMsg"], job)
+    assert job()["State"] == "NEED_SCHEDULE"
+    with backend_of(here):
+        wait_until(lambda: here.run("SELECT id FROM d.t") == [(1,)], job)
+        here.run("STOP ROUTINE LOAD FOR d.j")
+
+
 def test_messages_that_stop_arriving_keep_no_place_from_others(here, monkeypatch):
     """Backends without power left their bodies half sent, more than are read at a time: others are heard."""
     monkeypatch.setattr(http_backends, "_SILENCE_S", 0.2)
