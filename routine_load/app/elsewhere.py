@@ -76,6 +76,7 @@ def _elsewhere(around: Around, local: LocalBackends) -> RemoteBackends | None:
         heartbeat_s=settings.backend_heartbeat_s,
         missed_max=settings.backend_heartbeats_missed_max,
         shut_out_s=settings.backend_shut_out_s,
+        tasks_max=max(1, settings.http_connections_max // 2),  # the other half is for clients
     )
     small_files = settings.small_files_dir
     return RemoteBackends(

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 
 from routine_load.backends.facts import BackendFacts, Runs
 from routine_load.backends.local import LocalBackends
-from routine_load.backends.remote import TASKS_MAX, RemoteBackends
+from routine_load.backends.remote import RemoteBackends
 from routine_load.ids import BackendId
 
 
@@ -37,7 +37,7 @@ class Backends:
         offers = self._local.offers()
         if self.remote is not None:
             elsewhere = self.remote.members.offers(self.slots)
-            if sum(map(self._local.seats.running, elsewhere)) < TASKS_MAX:
+            if sum(map(self._local.seats.running, elsewhere)) < self.remote.members.terms.tasks_max:
                 offers |= elsewhere
         return self._local.seats.take(job_id, previous, offers)
 

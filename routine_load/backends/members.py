@@ -27,6 +27,8 @@ class Terms:
     heartbeat_s: float = 2.0
     missed_max: int = 3
     shut_out_s: float = 300.0
+    tasks_max: int = 1024
+    """On all of them together: each has a thread here that mostly waits, and a connection."""
 
 
 @dataclass(slots=True, kw_only=True)

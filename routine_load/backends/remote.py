@@ -39,9 +39,6 @@ from routine_load.tasks.run import Task, TaskOutcome, TaskReport
 
 log = logger("backends")
 
-TASKS_MAX = 1024
-"""Tasks elsewhere at a time, of all backends: each has a thread here that mostly waits."""
-
 _ORDER_S = 10.0
 _CANCEL_S = 2.0
 _MISSING_MAX = 2
@@ -86,7 +83,7 @@ class RemoteBackends:
         self._wire = links.wire
         self._seats = links.seats
         self._owner = owner
-        self._pool = ThreadPoolExecutor(max_workers=TASKS_MAX, thread_name_prefix="backend-elsewhere")
+        self._pool = ThreadPoolExecutor(max_workers=members.terms.tasks_max, thread_name_prefix="backend-elsewhere")
         self._cancels = ThreadPoolExecutor(max_workers=4, thread_name_prefix="backend-cancel")
         self._lock = threading.Lock()
         self._under_way: dict[str, _UnderWay] = {}

@@ -10,7 +10,9 @@ import pytest
 from routine_load import __version__
 from routine_load.backends.codec import from_json
 from routine_load.backends.desk import Owner
+from routine_load.backends.everywhere import Backends
 from routine_load.backends.facts import BackendRecord, BackendState
+from routine_load.backends.local import LocalBackends
 from routine_load.backends.members import Members, Terms
 from routine_load.backends.messages import CANCEL_PATH, TASK_PATH, Cancel, Presence, TaskOrder
 from routine_load.backends.remote import Leading, Links, RemoteBackends
@@ -90,11 +92,16 @@ def wire():
 
 
 @pytest.fixture
-def remote(wire, tmp_path):
+def seats():
+    return Seats()
+
+
+@pytest.fixture
+def remote(wire, seats, tmp_path):
     clock = SystemClock()
     made = RemoteBackends(
-        Members(clock, Terms()),
-        Links(Records(), wire, Seats()),
+        Members(clock, Terms(tasks_max=1)),
+        Links(Records(), wire, seats),
         Owner(sink=None, reject_log=RejectLog(tmp_path), clock=clock, committing=lambda _task: NeverEnding()),
         Leading(epoch=lambda: 1, coordinator=lambda: ("", 1)),
     )
@@ -139,3 +146,14 @@ def test_a_backend_that_cannot_be_reached_with_an_order_is_dead(remote, wire):
     wire.trouble = Unreachable("h:1: refused")
     assert "failed to send task" in Running(remote).result().message
     assert remote.members.alive == 0
+
+
+def test_tasks_elsewhere_are_bounded_together(remote, seats):
+    """Whatever slots backends offer: each task has a thread and a connection here; those in this process have neither."""
+    clock = SystemClock()
+    alone = Backends(LocalBackends(0, slots=lambda: 16, host="h", clock=clock, seats=seats), remote)
+    assert alone.place(7, None) == 1
+    assert alone.place(7, None) is None
+    local = LocalBackends(1, slots=lambda: 16, host="h", clock=clock, seats=seats)
+    assert Backends(local, remote).place(7, None) == 10001
+    local.close()
