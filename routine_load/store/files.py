@@ -3,7 +3,7 @@
 Invariants: a content is named by a random id, written whole and durable before its row names it, and never changed; a
 row without its content is a damaged file, a content without a row is removed at the next start. Only the owner of the
 process can read the folder. Names of files never reach the file system. Where coordinators share the database, contents
-are kept there as well, sealed, in the transaction that makes their row: whoever lacks one in its folder writes it there.
+are kept there as well, sealed, in the transaction that makes their row: who lacks one in its folder writes it there.
 """
 
 from __future__ import annotations

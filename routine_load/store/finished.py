@@ -26,13 +26,15 @@ _Records = list[CommitRecord]
 @dataclass(slots=True)
 class _Known:
     """All records beyond ``since``; None: nobody knows. ``changes`` counts what began, ended or was forgotten: whoever
-    read meanwhile may have missed it.
+    read meanwhile may have missed it. ``doubtful``: the last finish ended with an error, and its commit may still be
+    under way in the database; the next one that ends well has waited for it there, as both lock the job's progress.
     """
 
     since: int | None = None
     records: _Records = field(default_factory=list)
     open: int = 0
     changes: int = 0
+    doubtful: bool = False
 
     def begin_anew(self) -> None:
         self.since = None
@@ -66,11 +68,13 @@ class FinishedRecords:
         except BaseException:
             with self._lock:
                 known.open -= 1
+                known.doubtful = True
                 known.begin_anew()
             raise
         with self._lock:
             known.open -= 1
             known.changes += 1
+            known.doubtful = False
             if known.since is not None:
                 for record in finished:
                     bisect.insort(known.records, record, key=_sequence)
@@ -88,13 +92,13 @@ class FinishedRecords:
             changes = known.changes
         records = read()
         with self._lock:
-            if not known.open and known.changes == changes:
+            if not known.open and not known.doubtful and known.changes == changes:
                 known.since, known.records = sequence, list(records)
                 known.trim()
         return records
 
     def forget(self, job_id: JobId) -> None:
-        """The job's records are read again when they are asked for."""
+        """The job and its progress are gone, in a transaction that has waited for every other one of it."""
         with self._lock:
             known = self._jobs.get(job_id)
             if known is not None:
@@ -111,8 +115,8 @@ class FinishedRecords:
         return known
 
     def _drop_all(self) -> None:
-        """Those of which a batch is being finished stay: whoever asks has to wait for them."""
-        self._jobs = {job_id: known for job_id, known in self._jobs.items() if known.open}
+        """Those stay of which a batch is being finished, or may be: what is read now may lack it."""
+        self._jobs = {job_id: known for job_id, known in self._jobs.items() if known.open or known.doubtful}
 
 
 def _sequence(record: CommitRecord) -> int:

@@ -147,10 +147,28 @@ def test_after_an_error_the_database_says_what_is():
     """Its answer was lost perhaps, and the batch is finished."""
     known, kept = FinishedRecords(), Kept()
     assert kept.after(known, 0) == []
-    with pytest.raises(KeyError), known.finishing(JOB):
-        kept.records.append(record(1))
-        raise KeyError
+
+    def broken():
+        with known.finishing(JOB):
+            kept.records.append(record(1))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        broken()
     assert (kept.after(known, 0), kept.reads) == ([1], 2)
+
+
+def test_a_commit_that_lands_after_its_answer_was_lost_is_not_missed():
+    """What is read between both lacks its record, and is not kept until the next finish, which waits for it."""
+    known, kept = FinishedRecords(), Kept()
+    with pytest.raises(KeyError), known.finishing(JOB):
+        raise KeyError  # the connection broke; the database goes on with the commit
+    assert (kept.after(known, 0), kept.reads) == ([], 1)
+    kept.records.append(record(1))
+    assert (kept.after(known, 0), kept.reads) == ([1], 2)
+    kept.finish(known, 2)
+    assert (kept.after(known, 0), kept.reads) == ([1, 2], 3)
+    assert (kept.after(known, 0), kept.reads) == ([1, 2], 3)
 
 
 def test_a_job_that_was_forgotten_is_read_again():
