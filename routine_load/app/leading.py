@@ -93,6 +93,7 @@ class Membership:
         shared = is_shared(settings)
         box = None
         if shared:
+            store.fence.epoch = NO_EPOCH  # until it leads it changes no job, whatever asks for it
             box = store.shared_box(secrets, str(settings.secret_key_path))
             check_company(settings, store, me)
         ttl_s = settings.lease_ttl_s
