@@ -44,6 +44,7 @@ NO_SLOT = (
 )
 NO_SLOT_S = 1
 
+BACKENDS_AGAIN = "Backends are alive again"
 NO_BACKENDS = "No alive backends: SHOW BACKENDS tells why"
 """The originals leave a job NEED_SCHEDULE, or without a slot, and do not say why."""
 

@@ -31,7 +31,7 @@ from routine_load.scheduler.doors import Doors
 from routine_load.scheduler.parts import Parts
 from routine_load.scheduler.refreshing import Found, Refresher
 from routine_load.scheduler.roster import Roster
-from routine_load.scheduler.run import NO_BACKENDS, JobRun, Plan
+from routine_load.scheduler.run import BACKENDS_AGAIN, NO_BACKENDS, JobRun, Plan
 from routine_load.scheduler.verdict import Verdict, unknown_fault
 
 log = logger("scheduler")
@@ -256,7 +256,9 @@ class Scheduler:
         run = JobRun.of(plan, self._parts.clock.now(), self._parts.clock.monotonic())
         self._roster.open(run)
         self._plan_failures.pop(job_id, None)
-        self._without_backends.discard(job_id)
+        if job_id in self._without_backends:
+            self._without_backends.discard(job_id)
+            self._agenda.in_background(lambda: self._parts.bookkeeper.noted(job_id, BACKENDS_AGAIN, still))
         log.info(events.JOB_PLANNED, job_id=job_id, tasks=len(run.slices), partitions=len(plan.partitions))
         for part in run.slices:
             self._dispatcher.slice_due(run, part, run.rhythm.first_s)

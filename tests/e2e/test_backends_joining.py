@@ -137,6 +137,7 @@ def test_a_job_says_that_no_backend_is_alive_and_goes_on_with_the_first(here, em
     assert job()["State"] == "NEED_SCHEDULE"
     with backend_of(here):
         wait_until(lambda: here.run("SELECT id FROM d.t") == [(1,)], job)
+        wait_until(lambda: "No alive backends" not in job()["OtherMsg"], job)
         here.run("STOP ROUTINE LOAD FOR d.j")
 
 
