@@ -7,12 +7,13 @@ names its reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 from routine_load.clock import Clock
+from routine_load.commit.values import CommitRecord
 from routine_load.errors import (
     CommitUnsettled,
     ExecutionError,
@@ -41,6 +42,9 @@ from routine_load.scheduler.verdict import Step, Verdict, case_of, judge
 
 log = logger("bookkeeping")
 
+RECOVERED_AT_ONCE: Final = 200
+"""Jobs that are written in one transaction at a start."""
+
 
 class Jobs(Protocol):
     """The store of jobs, as scheduling needs it."""
@@ -51,6 +55,10 @@ class Jobs(Protocol):
 
     def modify(self, job_id: JobId, change: Callable[[Job], Job]) -> Job:
         """Change one record atomically; ``change`` may be called again on a conflict."""
+        ...
+
+    def modify_all(self, job_ids: Sequence[JobId], change: Callable[[Job], Job]) -> list[Job]:
+        """``modify`` of several, not thousands, written together where nobody else writes them meanwhile."""
         ...
 
 
@@ -65,20 +73,23 @@ class Bookkeeper:
     def recover(self) -> list[Job]:
         """Bring every live job up to the sink; returns them. Runs before anything is scheduled."""
         rejects = set(self.sink.open_rejects())
-        recovered = []
+        recovered: list[Job] = []
         failpoint("recovery.scan.before")
         live = self.jobs.all_live()
         failpoint("recovery.scan.after")
-        for job in live:
-            rejects.update(record.rejects for record in self.sink.commits_after(job.id, 0) if record.rejects)
+        for first in range(0, len(live), RECOVERED_AT_ONCE):
+            together = [job.id for job in live[first : first + RECOVERED_AT_ONCE]]
             failpoint("recovery.resolve.before")
-            recovered.append(self.jobs.modify(job.id, self._recovered))
+            recovered += self.jobs.modify_all(together, lambda job: self._recovered(job, rejects))
             failpoint("recovery.resolve.after")
         self.reject_log.settle(rejects.__contains__)
         log.info(events.JOB_RECOVERED, jobs=len(recovered))
         return recovered
 
-    def _recovered(self, job: Job) -> Job:
+    def _recovered(self, job: Job, rejects: set[str]) -> Job:
+        """``rejects`` gets the files of rejected rows that the records name which were not booked."""
+        records = self._newest_records(job)
+        rejects.update(record.rejects for record in records if record.rejects)
         if self._is_replaced(job):
             if not job.state.is_active:
                 return job
@@ -89,10 +100,12 @@ class Bookkeeper:
             return job  # the sink knows nothing of it yet; planning places all its partitions at once
         if job.placing:
             self.sink.place(job.id, job.placing, only=job.places_all)
-            return job.settled(self._newest(job.id))
+            return job.settled(_newest(records))
         try:
             is_error = partial(self.counts_as_error, job)
-            job = reconciled(job, self.sink.commits_after(job.id, 0), self.sink.progress(job.id), is_error)
+            for record in records:
+                self.reject_log.publish(record.rejects)  # as ``catch_up`` does, before it is booked
+            job = reconciled(job, records, self.sink.progress(job.id), is_error)
         except OutOfStep as doubt:
             job = doubt.follow(job)
             return (
@@ -101,6 +114,12 @@ class Bookkeeper:
                 else job
             )
         return job.rescheduled(now) if job.state is JobState.RUNNING else job
+
+    def _newest_records(self, job: Job) -> list[CommitRecord]:
+        """From the one that was booked last on, where the sink has it: that is nearly always, and few. Else all."""
+        if job.sequence and not job.placing and (newest := self.sink.commits_after(job.id, job.sequence - 1)):
+            return newest
+        return self.sink.commits_after(job.id, 0)
 
     def _is_replaced(self, job: Job) -> bool:
         """Whether the job's progress belongs to another sink; not while this one cannot say which it is."""
@@ -114,9 +133,6 @@ class Bookkeeper:
             f"the target was replaced: it is {self.sink.incarnation}, the job's progress belongs to "
             f"{job.sink_incarnation}. ALTER the offsets and RESUME, or STOP the job"
         )
-
-    def _newest(self, job_id: JobId) -> int:
-        return max((record.sequence for record in self.sink.commits_after(job_id, 0)), default=0)
 
     def plan(self, job_id: JobId, planner: Planner, is_current: Callable[[], bool]) -> Plan | None:
         """Plan an active job and set it RUNNING; None where it is not active any more, or came too late."""
@@ -137,7 +153,7 @@ class Bookkeeper:
             if not planner.place(job_id, job.placing, is_current, only=job.places_all):
                 return None
             failpoint("job.place.after")
-            placed, newest = job.placing, self._newest(job_id)
+            placed, newest = job.placing, _newest(self.sink.commits_after(job_id, 0))
             job = self.jobs.modify(job_id, lambda j: j.settled(newest) if j.placing == placed else j)
         plan = planner.plan(job, is_current)
         if plan is None or plan.concurrency == 0:
@@ -168,8 +184,11 @@ class Bookkeeper:
 
     def catch_up(self, job_id: JobId) -> Job:
         """Book whatever the sink holds of a job and the record does not, in the sink's order."""
+        before = -1
 
         def booked(job: Job) -> Job:
+            nonlocal before
+            before = job.sequence
             if job.placing or self._is_replaced(job):
                 return job  # ALTER came behind everything that was to be booked; another file's commits are not ours
             for record in self.sink.commits_after(job.id, job.sequence):
@@ -181,7 +200,8 @@ class Bookkeeper:
         failpoint("commit.mirror.before")
         job = self.jobs.modify(job_id, booked)
         failpoint("commit.mirror.after")
-        self.sink.forget_commits(job.id, job.sequence)
+        if job.sequence != before:
+            self.sink.forget_commits(job.id, job.sequence)
         return job
 
     def settle(self, job_id: JobId) -> None:
@@ -261,3 +281,7 @@ class Bookkeeper:
         """Raises UnknownDatabase or UnknownTable where a single-table job's table is gone."""
         if job.definition.table_ref is not None:
             self.sink.table(job.definition.table_ref)
+
+
+def _newest(records: Sequence[CommitRecord]) -> int:
+    return max((record.sequence for record in records), default=0)

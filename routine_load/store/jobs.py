@@ -7,8 +7,8 @@ version. Refuses to know why a job changes.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -246,6 +246,29 @@ class JobStore:
         and StaleVersion after too many attempts.
         """
         return self._modify(job_id, change, lambda _before, after: self.save(after))
+
+    def modify_all(self, job_ids: Sequence[JobId], change: Callable[[Job], Job]) -> _Jobs:
+        """``modify`` of several jobs, written in one transaction; what somebody else changed meanwhile is tried alone.
+
+        Raises what ``change`` raises, before any is written, and JobNotFound.
+        """
+        newest = {job.id: job for job in self._read(jobs.c.id.in_(list(job_ids)))}
+        done: dict[JobId, Job] = {}
+        written: _Jobs = []
+        changes = [(job, change(job)) for job in newest.values()]
+        with self._database.writing() as connection:
+            for before, after in changes:
+                assert (before.id, before.version) == (after.id, after.version)
+                if after is before:
+                    done[before.id] = before
+                    continue
+                with suppress(StaleVersion):
+                    self._update(connection, after)
+                    written.append(after)
+        for job in written:
+            done[job.id] = self._saved(job)
+            self.saved(newest[job.id], done[job.id])
+        return [done[job_id] if job_id in done else self.modify(job_id, change) for job_id in job_ids]
 
     def revise(self, job_id: JobId, change: Callable[[Job], Job], revision: Revision) -> Job:
         """``modify`` that keeps the definition before it, in the same transaction: both are written, or neither."""

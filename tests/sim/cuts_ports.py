@@ -6,7 +6,7 @@ The target is watched by a judge of its own, who knows nothing of offsets: what 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -151,6 +151,9 @@ class Jobs:
             saved = self._world.write("jobs.modify", lambda: self._save(current, changed))  # noqa: B023 - called at once, or held back as it is
             if saved is not None:
                 return saved
+
+    def modify_all(self, job_ids: Sequence[JobId], change: Callable[[Job], Job]) -> list[Job]:
+        return [self.modify(job_id, change) for job_id in job_ids]
 
     def _save(self, current: Job, changed: Job) -> Job | None:
         if self._is_fenced():

@@ -212,6 +212,9 @@ class Store:
     def modify(self, job_id: JobId, change) -> Job:
         return self._modify(job_id, change, "")
 
+    def modify_all(self, job_ids, change) -> list[Job]:
+        return [self.modify(job_id, change) for job_id in job_ids]
+
     def revise(self, job_id: JobId, change, revision) -> Job:
         return self._modify(job_id, change, revision.user)
 

@@ -237,6 +237,9 @@ class Hand:
         self.jobs[job_id] = change(self.jobs[job_id])
         return self.jobs[job_id]
 
+    def modify_all(self, job_ids, change):
+        return [self.modify(job_id, change) for job_id in job_ids]
+
     def partitions(self, spec, deadline):
         self.asked += 1
         if self.silence:

@@ -32,8 +32,11 @@ def test_offsets_that_alter_said_before_the_checks_of_create_outlive_a_restart()
         jobs[job_id] = change(jobs[job_id])
         return jobs[job_id]
 
+    def modify_all(job_ids, change):
+        return [modify(job_id, change) for job_id in job_ids]
+
     bookkeeper = Bookkeeper(
-        jobs=SimpleNamespace(all_live=lambda: list(jobs.values()), modify=modify),
+        jobs=SimpleNamespace(all_live=lambda: list(jobs.values()), modify_all=modify_all),
         sink=SimpleNamespace(
             incarnation="sink-1", commits_after=lambda *_: [], place=lambda *_, **__: None, open_rejects=tuple
         ),

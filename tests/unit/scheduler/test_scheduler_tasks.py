@@ -157,6 +157,26 @@ def test_a_recovered_job_is_divided_anew(tmp_path):
     assert recovered.progress == {0: 4, 1: 0}
 
 
+def test_recovery_reads_what_was_not_booked(tmp_path):
+    """All that the target keeps of a job would take the longer, the longer it runs."""
+    hand = Hand(tmp_path)
+    hand.create(SR)
+    for until in (12, 24, 36):
+        hand.produce(2)
+        hand.run(until)
+    asked, after = [], hand.parts.bookkeeper.sink.commits_after
+
+    def commits_after(job_id, sequence):
+        asked.append(sequence)
+        return after(job_id, sequence)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(hand.parts.bookkeeper.sink), "commits_after", lambda _, *words: commits_after(*words))
+        (recovered,) = hand.parts.bookkeeper.recover()
+    assert recovered.sequence >= 2
+    assert asked == [recovered.sequence - 1]
+
+
 def test_a_doris_batch_adapts_to_its_backlog(tmp_path):
     """Doris: a task that lags by more than a batch has 360 s, 20 million rows and ten times that as its timeout."""
     hand = Hand(tmp_path)

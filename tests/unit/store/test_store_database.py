@@ -12,7 +12,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from store_builders import job
 
-from routine_load.errors import ExecutionError, MetadataError, StaleVersion
+from routine_load.errors import ExecutionError, JobNotFound, MetadataError, StaleVersion
+from routine_load.ids import JobId
 from routine_load.server.ports import Users, Verifiers
 from routine_load.sql.privileges import Granted, Held, Place, Privilege
 from routine_load.store import SecretBox, migrate, open_metadata
@@ -330,6 +331,59 @@ def test_a_change_that_always_loses_gives_up(url):
         with pytest.raises(StaleVersion):
             one.jobs.modify(inserted.id, change)
         assert len(attempts) == 20
+
+
+def test_what_was_seen_last_is_not_asked_for_again(file_url):
+    """A change is computed from it, and computed anew where another program was faster, or where nothing came of it."""
+    box = SecretBox.ephemeral()
+    with open_metadata(file_url, box) as one, open_metadata(file_url, box) as other:
+        inserted = one.jobs.insert(job())
+        seen: list[int] = []
+
+        def change(current):
+            seen.append(current.version)
+            return current if current.progress else current.placed({0: 1})
+
+        assert one.jobs.modify(inserted.id, change).version == 2
+        assert other.jobs.modify(inserted.id, lambda j: j.placed({1: 1})).version == 3
+        assert one.jobs.modify(inserted.id, change).progress == {0: 1, 1: 1}
+        assert one.jobs.modify(inserted.id, lambda j: j.placed({2: 1})).version == 4
+        assert seen == [1, 2, 3]
+
+
+def test_a_refusal_of_what_was_seen_last_is_asked_again(file_url):
+    """Another program may have changed what stood in the way."""
+    box = SecretBox.ephemeral()
+    with open_metadata(file_url, box) as one, open_metadata(file_url, box) as other:
+        inserted = one.jobs.insert(job())
+        other.jobs.modify(inserted.id, lambda j: j.placed({0: 1}))
+
+        def change(current):
+            return current.placed({1: current.progress[0]})
+
+        assert one.jobs.modify(inserted.id, change).progress == {0: 1, 1: 1}
+
+
+def test_many_jobs_are_changed_together(url):
+    """Those that stay as they are, are not written; one that somebody changes meanwhile is tried again, alone."""
+    box, told = SecretBox.ephemeral(), []
+    with open_metadata(url, box) as one, open_metadata(url, box) as other:
+        made = [one.jobs.insert(job(f"j{number}")) for number in range(4)]
+        one.jobs.saved = lambda before, after: told.append((before.version, after.version))
+        meanwhile = [made[2].id]
+
+        def change(current):
+            if current.id in meanwhile:
+                other.jobs.modify(meanwhile.pop(), lambda j: j.placed({9: 9}))
+            return current if current.id == made[0].id else current.placed({0: 1})
+
+        done = one.jobs.modify_all([each.id for each in made], change)
+        assert done == [one.jobs.get(each.id) for each in made] == other.jobs.list()
+        assert [each.version for each in done] == [1, 2, 3, 2]
+        assert [dict(each.progress) for each in done] == [{}, {0: 1}, {0: 1, 9: 9}, {0: 1}]
+        assert told == [(1, 2), (1, 2), (2, 3)]
+        with pytest.raises(JobNotFound):
+            one.jobs.modify_all([JobId(99)], change)
 
 
 def test_what_is_remembered_is_bounded_and_never_older(file_url, monkeypatch):
