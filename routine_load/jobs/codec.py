@@ -20,12 +20,15 @@ from routine_load.errors import MetadataError
 
 _T = TypeVar("_T")
 _ATOMS = (str, int, float, bool, type(None))
+_PLAIN = frozenset(_ATOMS)
 
 
-def encode(value: object) -> Any:
+def encode(value: object) -> Any:  # noqa: PLR0911 - one return per shape
     """Plain JSON values. Fields that do not take part in comparison (source positions) are left out."""
+    if type(value) in _PLAIN:
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value) if f.compare}
+        return {name: encode(getattr(value, name)) for name in _compared(type(value))}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime):
@@ -83,6 +86,11 @@ def _decode(kind: Any, value: Any) -> Any:  # noqa: PLR0911 - one return per sha
         return datetime.fromisoformat(value)
     assert isinstance(value, kind if kind is not float else (int, float)), (kind, type(value))
     return value
+
+
+@lru_cache(maxsize=256)
+def _compared(kind: type) -> tuple[str, ...]:
+    return tuple(f.name for f in dataclasses.fields(kind) if f.compare)
 
 
 @lru_cache(maxsize=256)
