@@ -57,7 +57,7 @@ class SharedSecret:
                 "openssl rand -hex 32 makes one"
             )
         if mode & stat.S_IRWXO:  # not refused: where secrets are mounted, their modes are not always one's own choice
-            log.warning(events.SECRET_FILE_OPEN, path=str(path), mode=f"{stat.S_IMODE(mode):04o}", allowed="0600")
+            log.warning(events.READABLE_BY_ALL, path=str(path), mode=f"{stat.S_IMODE(mode):04o}", allowed="0600")
         return cls(text)
 
     def signature(self, path: str, body: bytes) -> str:

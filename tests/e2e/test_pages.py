@@ -246,7 +246,13 @@ def test_the_statements_of_a_page_do_what_it_says(reader, name):
 def test_no_page_with_statements_is_left_out():
     """Whoever writes SQL into a page writes down here what becomes of it."""
     with_sql = {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md") if "```sql" in path.read_text()}
-    assert with_sql == {*STORIES, "docs/stream-load.md", "docs/clusters.md", "docs/metadata.md", "docs/high-availability.md"}
+    assert with_sql == {
+        *STORIES,
+        "docs/stream-load.md",
+        "docs/clusters.md",
+        "docs/metadata.md",
+        "docs/high-availability.md",
+    }
 
 
 def test_the_questions_of_looking_up_are_answered(reader):

@@ -79,5 +79,5 @@ def test_a_secret_that_everybody_may_read_is_warned_of(tmp_path, mode, warns):
     path.chmod(mode)
     with capture_logs() as said:
         SharedSecret.at(path)
-    assert [each["event"] for each in said] == ["secret_file_open"] * warns
+    assert [each["event"] for each in said] == ["readable_by_all"] * warns
     assert "canary" not in str(said)
