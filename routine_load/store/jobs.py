@@ -305,17 +305,19 @@ class JobStore:
     def _guessed(self, job_id: JobId, change: Callable[[Job], Job], write: Callable[[Job, Job], Job]) -> Job | None:
         """The version that was seen last is the newest one nearly always, and whoever saves it is told if not.
 
-        None: nothing was written. What follows from a version that nobody asked for counts only if it was.
+        None: it was not. What follows without a save counts only if it was: that is asked.
         """
         current = self._cache.get(job_id)
         if current is None:
             return None
         try:
             changed = change(current)
-        except Exception:  # noqa: BLE001 - the newest version will say it again, or not
+        except Exception:
+            if self.get(job_id) is current:
+                raise
             return None
         if changed is current:
-            return None
+            return current if self.get(job_id) is current else None
         try:
             return self._written(current, changed, write)
         except StaleVersion:
