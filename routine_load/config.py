@@ -74,7 +74,7 @@ class Settings:
     rejected_row_bytes_max: int = 8 * 1024
     error_log_retention_h: int = 48
     tracking_log_bytes_max: int = MIB
-    engine_memory: str = "224MB"
+    engine_memory: str = "208MB"
     engine_threads: int = 2
 
     # doors

@@ -67,7 +67,7 @@ def test_sigterm_is_heard_whichever_thread_gets_it(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "environment", "message"),
     [
-        (["--backends", "0"], {}, "backends = '0' (--backends) is not allowed; allowed: a whole number from 1 to 64"),
+        (["--backends", "65"], {}, "backends = '65' (--backends) is not allowed; allowed: a whole number from 0 to 64"),
         ([], {"RL_COMPAT": "oracle"}, "compat = 'oracle' (in RL_COMPAT) is not allowed; allowed: starrocks or doris"),
         ([], {"RL_LOG_LEVEL": "loud"}, "RL_LOG_LEVEL = 'loud' is not allowed; allowed: debug, info"),
         (["--config", "/nonexistent.toml"], {}, "cannot read the configuration file /nonexistent.toml"),

@@ -94,8 +94,8 @@ def test_a_directory_has_one_owner(tmp_path):
 
 def test_a_wrong_setting_is_named():
     """connect checks its settings like the command line does."""
-    with pytest.raises(PropertyError, match=r"backends = 0 \(given to connect\) is not allowed"):
-        routine_load.connect(backends=0)
+    with pytest.raises(PropertyError, match=r"backends = 65 \(given to connect\) is not allowed"):
+        routine_load.connect(backends=65)
 
 
 def test_errors_are_ours_on_both_doors(tmp_path):

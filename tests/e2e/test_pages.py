@@ -252,6 +252,8 @@ def test_no_page_with_statements_is_left_out():
         "docs/clusters.md",
         "docs/metadata.md",
         "docs/high-availability.md",
+        "docs/backends.md",
+        "docs/chaos.md",
     }
 
 

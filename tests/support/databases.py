@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -126,8 +127,10 @@ class DatabaseServer:
 
     def signalled(self, number: int) -> None:
         """Also PostgreSQL's processes that answer, of which each connection has its own."""
-        for pid in [self.process.pid, *self._children()]:
-            os.kill(pid, number)
+        os.kill(self.process.pid, number)
+        for pid in self._children():
+            with suppress(ProcessLookupError):  # a connection that was closed ends its process at its leisure
+                os.kill(pid, number)
 
     def _children(self) -> list[int]:
         found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout

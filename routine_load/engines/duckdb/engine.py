@@ -70,7 +70,7 @@ class DuckDbEngine:
         path: Path,
         *,
         error_log_dir: Path,
-        memory: str = "224MB",
+        memory: str = "208MB",
         threads: int = 2,
         clock: Clock | None = None,
         translate: Translate | None = None,
