@@ -6,6 +6,7 @@ coordinator keep theirs. Skipped aloud where there is no C compiler.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -73,6 +74,7 @@ def embedded_now(world, move):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif("RL_SOAK" not in os.environ, reason="RL_SOAK: two coordinators, a database and a cluster at once")
 def test_a_leader_whose_clock_jumps_keeps_to_the_databases_time(
     tmp_path, moved_clock, embedded_kafka, topic, postgresql_kept
 ):
